@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// The exceptions of the library: one base, one subclass for each kind of mistake.
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include <pixelrnn/core/config.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// Base of everything the library throws on bad input (memory exhaustion stays std::bad_alloc).
+/// The message names the place, the value found, what is accepted and the knob that changes it.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A tensor, image or batch of the wrong shape was passed in.
+class ShapeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// An option, size or combination of sizes that cannot work.
+class ConfigError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A pixel, level or label outside the range the receiver accepts.
+class ValueError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file that cannot be read or written, or whose content breaks its format.
+class FileError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A loss, gradient or parameter that is not finite.
+class NumericError : public Error {
+ public:
+  using Error::Error;
+};
+
+namespace detail {
+
+/// Throws E with all parts streamed one after the other.
+template <class E, class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  std::ostringstream message;
+  (message << ... << parts);
+  throw E(message.str());
+}
+
+}  // namespace detail
+}  // namespace pixelrnn::inline PIXELRNN_ABI

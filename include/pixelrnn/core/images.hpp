@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// Images: what models are trained on and what samplers return; integer levels, channels last.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <pixelrnn/core/tensor.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// N images of one size, (N, H, W, C), whose values are whole levels 0 .. levels-1: 2 levels for
+/// binary images, 256 for 8-bit ones. `binarization` says how grey became binary ("none" if it did
+/// not): a likelihood means nothing without it.
+class Images {
+ public:
+  using Level = std::uint8_t;
+
+  Images() = default;
+  /// Images of `levels` levels, all 0.
+  Images(Index count, ImageShape image, int levels, std::string binarization = "none")
+      : Images(Tensor<Level, 4>({count, image.height, image.width, image.channels}), levels,
+               std::move(binarization)) {}
+  /// Takes the pixels. Throws ConfigError unless 2 <= levels <= 256, ValueError if one is not a
+  /// level.
+  Images(Tensor<Level, 4> pixels, int levels, std::string binarization = "none")
+      : pixels_(std::move(pixels)), levels_(levels), binarization_(std::move(binarization)) {
+    if (levels < 2 || levels > 256) {
+      detail::fail<ConfigError>("Images: levels is ", levels, ", expected 2 to 256");
+    }
+    const auto bad = std::find_if(pixels_.begin(), pixels_.end(),
+                                  [levels](Level v) { return int{v} >= levels; });
+    if (bad != pixels_.end()) {
+      detail::fail<ValueError>("Images: element ", bad - pixels_.begin(), " is ", int{*bad},
+                               ", expected 0 to ", levels - 1, " (levels = ", levels, ")");
+    }
+  }
+
+  [[nodiscard]] Index count() const { return pixels_.shape().n(); }
+  [[nodiscard]] bool empty() const { return count() == 0; }
+  [[nodiscard]] ImageShape image_shape() const {
+    const Shape<4>& s = pixels_.shape();
+    return {s.h(), s.w(), s.c()};
+  }
+  [[nodiscard]] int levels() const { return levels_; }
+  [[nodiscard]] const std::string& binarization() const { return binarization_; }
+
+  [[nodiscard]] TensorView<Level, 4> pixels() { return pixels_; }
+  [[nodiscard]] TensorView<const Level, 4> pixels() const { return pixels_; }
+  /// Image i as (H, W, C); not checked.
+  [[nodiscard]] TensorView<Level, 3> operator[](Index i) { return pixels()[i]; }
+  [[nodiscard]] TensorView<const Level, 3> operator[](Index i) const { return pixels()[i]; }
+
+  /// Copies of images [first, first + count). Throws ShapeError if there are not so many.
+  [[nodiscard]] Images slice(Index first, Index count) const {
+    return {Tensor<Level, 4>(pixels().slice(first, count)), levels_, binarization_};
+  }
+  [[nodiscard]] Images first(Index count) const { return slice(0, count); }
+  /// Copies of the named images, in that order. Throws ShapeError on an index that is not there.
+  [[nodiscard]] Images select(std::span<const Index> indices) const {
+    Images chosen(static_cast<Index>(indices.size()), image_shape(), levels_, binarization_);
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      const TensorView<const Level, 4> source = pixels().slice(indices[i], 1);
+      std::copy(source.begin(), source.end(), chosen[static_cast<Index>(i)].begin());
+    }
+    return chosen;
+  }
+
+ private:
+  Tensor<Level, 4> pixels_;
+  int levels_ = 256;
+  std::string binarization_ = "none";
+};
+
+/// All images side by side in one image, `columns` a row, `gap` pixels of the middle level between
+/// them. Throws ConfigError if columns < 1 or gap < 0.
+[[nodiscard]] inline Images grid(const Images& images, Index columns = 8, Index gap = 1) {
+  if (columns < 1 || gap < 0) {
+    detail::fail<ConfigError>("grid: columns is ", columns, " and gap ", gap,
+                              ", expected columns >= 1 and gap >= 0");
+  }
+  const ImageShape one = images.image_shape();
+  const Index across = std::max<Index>(1, std::min(columns, images.count()));
+  const Index down = std::max<Index>(1, (images.count() + across - 1) / across);
+  const ImageShape whole{down * (one.height + gap) - gap, across * (one.width + gap) - gap,
+                         one.channels};
+  // Binary images get a grey gap only if grey exists: their grid is shown on 256 levels.
+  const int levels = images.levels() == 2 ? 256 : images.levels();
+  const int scale = images.levels() == 2 ? 255 : 1;
+  Tensor<Images::Level, 4> pixels({1, whole.height, whole.width, whole.channels},
+                                  static_cast<Images::Level>(levels / 2));
+  for (Index i = 0; i < images.count(); ++i) {
+    const Index top = i / across * (one.height + gap);
+    const Index left = i % across * (one.width + gap);
+    for (Index r = 0; r < one.height; ++r) {
+      for (Index c = 0; c < one.width * one.channels; ++c) {
+        pixels(0, top + r, left + c / one.channels, c % one.channels) =
+            static_cast<Images::Level>(images[i].data()[r * one.width * one.channels + c] * scale);
+      }
+    }
+  }
+  return {std::move(pixels), levels, images.binarization()};
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

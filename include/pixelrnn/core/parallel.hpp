@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Execution policies: how the independent tasks of one operation (images, rows) are run.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <exception>
+#include <string_view>
+
+#include <pixelrnn/core/shape.hpp>
+
+#if PIXELRNN_HAS_OPENMP
+#include <omp.h>
+#endif
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// All tasks on the calling thread, in order.
+struct Sequential {
+  static constexpr std::string_view name = "Sequential";
+
+  /// How many workers for_each will use for `count` tasks; scratch memory is one a worker.
+  [[nodiscard]] static Index workers(int /*threads*/, Index /*count*/) { return 1; }
+  /// Calls body(task, worker) for each task in [0, count); worker is always 0.
+  template <class Body>
+  static void for_each(int /*threads*/, Index count, Body&& body) {
+    for (Index task = 0; task < count; ++task) body(task, Index{0});
+  }
+};
+
+/// Tasks shared among OpenMP threads in contiguous chunks. Never nests: inside another parallel
+/// region it is sequential. `threads` = 0 means what OpenMP would use (OMP_NUM_THREADS).
+///
+/// Tasks must not depend on each other, and what a task computes must depend on the task alone, not
+/// on the worker or on the number of workers: so results have the same bits for any thread count.
+/// The first exception (by task) is rethrown after the region; tasks after it in its chunk are
+/// dropped.
+struct OpenMP {
+  static constexpr std::string_view name = "OpenMP";
+
+  [[nodiscard]] static Index workers(int threads, Index count) {
+#if PIXELRNN_HAS_OPENMP
+    if (omp_in_parallel() != 0) return 1;
+    const Index wanted = threads > 0 ? threads : omp_get_max_threads();
+    return std::max<Index>(1, std::min(wanted, count));
+#else
+    static_cast<void>(threads), static_cast<void>(count);
+    return 1;
+#endif
+  }
+
+  template <class Body>
+  static void for_each(int threads, Index count, Body&& body) {
+    const Index team = workers(threads, count);
+    if (team == 1) return Sequential::for_each(1, count, body);
+#if PIXELRNN_HAS_OPENMP
+    std::exception_ptr error;
+    Index failed_task = count;
+#pragma omp parallel for num_threads(static_cast <int>(team)) schedule(static, 1)
+    for (Index worker = 0; worker < team; ++worker) {
+      const Index first = count * worker / team;
+      const Index last = count * (worker + 1) / team;
+      Index task = first;
+      try {
+        for (; task < last; ++task) body(task, worker);
+      } catch (...) {
+#pragma omp critical(pixelrnn_for_each_error)
+        if (task < failed_task) {
+          failed_task = task;
+          error = std::current_exception();
+        }
+      }
+    }
+    if (error) std::rethrow_exception(error);
+#endif
+  }
+};
+
+/// What a policy must offer: see Sequential, the shortest one that satisfies it.
+template <class E>
+concept Execution = requires(int threads, Index count) {
+  { E::workers(threads, count) } -> std::same_as<Index>;
+  E::for_each(threads, count, [](Index, Index) {});
+  { E::name } -> std::convertible_to<std::string_view>;
+};
+static_assert(Execution<Sequential> && Execution<OpenMP>);
+
+/// Throws ConfigError if a thread count is negative.
+inline void require_threads(int threads, const char* where) {
+  if (threads < 0) {
+    detail::fail<ConfigError>(where, ": threads is ", threads,
+                              ", expected 0 (as many as OpenMP offers) or more");
+  }
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -55,3 +55,12 @@
 #else
 #define PIXELRNN_ALWAYS_INLINE inline
 #endif
+
+/// Unrolls a loop of known length; register tiles are arrays until their loops are gone.
+#if defined(__clang__)
+#define PIXELRNN_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define PIXELRNN_UNROLL _Pragma("GCC unroll 16")
+#else
+#define PIXELRNN_UNROLL
+#endif

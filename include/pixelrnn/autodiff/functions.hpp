@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// Operations on variables: the unary-operation door, arithmetic and reductions.
+#pragma once
+
+#include <concepts>
+#include <numeric>
+
+#include <pixelrnn/autodiff/tape.hpp>
+#include <pixelrnn/kernels/kernels.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// An element-wise function y = f(x) with its derivative; examples/custom_op.cpp is one. Both work
+/// on spans of equal length; backward adds: dx[i] += dy[i] · f'(x[i]).
+template <class F, class T>
+concept UnaryOp = requires(std::span<const T> in, std::span<T> out) {
+  { F::name } -> std::convertible_to<const char*>;
+  F::forward(in, out);           // x, y
+  F::backward(in, in, in, out);  // x, y, dy, dx
+};
+
+/// y = F(x) element by element, recorded as one node.
+template <class F, class T>
+requires UnaryOp<F, T>
+[[nodiscard]] Variable<T> apply(F, Variable<T> x) {
+  struct Op {
+    void backward(Backward<T>& ctx) {
+      F::backward(ctx.input(0).flat(), ctx.output().flat(), ctx.output_gradient().flat(),
+                  ctx.input_gradient(0).flat());
+    }
+  };
+  const FeatureView<T> y = x.tape().allocate(x.shape());
+  F::forward(x.value().flat(), y.flat());
+  return x.tape().record(F::name, y, {x}, Op{});
+}
+
+namespace detail {
+
+template <class T>
+void require_same_shape(const char* where, Variable<T> a, Variable<T> b) {
+  if (a.shape() != b.shape()) {
+    fail<ShapeError>(where, ": the operands are ", a.shape(), " and ", b.shape(),
+                     ", expected equal shapes");
+  }
+}
+
+}  // namespace detail
+
+/// a + b, of equal shapes. Throws ShapeError otherwise.
+template <class T>
+[[nodiscard]] Variable<T> add(Variable<T> a, Variable<T> b) {
+  struct Op {
+    void backward(Backward<T>& ctx) {
+      for (Index i = 0; i < 2; ++i) {
+        if (!ctx.wants_gradient(i)) continue;
+        const FeatureView<const T> dy = ctx.output_gradient();
+        const auto [dx, fresh] = ctx.claim_gradient(i);
+        if (fresh) {
+          std::copy(dy.begin(), dy.end(), dx.begin());
+        } else {
+          std::transform(dx.begin(), dx.end(), dy.begin(), dx.begin(), std::plus<T>());
+        }
+      }
+    }
+  };
+  detail::require_same_shape("add", a, b);
+  const FeatureView<T> y = a.tape().allocate(a.shape());
+  std::transform(a.value().begin(), a.value().end(), b.value().begin(), y.begin(), std::plus<T>());
+  return a.tape().record("add", y, {a, b}, Op{});
+}
+
+/// a ⊙ b of equal shapes, or b one value a channel (1, 1, 1, C). Throws ShapeError otherwise.
+template <class T>
+[[nodiscard]] Variable<T> mul(Variable<T> a, Variable<T> b) {
+  struct Op {
+    void backward(Backward<T>& ctx) {
+      const FeatureView<const T> dy = ctx.output_gradient(), x = ctx.input(0), w = ctx.input(1);
+      const Index period = w.size();
+      if (ctx.wants_gradient(0)) {
+        const FeatureView<T> dx = ctx.input_gradient(0);
+        for (Index i = 0; i < x.size(); ++i) dx.data()[i] += dy.data()[i] * w.data()[i % period];
+      }
+      if (ctx.wants_gradient(1)) {
+        const FeatureView<T> dw = ctx.input_gradient(1);
+        for (Index i = 0; i < x.size(); ++i) dw.data()[i % period] += dy.data()[i] * x.data()[i];
+      }
+    }
+  };
+  if (a.shape() != b.shape() && b.shape() != Shape<4>{1, 1, 1, a.shape().c()}) {
+    detail::fail<ShapeError>("mul: the operands are ", a.shape(), " and ", b.shape(),
+                             ", expected equal shapes or (N=1, H=1, W=1, C=", a.shape().c(),
+                             ") for the second");
+  }
+  const FeatureView<T> y = a.tape().allocate(a.shape());
+  const Index period = b.value().size();
+  for (Index i = 0; i < y.size(); ++i) {
+    y.data()[i] = a.value().data()[i] * b.value().data()[i % period];
+  }
+  return a.tape().record("mul", y, {a, b}, Op{});
+}
+
+/// factor · x.
+template <class T>
+[[nodiscard]] Variable<T> scale(Variable<T> x, T factor) {
+  struct Op {
+    T factor;
+    void backward(Backward<T>& ctx) {
+      const FeatureView<const T> dy = ctx.output_gradient();
+      const FeatureView<T> dx = ctx.input_gradient(0);
+      for (Index i = 0; i < dx.size(); ++i) dx.data()[i] += factor * dy.data()[i];
+    }
+  };
+  const FeatureView<T> y = x.tape().allocate(x.shape());
+  for (Index i = 0; i < y.size(); ++i) y.data()[i] = factor * x.value().data()[i];
+  return x.tape().record("scale", y, {x}, Op{factor});
+}
+
+/// Sum of all elements, in order, as one number.
+template <class T>
+[[nodiscard]] Variable<T> sum(Variable<T> x) {
+  struct Op {
+    void backward(Backward<T>& ctx) {
+      const T dy = ctx.output_gradient().data()[0];
+      for (T& d : ctx.input_gradient(0)) d += dy;
+    }
+  };
+  const FeatureView<T> y = x.tape().allocate({1, 1, 1, 1});
+  y.data()[0] = std::accumulate(x.value().begin(), x.value().end(), T{0});
+  return x.tape().record("sum", y, {x}, Op{});
+}
+
+/// Mean of all elements as one number. Throws ShapeError if there is none.
+template <class T>
+[[nodiscard]] Variable<T> mean(Variable<T> x) {
+  if (x.value().empty()) detail::fail<ShapeError>("mean: ", x.shape(), " has no elements");
+  return scale(sum(x), T{1} / static_cast<T>(x.shape().count()));
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

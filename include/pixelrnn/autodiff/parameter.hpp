@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Parameter: a trained tensor and its gradient; visiting the parameters of a layer or model by
+// name.
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <pixelrnn/core/tensor.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// A trained tensor of rank 4: weights are [kernel height][kernel width][C_in][C_out], a bias is
+/// (1, 1, 1, C). The gradient is scratch of whoever trains, not part of the value, so it is
+/// mutable: a const model can be differentiated, by one thread at a time.
+template <class T>
+class Parameter {
+ public:
+  using Scalar = T;
+
+  Parameter() = default;
+  explicit Parameter(Shape<4> shape) : value_(shape) {}
+
+  [[nodiscard]] const Shape<4>& shape() const { return value_.shape(); }
+  [[nodiscard]] Index size() const { return value_.size(); }
+  [[nodiscard]] FeatureView<T> value() { return value_; }
+  [[nodiscard]] FeatureView<const T> value() const { return value_; }
+
+  /// dL/dvalue, summed over all backward sweeps since clear_gradient(); made on first use.
+  [[nodiscard]] FeatureView<T> gradient() const {
+    if (gradient_.empty() && !value_.empty()) gradient_ = FeatureMap<T>(shape());
+    return gradient_;
+  }
+  void clear_gradient() const { gradient_.fill(T{0}); }
+
+ private:
+  FeatureMap<T> value_;
+  mutable FeatureMap<T> gradient_;
+};
+
+/// A parameter with its full name ("blocks.3.left.input_weights").
+template <class T>
+struct NamedParameter {
+  std::string name;
+  Parameter<T>* parameter;
+};
+template <class T>
+struct NamedConstParameter {
+  std::string name;
+  const Parameter<T>* parameter;
+};
+
+namespace detail {
+
+/// Collects parameters; recurses into whatever has for_each_parameter itself.
+template <class T>
+class ParameterCollector {
+ public:
+  void operator()(const std::string& name, Parameter<T>& parameter) {
+    found.push_back({prefix_ + name, &parameter});
+  }
+  template <class Owner>
+  void operator()(const std::string& name, Owner& owner) {
+    const std::size_t length = prefix_.size();
+    prefix_ += name;
+    prefix_ += '.';
+    owner.for_each_parameter(*this);
+    prefix_.resize(length);
+  }
+  std::vector<NamedParameter<T>> found;
+
+ private:
+  std::string prefix_;
+};
+
+}  // namespace detail
+
+/// All parameters of a layer or model in the order it visits them. The owner offers
+///   void for_each_parameter(auto&& visit) { visit("weights", weights_); visit("inner", inner_); }
+/// where each thing visited is a Parameter or another owner.
+template <class Owner>
+[[nodiscard]] auto parameters(Owner& owner) {
+  detail::ParameterCollector<typename Owner::Scalar> collector;
+  owner.for_each_parameter(collector);
+  return std::move(collector.found);
+}
+template <class Owner>
+[[nodiscard]] auto parameters(const Owner& owner) {
+  // One visiting method serves both: nothing is modified before the pointers are const again.
+  std::vector<NamedConstParameter<typename Owner::Scalar>> found;
+  for (auto& [name, parameter] : parameters(const_cast<Owner&>(owner))) {
+    found.push_back({std::move(name), parameter});
+  }
+  return found;
+}
+
+/// Number of trained values.
+template <class Owner>
+[[nodiscard]] Index parameter_count(const Owner& owner) {
+  Index count = 0;
+  for (const auto& [name, parameter] : parameters(owner)) count += parameter->size();
+  return count;
+}
+
+template <class Owner>
+void clear_gradients(const Owner& owner) {
+  for (const auto& [name, parameter] : parameters(owner)) parameter->clear_gradient();
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+// Tape: records operations as they run and sweeps them once in reverse; no recursion, no graph.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <pixelrnn/autodiff/parameter.hpp>
+#include <pixelrnn/core/parallel.hpp>
+#include <pixelrnn/core/workspace.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+template <class T>
+class Tape;
+
+/// A value on a tape: a light handle, valid until the tape is reset. Always a feature map
+/// (N, H, W, C); one number an image is (N, 1, 1, 1), a scalar (1, 1, 1, 1).
+template <class T>
+class Variable {
+ public:
+  using Scalar = T;
+
+  [[nodiscard]] FeatureView<const T> value() const { return tape_->value(*this); }
+  [[nodiscard]] const Shape<4>& shape() const { return tape_->value(*this).shape(); }
+  [[nodiscard]] Tape<T>& tape() const { return *tape_; }
+  [[nodiscard]] Index id() const { return id_; }
+
+ private:
+  friend class Tape<T>;
+  Variable(Tape<T>& tape, Index id) : tape_(&tape), id_(id) {}
+  Tape<T>* tape_;
+  Index id_;
+};
+
+/// What an operation sees when it is reversed. Gradients of inputs are added to, never overwritten,
+/// except through claim_gradient.
+template <class T>
+class Backward {
+ public:
+  /// dL/doutput, of the output's shape.
+  [[nodiscard]] FeatureView<const T> output_gradient() const;
+  [[nodiscard]] FeatureView<const T> output() const;
+  [[nodiscard]] FeatureView<const T> input(Index i) const;
+  /// False for constants: their gradient need not (and cannot) be computed.
+  [[nodiscard]] bool wants_gradient(Index i) const;
+  /// dL/dinput(i) so far (zero at first): add to it.
+  [[nodiscard]] FeatureView<T> input_gradient(Index i) const;
+  /// The same without the zeroing: `fresh` memory must be overwritten, other memory added to.
+  struct Claim {
+    FeatureView<T> gradient;
+    bool fresh;
+  };
+  [[nodiscard]] Claim claim_gradient(Index i) const;
+  [[nodiscard]] int threads() const;
+  /// Memory that is given back when the operation's backward returns.
+  [[nodiscard]] Workspace& scratch() const;
+
+ private:
+  friend class Tape<T>;
+  Backward(Tape<T>& tape, Index node) : tape_(tape), node_(node) {}
+  Tape<T>& tape_;
+  Index node_;
+};
+
+struct TapeOptions {
+  int threads = 0;     ///< for the operations' execution policies; 0: as many as OpenMP offers
+  bool record = true;  ///< false: no gradients, nothing saved for them (evaluation, sampling)
+};
+
+/// Memory and history of one computation. Values live in a workspace that reset() recycles, so a
+/// repeated training step allocates nothing. Gradients live only from their first contribution
+/// until their operation has been reversed. One thread at a time; a model may be used from several
+/// threads if each has its own tape with record = false.
+template <class T>
+class Tape {
+ public:
+  explicit Tape(TapeOptions options = {}) : options_(options) {
+    require_threads(options.threads, "Tape");
+  }
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+  ~Tape() { destroy_operations(); }
+
+  [[nodiscard]] int threads() const { return options_.threads; }
+  [[nodiscard]] bool records() const { return options_.record; }
+
+  /// A value that is not differentiated; the memory must outlive its use on the tape.
+  [[nodiscard]] Variable<T> constant(FeatureView<const T> value) {
+    return add_node({.name = "constant", .value = unconst(value)});
+  }
+  /// A value whose gradient is kept until reset(): see gradient().
+  [[nodiscard]] Variable<T> input(FeatureView<const T> value) {
+    return add_node({.name = "input",
+                     .value = unconst(value),
+                     .needs_gradient = options_.record,
+                     .keeps_gradient = true});
+  }
+  /// A parameter as a value; its gradient is added to parameter.gradient().
+  [[nodiscard]] Variable<T> leaf(const Parameter<T>& parameter) {
+    return add_node({.name = "parameter",
+                     .value = unconst(parameter.value()),
+                     .parameter = &parameter,
+                     .needs_gradient = options_.record});
+  }
+
+  /// Uninitialised memory for an operation's output or for what it saves; lives until reset().
+  [[nodiscard]] FeatureView<T> allocate(Shape<4> shape) {
+    return workspace_.template allocate<T>(shape);
+  }
+  [[nodiscard]] Workspace& workspace() { return workspace_; }
+
+  /// The door for operations: `value` was computed from `inputs`, and op.backward(Backward<T>&)
+  /// adds its share to their gradients. If no input wants a gradient, op is dropped at once. Op may
+  /// own memory; it is destroyed by reset(). `name` appears in error messages; it is not copied.
+  template <class Op>
+  Variable<T> record(const char* name, FeatureView<T> value,
+                     std::initializer_list<Variable<T>> inputs, Op op) {
+    bool needed = false;
+    for (const Variable<T>& input : inputs) {
+      if (input.tape_ != this) {
+        detail::fail<ConfigError>(name, ": an input is on another tape; use one tape a step");
+      }
+      needed = needed || nodes_[index(input.id_)].needs_gradient;
+    }
+    Node node{.name = name, .value = value, .needs_gradient = options_.record && needed};
+    if (node.needs_gradient) {
+      node.inputs = workspace_.template allocate<Index>(static_cast<Index>(inputs.size()));
+      node.input_count = static_cast<Index>(inputs.size());
+      std::transform(inputs.begin(), inputs.end(), node.inputs,
+                     [](const Variable<T>& input) { return input.id_; });
+      node.op = ::new (workspace_.allocate_bytes(sizeof(Op))) Op(std::move(op));
+      node.backward = [](void* self, Backward<T>& context) {
+        static_cast<Op*>(self)->backward(context);
+      };
+      if constexpr (!std::is_trivially_destructible_v<Op>) {
+        node.destroy = [](void* self) { static_cast<Op*>(self)->~Op(); };
+      }
+    }
+    return add_node(node);
+  }
+
+  /// Adds dL/dθ to every parameter and dL/dx to every input, L being the single number `loss`.
+  /// One sweep a recording: operations may reuse what they saved. Throws ShapeError if loss is not
+  /// one number, ConfigError if the tape does not record or was swept already.
+  void backward(Variable<T> loss) {
+    if (loss.shape().count() != 1) {
+      detail::fail<ShapeError>("Tape::backward: loss is ", loss.shape(),
+                               ", expected one number (N=1, H=1, W=1, C=1); see mean() and sum()");
+    }
+    const T one{1};
+    backward(loss, FeatureView<const T>(&one, loss.shape()));
+  }
+  /// The same from a given dL/doutput of any shape.
+  void backward(Variable<T> output, FeatureView<const T> output_gradient) {
+    if (!options_.record) {
+      detail::fail<ConfigError>("Tape::backward: the tape does not record; make it with ",
+                                "TapeOptions::record = true");
+    }
+    if (std::exchange(swept_, true)) {
+      detail::fail<ConfigError>("Tape::backward: the tape was swept already; call reset() and ",
+                                "run forward again");
+    }
+    if (output.shape() != output_gradient.shape()) {
+      detail::fail<ShapeError>("Tape::backward: output_gradient is ", output_gradient.shape(),
+                               ", expected ", output.shape());
+    }
+    if (!nodes_[index(output.id_)].needs_gradient) return;
+    const auto claim = claim_gradient(output.id_);
+    for (Index i = 0; i < claim.gradient.size(); ++i) {
+      T& to = claim.gradient.data()[i];
+      to = claim.fresh ? output_gradient.data()[i] : to + output_gradient.data()[i];
+    }
+    for (Index id = output.id_; id >= 0; --id) {
+      Node& node = nodes_[index(id)];
+      if (node.backward == nullptr || node.gradient == nullptr) continue;
+      Backward<T> context(*this, id);
+      const Scratch scratch(scratch_);
+      node.backward(node.op, context);
+      if (!node.keeps_gradient) recycle(node);
+    }
+  }
+
+  /// dL/dx of an input() after backward(); zero if the loss does not depend on it.
+  [[nodiscard]] FeatureView<const T> gradient(Variable<T> variable) {
+    Node& node = nodes_[index(variable.id_)];
+    if (!node.keeps_gradient) {
+      detail::fail<ConfigError>("Tape::gradient: gradients are kept for input() only");
+    }
+    return zeroed_gradient(variable.id_);
+  }
+
+  /// Forgets the recording and keeps the memory. All variables become invalid.
+  void reset() {
+    destroy_operations();
+    nodes_.clear();
+    free_.clear();
+    workspace_.reset();
+    scratch_.reset();
+    swept_ = false;
+  }
+
+  /// Name of the first operation whose output is not finite, with its position; empty if none.
+  [[nodiscard]] std::string first_non_finite() const {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const FeatureView<T>& value = nodes_[i].value;
+      if (!std::all_of(value.begin(), value.end(), [](T v) { return std::isfinite(v); })) {
+        return std::string(nodes_[i].name) + " (operation " + std::to_string(i) + ")";
+      }
+    }
+    return {};
+  }
+
+  /// The most bytes a step has used: values, saved state and gradients, and scratch.
+  [[nodiscard]] std::size_t peak_bytes() const { return workspace_.peak() + scratch_.peak(); }
+
+ private:
+  friend class Variable<T>;
+  friend class Backward<T>;
+
+  struct Node {
+    const char* name = "";
+    FeatureView<T> value{};
+    T* gradient = nullptr;
+    const Parameter<T>* parameter = nullptr;
+    Index* inputs = nullptr;
+    Index input_count = 0;
+    void* op = nullptr;
+    void (*backward)(void*, Backward<T>&) = nullptr;
+    void (*destroy)(void*) = nullptr;
+    bool needs_gradient = false;
+    bool keeps_gradient = false;
+  };
+  struct FreeGradient {
+    Index count;
+    T* memory;
+  };
+
+  static std::size_t index(Index id) { return static_cast<std::size_t>(id); }
+  /// Leaves look at memory the tape never writes.
+  static FeatureView<T> unconst(FeatureView<const T> view) {
+    return {const_cast<T*>(view.data()), view.shape()};
+  }
+  [[nodiscard]] const FeatureView<T>& value(const Variable<T>& variable) const {
+    return nodes_[index(variable.id_)].value;
+  }
+  Variable<T> add_node(const Node& node) {
+    nodes_.push_back(node);
+    return Variable<T>(*this, static_cast<Index>(nodes_.size()) - 1);
+  }
+
+  typename Backward<T>::Claim claim_gradient(Index id) {
+    Node& node = nodes_[index(id)];
+    if (node.parameter != nullptr) return {node.parameter->gradient(), false};
+    const bool fresh = node.gradient == nullptr;
+    if (fresh) node.gradient = take(node.value.size());
+    return {FeatureView<T>(node.gradient, node.value.shape()), fresh};
+  }
+  FeatureView<T> zeroed_gradient(Index id) {
+    const auto [gradient, fresh] = claim_gradient(id);
+    if (fresh) std::fill(gradient.begin(), gradient.end(), T{0});
+    return gradient;
+  }
+  /// Gradients are as large as values, of few sizes: a released one is reused for an equal one.
+  T* take(Index count) {
+    const auto match = std::find_if(free_.begin(), free_.end(),
+                                    [count](const FreeGradient& f) { return f.count == count; });
+    if (match == free_.end()) return workspace_.template allocate<T>(count);
+    T* memory = match->memory;
+    free_.erase(match);
+    return memory;
+  }
+  void recycle(Node& node) {
+    free_.push_back({node.value.size(), node.gradient});
+    node.gradient = nullptr;
+  }
+  void destroy_operations() {
+    for (const Node& node : nodes_) {
+      if (node.destroy != nullptr) node.destroy(node.op);
+    }
+  }
+
+  TapeOptions options_;
+  Workspace workspace_;  ///< values, saved state, operations and gradients: until reset()
+  Workspace scratch_;    ///< what one backward needs while it runs
+  std::vector<Node> nodes_;
+  std::vector<FreeGradient> free_;
+  bool swept_ = false;
+};
+
+template <class T>
+FeatureView<const T> Backward<T>::output_gradient() const {
+  const auto& node = tape_.nodes_[tape_.index(node_)];
+  return FeatureView<T>(node.gradient, node.value.shape());
+}
+template <class T>
+FeatureView<const T> Backward<T>::output() const {
+  return tape_.nodes_[tape_.index(node_)].value;
+}
+template <class T>
+FeatureView<const T> Backward<T>::input(Index i) const {
+  return tape_.nodes_[tape_.index(tape_.nodes_[tape_.index(node_)].inputs[i])].value;
+}
+template <class T>
+bool Backward<T>::wants_gradient(Index i) const {
+  return tape_.nodes_[tape_.index(tape_.nodes_[tape_.index(node_)].inputs[i])].needs_gradient;
+}
+template <class T>
+FeatureView<T> Backward<T>::input_gradient(Index i) const {
+  return tape_.zeroed_gradient(tape_.nodes_[tape_.index(node_)].inputs[i]);
+}
+template <class T>
+typename Backward<T>::Claim Backward<T>::claim_gradient(Index i) const {
+  return tape_.claim_gradient(tape_.nodes_[tape_.index(node_)].inputs[i]);
+}
+template <class T>
+int Backward<T>::threads() const {
+  return tape_.threads();
+}
+template <class T>
+Workspace& Backward<T>::scratch() const {
+  return tape_.scratch_;
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

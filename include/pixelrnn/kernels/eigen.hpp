@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// Eigen kernels: the same functions as matrix expressions on Eigen::Map.
+#pragma once
+
+#include <Eigen/Core>
+
+#include <pixelrnn/kernels/eigen_map.hpp>
+#include <pixelrnn/kernels/kernels.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI::kernels {
+
+/// Opt-in policy: Eigen's own symbols do not carry our ABI namespace, so a program that uses this
+/// policy must be built with one -march throughout. May throw std::bad_alloc (Eigen's blocking).
+struct Eigen {
+  static constexpr std::string_view name = "Eigen";
+
+  template <class T>
+  [[nodiscard]] static constexpr Index packed_size(Index rows, Index units, Index groups) {
+    return rows * units * groups;
+  }
+
+  template <class T>
+  static void pack(Packed<T> to, Index first_row, Strided<T> from) {
+    using General = ::Eigen::Stride<::Eigen::Dynamic, ::Eigen::Dynamic>;
+    const ::Eigen::Map<const RowMajor<T>, 0, General> source(
+        from.data, from.rows, from.columns, General(from.row_stride, from.column_stride));
+    map_rows(to.data + first_row * to.columns(), from.rows, to.columns(), to.columns()) = source;
+  }
+
+  template <class T>
+  static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+                     const T* bias, Rows<T> out, Store store) {
+    auto result = map_rows(out.data, rows, weights.columns(), out.stride);
+    if (store == Store::Overwrite) result.setZero();
+    if (bias != nullptr) result.rowwise() += map_row(bias, weights.columns());
+    Index row = 0;
+    for (const Term<T>& term : terms) {
+      result.noalias() += map_rows(term.data, rows, term.length, term.stride) *
+                          map_rows(weights.data + row * weights.columns(), term.length,
+                                   weights.columns(), weights.columns());
+      row += term.length;
+    }
+  }
+
+  template <class T>
+  static void lstm_step(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+                        const T* bias, const LstmStep<T>& step) {
+    const Index hidden = weights.units;
+    affine(rows, terms, weights, bias, step.gates, Store::Overwrite);
+    auto gates = map_rows(step.gates.data, rows, weights.columns(), step.gates.stride);
+    if (step.add) gates += map_rows(step.add.data, rows, weights.columns(), step.add.stride);
+    auto sigmoids = gates.leftCols(gate_g * hidden).array();
+    sigmoids = (T{1} + (-sigmoids).exp()).inverse();
+    auto g = gates.middleCols(gate_g * hidden, hidden).array();
+    g = g.tanh();
+    const auto o = gates.middleCols(gate_o * hidden, hidden).array();
+    const auto f = gates.middleCols(gate_f * hidden, hidden).array();
+    const auto i = gates.middleCols(gate_i * hidden, hidden).array();
+    auto c = map_rows(step.c.data, rows, hidden, step.c.stride).array();
+    c = f * map_rows(step.c_prev.data, rows, hidden, step.c_prev.stride).array() + i * g;
+    map_rows(step.h.data, rows, hidden, step.h.stride).array() = o * c.tanh();
+  }
+
+  template <class T>
+  static void lstm_step_backward(Index rows, Index hidden, const LstmStepBackward<T>& s) {
+    // Row by row: the temporaries of a row are vectors that Eigen keeps as expressions.
+    for (Index m = 0; m < rows; ++m) {
+      const auto gate = [&](Gate g) {
+        return ::Eigen::Map<::Eigen::Array<T, 1, ::Eigen::Dynamic>>(s.gates[m] + g * hidden,
+                                                                    hidden);
+      };
+      auto o = gate(gate_o), f = gate(gate_f), i = gate(gate_i), g = gate(gate_g);
+      const ::Eigen::Array<T, 1, ::Eigen::Dynamic> tanh_c = map_row(s.c[m], hidden).array().tanh();
+      const auto dh = map_row(s.dh[m], hidden).array();
+      const ::Eigen::Array<T, 1, ::Eigen::Dynamic> dc =
+          map_row(s.dc[m], hidden).array() + dh * o * (T{1} - tanh_c.square());
+      map_rows(s.dc_prev[m], 1, hidden, hidden).array() = dc * f;
+      o = dh * tanh_c * o * (T{1} - o);
+      f = dc * map_row(s.c_prev[m], hidden).array() * f * (T{1} - f);
+      const ::Eigen::Array<T, 1, ::Eigen::Dynamic> d_i = dc * g * i * (T{1} - i);
+      g = dc * i * (T{1} - g.square());
+      i = d_i;
+    }
+  }
+
+  template <class T>
+  static void add_outer_products(Index blocks, Index rows, BlockedRows<T> a, BlockedRows<T> b,
+                                 Rows<T> out) {
+    auto result = map_rows(out.data, a.columns, b.columns, out.stride);
+    for (Index block = 0; block < blocks; ++block) {
+      const auto x = map_rows(a.data + block * a.block_stride, rows, a.columns, a.stride);
+      const auto y = map_rows(b.data + block * b.block_stride, rows, b.columns, b.stride);
+      result.noalias() += x.transpose() * y;
+    }
+  }
+
+  template <class T>
+  static void add_column_sums(Index rows, Index columns, Rows<const T> in, T* out) {
+    map_rows(out, 1, columns, columns) +=
+        map_rows(in.data, rows, columns, in.stride).colwise().sum();
+  }
+
+  template <class T>
+  static void relu(Index count, const T* x, T* y) {
+    const auto in = map_row(x, count).array();
+    map_rows(y, 1, count, count).array() = (in < T{0}).select(T{0}, in);
+  }
+  template <class T>
+  static void relu_backward(Index count, const T* x, const T* dy, T* dx, Store store) {
+    const auto d = (map_row(x, count).array() > T{0}).select(map_row(dy, count).array(), T{0});
+    auto out = map_rows(dx, 1, count, count).array();
+    if (store == Store::Add) {
+      out += d;
+    } else {
+      out = d;
+    }
+  }
+  template <class T>
+  static void add(Index count, const T* x, T* y) {
+    map_rows(y, 1, count, count) += map_row(x, count);
+  }
+};
+
+static_assert(Kernels<Eigen, float> && Kernels<Eigen, double>);
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI::kernels

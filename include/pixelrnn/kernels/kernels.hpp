@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// The Kernels concept: everything a policy must compute for the layers above.
+#pragma once
+
+#include <concepts>
+#include <string_view>
+
+#include <pixelrnn/kernels/types.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI::kernels {
+
+/// A kernel policy: pure functions on memory, without state. Reference (reference.hpp) defines the
+/// meaning of each function; every other policy must agree with it to rounding.
+///
+/// Reference and Xsimd promise one thing more: every output element is computed from its own row
+/// in an order that does not depend on the number of rows, so a sampled image does not depend on
+/// its batch. Eigen's matrix product chooses its order by its size and cannot promise that.
+template <class K, class T>
+concept Kernels = std::floating_point<T> &&
+    requires(Index n, const T* x, T* y, std::span<const Term<T>> terms, Packed<T> packed,
+             Packed<const T> weights, Strided<T> matrix, Store store, LstmStep<T> step,
+             LstmStepBackward<T> step_backward, BlockedRows<T> rows, Rows<const T> in,
+             Rows<T> out) {
+  { K::name } -> std::convertible_to<std::string_view>;
+  { K::template packed_size<T>(n, n, n) } -> std::same_as<Index>;
+  {K::pack(packed, n, matrix)};
+  {K::affine(n, terms, weights, x, out, store)};
+  {K::lstm_step(n, terms, weights, x, step)};
+  {K::lstm_step_backward(n, n, step_backward)};
+  {K::add_outer_products(n, n, rows, rows, out)};
+  {K::add_column_sums(n, n, in, y)};
+  {K::relu(n, x, y)};
+  {K::relu_backward(n, x, x, y, store)};
+  {K::add(n, x, y)};
+};
+
+/// Room for a packed matrix in a workspace.
+template <class K, class T>
+[[nodiscard]] Packed<T> allocate_packed(Workspace& workspace, Index rows, Index units,
+                                        Index groups = 1) {
+  return {workspace.allocate<T>(K::template packed_size<T>(rows, units, groups)), rows, units,
+          groups};
+}
+
+template <class T>
+[[nodiscard]] constexpr Packed<const T> as_const(Packed<T> packed) {
+  return {packed.data, packed.rows, packed.units, packed.groups};
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI::kernels

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// Reference kernels: plain loops straight from the equations; the oracle of every other policy.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include <pixelrnn/kernels/kernels.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI::kernels {
+
+struct Reference {
+  static constexpr std::string_view name = "Reference";
+
+  /// Scalars that a packed (rows × groups·units) matrix needs. Here: plain row-major.
+  template <class T>
+  [[nodiscard]] static constexpr Index packed_size(Index rows, Index units, Index groups) noexcept {
+    return rows * units * groups;
+  }
+
+  /// Writes `from` to rows [first_row, first_row + from.rows) of `to`; columns must agree.
+  template <class T>
+  static void pack(Packed<T> to, Index first_row, Strided<T> from) noexcept {
+    for (Index r = 0; r < from.rows; ++r) {
+      for (Index c = 0; c < from.columns; ++c) {
+        to.data[(first_row + r) * to.columns() + c] = from(r, c);
+      }
+    }
+  }
+
+  /// out[m] = bias + Σ_terms term[m] · weights, for m in [0, rows); with Store::Add the old out[m]
+  /// is added. The terms' lengths add up to weights.rows; bias may be null.
+  template <class T>
+  static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+                     const T* bias, Rows<T> out, Store store) noexcept {
+    for (Index m = 0; m < rows; ++m) {
+      for (Index n = 0; n < weights.columns(); ++n) {
+        const T sum = dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0});
+        out[m][n] = store == Store::Add ? out[m][n] + sum : sum;
+      }
+    }
+  }
+
+  /// One LSTM step of `rows` independent cells (eq. 3 of the paper):
+  ///   [o, f, i, g] = σ(Σ_terms term[m]·weights + bias + add[m]),  σ: logistic for o, f, i; tanh
+  ///   for g;   c = f ⊙ c_prev + i ⊙ g;   h = o ⊙ tanh(c).
+  /// Weights are packed with 4 groups of `hidden` units.
+  template <class T>
+  static void lstm_step(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+                        const T* bias, const LstmStep<T>& step) noexcept {
+    const Index hidden = weights.units;
+    const auto logistic = [](T z) { return T{1} / (T{1} + std::exp(-z)); };
+    for (Index m = 0; m < rows; ++m) {
+      for (Index k = 0; k < hidden; ++k) {
+        const auto z = [&](Gate gate) {
+          const Index n = gate * hidden + k;
+          return dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0}) +
+                 (step.add ? step.add[m][n] : T{0});
+        };
+        const T o = logistic(z(gate_o));
+        const T f = logistic(z(gate_f));
+        const T i = logistic(z(gate_i));
+        const T g = std::tanh(z(gate_g));
+        const T c = f * step.c_prev[m][k] + i * g;
+        step.c[m][k] = c;
+        step.h[m][k] = o * std::tanh(c);
+        step.gates[m][gate_o * hidden + k] = o;
+        step.gates[m][gate_f * hidden + k] = f;
+        step.gates[m][gate_i * hidden + k] = i;
+        step.gates[m][gate_g * hidden + k] = g;
+      }
+    }
+  }
+
+  /// The reverse of lstm_step by the chain rule: from dL/dh and dL/dc to the gradients of the
+  /// pre-activations (written over the gates) and of c_prev.
+  template <class T>
+  static void lstm_step_backward(Index rows, Index hidden, const LstmStepBackward<T>& s) noexcept {
+    for (Index m = 0; m < rows; ++m) {
+      T* const gates = s.gates[m];
+      for (Index k = 0; k < hidden; ++k) {
+        T& o = gates[gate_o * hidden + k];
+        T& f = gates[gate_f * hidden + k];
+        T& i = gates[gate_i * hidden + k];
+        T& g = gates[gate_g * hidden + k];
+        const T tanh_c = std::tanh(s.c[m][k]);
+        const T dh = s.dh[m][k];
+        const T dc = s.dc[m][k] + dh * o * (1 - tanh_c * tanh_c);
+        const T d_o = dh * tanh_c * o * (1 - o);
+        const T d_f = dc * s.c_prev[m][k] * f * (1 - f);
+        const T d_i = dc * g * i * (1 - i);
+        const T d_g = dc * i * (1 - g * g);
+        s.dc_prev[m][k] = dc * f;
+        o = d_o, f = d_f, i = d_i, g = d_g;
+      }
+    }
+  }
+
+  /// out += Σ over blocks and rows of a[row]ᵀ b[row]: the gradient of weights that map a to b;
+  /// out is (a.columns × b.columns).
+  template <class T>
+  static void add_outer_products(Index blocks, Index rows, BlockedRows<T> a, BlockedRows<T> b,
+                                 Rows<T> out) noexcept {
+    for (Index block = 0; block < blocks; ++block) {
+      for (Index r = 0; r < rows; ++r) {
+        const T* x = a.data + block * a.block_stride + r * a.stride;
+        const T* y = b.data + block * b.block_stride + r * b.stride;
+        for (Index m = 0; m < a.columns; ++m) {
+          for (Index n = 0; n < b.columns; ++n) out[m][n] += x[m] * y[n];
+        }
+      }
+    }
+  }
+
+  /// out[n] += Σ_rows in[row][n]: the gradient of a bias.
+  template <class T>
+  static void add_column_sums(Index rows, Index columns, Rows<const T> in, T* out) noexcept {
+    for (Index r = 0; r < rows; ++r) {
+      for (Index n = 0; n < columns; ++n) out[n] += in[r][n];
+    }
+  }
+
+  /// y = max(x, 0), NaN kept.
+  template <class T>
+  static void relu(Index count, const T* x, T* y) noexcept {
+    for (Index i = 0; i < count; ++i) y[i] = x[i] < T{0} ? T{0} : x[i];
+  }
+  /// dx = dy where x > 0, else 0 (0 at the kink); overwrites or adds.
+  template <class T>
+  static void relu_backward(Index count, const T* x, const T* dy, T* dx, Store store) noexcept {
+    for (Index i = 0; i < count; ++i) {
+      const T d = x[i] > T{0} ? dy[i] : T{0};
+      dx[i] = store == Store::Add ? dx[i] + d : d;
+    }
+  }
+  /// y += x.
+  template <class T>
+  static void add(Index count, const T* x, T* y) noexcept {
+    for (Index i = 0; i < count; ++i) y[i] += x[i];
+  }
+
+ private:
+  /// Σ_terms term[m] · column n of the weights.
+  template <class T>
+  static T dot(std::span<const Term<T>> terms, Index m, Packed<const T> weights, Index n) noexcept {
+    T sum{0};
+    Index row = 0;
+    for (const Term<T>& term : terms) {
+      for (Index k = 0; k < term.length; ++k, ++row) {
+        sum += term.data[m * term.stride + k] * weights.data[row * weights.columns() + n];
+      }
+    }
+    return sum;
+  }
+};
+
+static_assert(Kernels<Reference, float> && Kernels<Reference, double>);
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI::kernels

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// The register tile: R rows × V vectors of sums kept in registers; every product of the library.
+#pragma once
+
+#include <algorithm>
+
+#include <pixelrnn/kernels/types.hpp>
+#include <pixelrnn/simd/batch.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI::kernels::detail {
+
+using simd::Batch;
+using simd::lanes;
+
+/// Rows of the largest tile of V vectors: R·V sums, the smaller of R and V operands and one more
+/// must fit the registers.
+template <int V>
+inline constexpr int max_tile_rows = simd::registers >= 32 ? (V == 4 ? 6 : 8)
+                                                           : (V == 4 ? 3 : (V == 2 ? 6 : 8));
+
+template <class T, int R, int V>
+struct Tile {
+  Batch<T> sum[R][V];
+
+  PIXELRNN_ALWAYS_INLINE Tile() {
+    PIXELRNN_UNROLL
+    for (int r = 0; r < R; ++r) {
+      PIXELRNN_UNROLL
+      for (int v = 0; v < V; ++v) sum[r][v] = Batch<T>(T{0});
+    }
+  }
+
+  /// sum[r][v] += Σ_k a[r·row_stride + k·step] · b[k·b_stride + v·lanes ...], k in order.
+  /// One broadcast and V fused multiply-adds a row; the smaller operand stays in registers.
+  PIXELRNN_ALWAYS_INLINE void accumulate(const T* a, Index row_stride, Index step, const T* b,
+                                         Index b_stride, Index length) {
+    for (Index k = 0; k < length; ++k, a += step, b += b_stride) {
+      if constexpr (V <= R) {
+        Batch<T> right[V];
+        PIXELRNN_UNROLL
+        for (int v = 0; v < V; ++v) right[v] = simd::load(b + v * lanes<T>);
+        PIXELRNN_UNROLL
+        for (int r = 0; r < R; ++r) {
+          const Batch<T> left(a[r * row_stride]);
+          PIXELRNN_UNROLL
+          for (int v = 0; v < V; ++v) sum[r][v] = xsimd::fma(left, right[v], sum[r][v]);
+        }
+      } else {
+        Batch<T> left[R];
+        PIXELRNN_UNROLL
+        for (int r = 0; r < R; ++r) left[r] = Batch<T>(a[r * row_stride]);
+        PIXELRNN_UNROLL
+        for (int v = 0; v < V; ++v) {
+          const Batch<T> right = simd::load(b + v * lanes<T>);
+          PIXELRNN_UNROLL
+          for (int r = 0; r < R; ++r) sum[r][v] = xsimd::fma(left[r], right, sum[r][v]);
+        }
+      }
+    }
+  }
+};
+
+/// Calls f.template operator()<R>() with the run-time number of rows as a constant.
+template <int R, class F>
+PIXELRNN_ALWAYS_INLINE void with_rows(Index rows, F&& f) {
+  if constexpr (R > 1) {
+    if (rows < R) return with_rows<R - 1>(rows, f);
+  }
+  f.template operator()<R>();
+}
+
+/// Splits [0, rows) into tiles of at most `max_tile_rows<V>` rows, as even as they come, and calls
+/// f.template operator()<R>(first_row) for each.
+template <int V, class F>
+PIXELRNN_ALWAYS_INLINE void for_each_tile(Index rows, F&& f) {
+  constexpr Index most = max_tile_rows<V>;
+  const Index tiles = (rows + most - 1) / most;
+  for (Index t = 0; t < tiles; ++t) {
+    const Index first = rows * t / tiles;
+    const Index last = rows * (t + 1) / tiles;
+    with_rows<max_tile_rows<V>>(last - first, [&]<int R>() { f.template operator()<R>(first); });
+  }
+}
+
+/// Splits `columns` into panels of 4, 2 or 1 vectors, widest first, the last one zero-padded, and
+/// calls f.template operator()<V>(first_column) for each.
+template <class T, class F>
+PIXELRNN_ALWAYS_INLINE void for_each_panel(Index columns, F&& f) {
+  Index column = 0;
+  while (columns - column > 3 * lanes<T>) {
+    f.template operator()<4>(column);
+    column += 4 * lanes<T>;
+  }
+  if (columns - column > lanes<T>) {
+    f.template operator()<2>(column);
+    column += 2 * lanes<T>;
+  }
+  if (columns - column > 0) f.template operator()<1>(column);
+}
+
+/// Columns after padding to whole vectors.
+template <class T>
+[[nodiscard]] constexpr Index padded(Index columns) {
+  return (columns + lanes<T> - 1) / lanes<T> * lanes<T>;
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI::kernels::detail

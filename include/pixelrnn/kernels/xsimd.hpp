@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+// Xsimd kernels: register tiles on packed weights, LSTM cells finished in registers.
+#pragma once
+
+#include <pixelrnn/kernels/kernels.hpp>
+#include <pixelrnn/kernels/tile.hpp>
+#include <pixelrnn/simd/math.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI::kernels {
+
+/// The default policy. Packed weights are panels: for each panel of 4, 2 or 1 vectors of columns
+/// all rows of the matrix one after the other, so that a tile reads its weights front to back. The
+/// four gates of an LSTM are interleaved: one panel holds o, f, i, g of the same `lanes` hidden
+/// units, so a tile ends with all it needs to finish those cells without going through memory.
+///
+/// Each sum runs over its terms in order and is rounded once an addition, whatever the tile: the
+/// bits of a row do not depend on the rows beside it.
+struct Xsimd {
+  static constexpr std::string_view name = "Xsimd";
+
+  template <class T>
+  [[nodiscard]] static constexpr Index packed_size(Index rows, Index units, Index groups) {
+    return rows * groups * detail::padded<T>(units);
+  }
+
+  template <class T>
+  static void pack(Packed<T> to, Index first_row, Strided<T> from) noexcept {
+    constexpr Index width = simd::lanes<T>;
+    if (to.groups == gate_count) {
+      for (Index unit = 0; unit < to.units; unit += width) {
+        T* panel = to.data + (unit * to.rows + first_row * width) * gate_count;
+        for (Index r = 0; r < from.rows; ++r) {
+          for (Index gate = 0; gate < gate_count; ++gate, panel += width) {
+            pack_row(from, r, gate * to.units + unit, std::min(width, to.units - unit), width,
+                     panel);
+          }
+        }
+      }
+      return;
+    }
+    detail::for_each_panel<T>(to.units, [&]<int V>(Index column) {
+      T* panel = to.data + column * to.rows + first_row * V * width;
+      for (Index r = 0; r < from.rows; ++r, panel += V * width) {
+        pack_row(from, r, column, std::min(V * width, to.units - column), V * width, panel);
+      }
+    });
+  }
+
+  template <class T>
+  static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+                     const T* bias, Rows<T> out, Store store) noexcept {
+    detail::for_each_panel<T>(weights.units, [&]<int V>(Index column) {
+      const T* panel = weights.data + column * weights.rows;
+      const Index columns = weights.units - column;
+      detail::for_each_tile<V>(rows, [&]<int R>(Index first) {
+        const detail::Tile<T, R, V> tile = multiply<R, V>(first, terms, panel);
+        for (int v = 0; v < V; ++v) {
+          const Index n = v * simd::lanes<T>;
+          const Index count = columns - n;
+          const simd::Batch<T> shift =
+              bias != nullptr ? simd::load_up_to(bias + column + n, count) : simd::Batch<T>(T{0});
+          for (int r = 0; r < R; ++r) {
+            T* const to = out[first + r] + column + n;
+            simd::Batch<T> sum = tile.sum[r][v] + shift;
+            if (store == Store::Add) sum = simd::load_up_to(to, count) + sum;
+            simd::store_up_to(to, sum, count);
+          }
+        }
+      });
+    });
+  }
+
+  template <class T>
+  static void lstm_step(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+                        const T* bias, const LstmStep<T>& step) noexcept {
+    constexpr Index width = simd::lanes<T>;
+    using B = simd::Batch<T>;
+    const Index hidden = weights.units;
+    for (Index unit = 0; unit < hidden; unit += width) {
+      const T* panel = weights.data + unit * weights.rows * gate_count;
+      const Index count = hidden - unit;
+      B shift[gate_count];
+      for (Index gate = 0; gate < gate_count; ++gate) {
+        shift[gate] =
+            bias != nullptr ? simd::load_up_to(bias + gate * hidden + unit, count) : B(T{0});
+      }
+      detail::for_each_tile<gate_count>(rows, [&]<int R>(Index first) {
+        const detail::Tile<T, R, gate_count> tile = multiply<R, gate_count>(first, terms, panel);
+        for (int r = 0; r < R; ++r) {
+          const Index m = first + r;
+          const auto pre = [&](Gate gate) {
+            const B z = tile.sum[r][gate] + shift[gate];
+            return step.add ? z + simd::load_up_to(step.add[m] + gate * hidden + unit, count) : z;
+          };
+          const B o = simd::logistic(pre(gate_o));
+          const B f = simd::logistic(pre(gate_f));
+          const B i = simd::logistic(pre(gate_i));
+          const B g = simd::tanh(pre(gate_g));
+          const B c = xsimd::fma(f, simd::load_up_to(step.c_prev[m] + unit, count), i * g);
+          simd::store_up_to(step.c[m] + unit, c, count);
+          simd::store_up_to(step.h[m] + unit, o * simd::tanh(c), count);
+          T* const gates = step.gates[m] + unit;
+          simd::store_up_to(gates + gate_o * hidden, o, count);
+          simd::store_up_to(gates + gate_f * hidden, f, count);
+          simd::store_up_to(gates + gate_i * hidden, i, count);
+          simd::store_up_to(gates + gate_g * hidden, g, count);
+        }
+      });
+    }
+  }
+
+  template <class T>
+  static void lstm_step_backward(Index rows, Index hidden, const LstmStepBackward<T>& s) noexcept {
+    using B = simd::Batch<T>;
+    const B one(T{1});
+    for (Index m = 0; m < rows; ++m) {
+      for (Index k = 0; k < hidden; k += simd::lanes<T>) {
+        const Index count = hidden - k;
+        T* const gates = s.gates[m] + k;
+        const B o = simd::load_up_to(gates + gate_o * hidden, count);
+        const B f = simd::load_up_to(gates + gate_f * hidden, count);
+        const B i = simd::load_up_to(gates + gate_i * hidden, count);
+        const B g = simd::load_up_to(gates + gate_g * hidden, count);
+        const B tanh_c = simd::tanh(simd::load_up_to(s.c[m] + k, count));
+        const B dh = simd::load_up_to(s.dh[m] + k, count);
+        const B dc = simd::load_up_to(s.dc[m] + k, count) + dh * o * (one - tanh_c * tanh_c);
+        const B c_prev = simd::load_up_to(s.c_prev[m] + k, count);
+        simd::store_up_to(s.dc_prev[m] + k, dc * f, count);
+        simd::store_up_to(gates + gate_o * hidden, dh * tanh_c * o * (one - o), count);
+        simd::store_up_to(gates + gate_f * hidden, dc * c_prev * f * (one - f), count);
+        simd::store_up_to(gates + gate_i * hidden, dc * g * i * (one - i), count);
+        simd::store_up_to(gates + gate_g * hidden, dc * i * (one - g * g), count);
+      }
+    }
+  }
+
+  template <class T>
+  static void add_outer_products(Index blocks, Index rows, BlockedRows<T> a, BlockedRows<T> b,
+                                 Rows<T> out) noexcept {
+    constexpr Index width = simd::lanes<T>;
+    const Index whole = b.columns / width * width;
+    detail::for_each_panel<T>(whole, [&]<int V>(Index column) {
+      detail::for_each_tile<V>(a.columns, [&]<int R>(Index first) {
+        const detail::Tile<T, R, V> tile = outer<R, V>(blocks, rows, a, first, b, column);
+        for (int r = 0; r < R; ++r) {
+          for (int v = 0; v < V; ++v) {
+            T* const to = out[first + r] + column + v * width;
+            simd::store(to, simd::load(to) + tile.sum[r][v]);
+          }
+        }
+      });
+    });
+    if (whole == b.columns) return;
+    // The last few columns: the same tile with the operands' roles swapped, stored transposed.
+    const Index rest = b.columns - whole;
+    const Index whole_rows = a.columns / width * width;
+    detail::for_each_panel<T>(whole_rows, [&]<int V>(Index row) {
+      detail::for_each_tile<V>(rest, [&]<int R>(Index first) {
+        const detail::Tile<T, R, V> tile = outer<R, V>(blocks, rows, b, whole + first, a, row);
+        for (int r = 0; r < R; ++r) {
+          for (int v = 0; v < V; ++v) {
+            alignas(64) T sums[static_cast<std::size_t>(width)];
+            tile.sum[r][v].store_aligned(sums);
+            for (Index i = 0; i < width; ++i)
+              out[row + v * width + i][whole + first + r] += sums[i];
+          }
+        }
+      });
+    });
+    // And the corner that neither operand fills with whole vectors.
+    a.data += whole_rows, a.columns -= whole_rows;
+    b.data += whole, b.columns = rest;
+    for (Index m = 0; m < a.columns; ++m) {
+      for (Index n = 0; n < rest; ++n) {
+        T sum{0};
+        for (Index block = 0; block < blocks; ++block) {
+          const T* x = a.data + block * a.block_stride + m;
+          const T* y = b.data + block * b.block_stride + n;
+          for (Index r = 0; r < rows; ++r) sum += x[r * a.stride] * y[r * b.stride];
+        }
+        out[whole_rows + m][whole + n] += sum;
+      }
+    }
+  }
+
+  template <class T>
+  static void add_column_sums(Index rows, Index columns, Rows<const T> in, T* out) noexcept {
+    constexpr Index width = simd::lanes<T>;
+    for (Index n = 0; n < columns; n += width) {
+      const Index count = columns - n;
+      simd::Batch<T> sum(T{0});
+      for (Index r = 0; r < rows; ++r) sum = sum + simd::load_up_to(in[r] + n, count);
+      simd::store_up_to(out + n, simd::load_up_to(out + n, count) + sum, count);
+    }
+  }
+
+  template <class T>
+  static void relu(Index count, const T* x, T* y) noexcept {
+    simd::transform(count, x, y, [](simd::Batch<T> v) { return simd::relu(v); });
+  }
+  template <class T>
+  static void relu_backward(Index count, const T* x, const T* dy, T* dx, Store store) noexcept {
+    using B = simd::Batch<T>;
+    const B zero(T{0});
+    if (store == Store::Overwrite) {
+      simd::transform(count, x, dy, dx,
+                      [zero](B v, B d) { return xsimd::select(v > zero, d, zero); });
+      return;
+    }
+    for (Index i = 0; i < count; i += simd::lanes<T>) {
+      const Index rest = count - i;
+      const B d =
+          xsimd::select(simd::load_up_to(x + i, rest) > zero, simd::load_up_to(dy + i, rest), zero);
+      simd::store_up_to(dx + i, simd::load_up_to(dx + i, rest) + d, rest);
+    }
+  }
+  template <class T>
+  static void add(Index count, const T* x, T* y) noexcept {
+    simd::transform(count, x, y, y, [](simd::Batch<T> a, simd::Batch<T> b) { return b + a; });
+  }
+
+ private:
+  /// One row of a panel: `count` columns from `column` on, zeros up to `width`.
+  template <class T>
+  static void pack_row(const Strided<T>& from, Index row, Index column, Index count, Index width,
+                       T* to) noexcept {
+    for (Index c = 0; c < count; ++c) to[c] = from(row, column + c);
+    for (Index c = count; c < width; ++c) to[c] = T{0};
+  }
+
+  /// R rows of all terms times one panel.
+  template <int R, int V, class T>
+  [[nodiscard]] PIXELRNN_ALWAYS_INLINE static detail::Tile<T, R, V> multiply(
+      Index first, std::span<const Term<T>> terms, const T* panel) noexcept {
+    constexpr Index width = V * simd::lanes<T>;
+    detail::Tile<T, R, V> tile;
+    for (const Term<T>& term : terms) {
+      tile.accumulate(term.data + first * term.stride, term.stride, 1, panel, width, term.length);
+      panel += term.length * width;
+    }
+    return tile;
+  }
+
+  /// R columns of a times V vectors of columns of b, summed over all rows.
+  template <int R, int V, class T>
+  [[nodiscard]] PIXELRNN_ALWAYS_INLINE static detail::Tile<T, R, V> outer(Index blocks, Index rows,
+                                                                          const BlockedRows<T>& a,
+                                                                          Index a_column,
+                                                                          const BlockedRows<T>& b,
+                                                                          Index b_column) noexcept {
+    detail::Tile<T, R, V> tile;
+    for (Index block = 0; block < blocks; ++block) {
+      tile.accumulate(a.data + block * a.block_stride + a_column, 1, a.stride,
+                      b.data + block * b.block_stride + b_column, b.stride, rows);
+    }
+    return tile;
+  }
+};
+
+static_assert(Kernels<Xsimd, float> && Kernels<Xsimd, double>);
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI::kernels

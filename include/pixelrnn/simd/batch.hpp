@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// The library's only door to xsimd: vectors of the compiler's widest instruction set.
+#pragma once
+
+#include <cstddef>
+
+#include <xsimd/xsimd.hpp>
+
+#include <pixelrnn/core/shape.hpp>
+
+#if XSIMD_VERSION_MAJOR < 8 || (XSIMD_VERSION_MAJOR == 8 && XSIMD_VERSION_MINOR < 1)
+#error "pixelrnn needs xsimd 8.1 or newer"
+#endif
+
+namespace pixelrnn::inline PIXELRNN_ABI::simd {
+
+/// A vector register of T, and how many T it holds.
+template <class T>
+using Batch = xsimd::batch<T>;
+template <class T>
+inline constexpr Index lanes = static_cast<Index>(Batch<T>::size);
+
+/// Architectural vector registers: what bounds the size of a register tile.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int registers = 32;
+#else
+inline constexpr int registers = 16;
+#endif
+
+template <class T>
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> load(const T* from) {
+  return Batch<T>::load_unaligned(from);
+}
+template <class T>
+PIXELRNN_ALWAYS_INLINE void store(T* to, Batch<T> value) {
+  value.store_unaligned(to);
+}
+/// The first `count` < lanes elements, the rest 0: xsimd 8 has no masked load.
+template <class T>
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> load_first(const T* from, Index count) {
+  alignas(64) T buffer[static_cast<std::size_t>(lanes<T>)] = {};
+  for (Index i = 0; i < count; ++i) buffer[i] = from[i];
+  return Batch<T>::load_aligned(buffer);
+}
+template <class T>
+PIXELRNN_ALWAYS_INLINE void store_first(T* to, Batch<T> value, Index count) {
+  alignas(64) T buffer[static_cast<std::size_t>(lanes<T>)];
+  value.store_aligned(buffer);
+  for (Index i = 0; i < count; ++i) to[i] = buffer[i];
+}
+/// Full or partial, whichever `count` asks for.
+template <class T>
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> load_up_to(const T* from, Index count) {
+  return count >= lanes<T> ? load(from) : load_first(from, count);
+}
+template <class T>
+PIXELRNN_ALWAYS_INLINE void store_up_to(T* to, Batch<T> value, Index count) {
+  if (count >= lanes<T>) {
+    store(to, value);
+  } else {
+    store_first(to, value, count);
+  }
+}
+
+/// Sum of the lanes, in lane order: the same bits whatever version of xsimd.
+template <class T>
+[[nodiscard]] inline T sum_of_lanes(Batch<T> value) {
+  alignas(64) T buffer[static_cast<std::size_t>(lanes<T>)];
+  value.store_aligned(buffer);
+  T sum = buffer[0];
+  for (Index i = 1; i < lanes<T>; ++i) sum += buffer[i];
+  return sum;
+}
+
+/// y[i] = f(x[i]) for a function of vectors. The tail goes through the vector path too, so a
+/// value's bits do not depend on its position.
+template <class T, class F>
+void transform(Index count, const T* x, T* y, F f) {
+  constexpr Index step = lanes<T>;
+  Index i = 0;
+  for (; i + step <= count; i += step) store(y + i, f(load(x + i)));
+  if (i < count) store_first(y + i, f(load_first(x + i, count - i)), count - i);
+}
+/// y[i] = f(a[i], b[i]), likewise.
+template <class T, class F>
+void transform(Index count, const T* a, const T* b, T* y, F f) {
+  constexpr Index step = lanes<T>;
+  Index i = 0;
+  for (; i + step <= count; i += step) store(y + i, f(load(a + i), load(b + i)));
+  if (i < count) {
+    const Index rest = count - i;
+    store_first(y + i, f(load_first(a + i, rest), load_first(b + i, rest)), rest);
+  }
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI::simd

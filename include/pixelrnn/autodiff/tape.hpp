@@ -115,6 +115,8 @@ class Tape {
     return workspace_.template allocate<T>(shape);
   }
   [[nodiscard]] Workspace& workspace() { return workspace_; }
+  /// Memory for one operation's forward: give it back with a Scratch guard.
+  [[nodiscard]] Workspace& scratch() { return scratch_; }
 
   /// The door for operations: `value` was computed from `inputs`, and op.backward(Backward<T>&)
   /// adds its share to their gradients. If no input wants a gradient, op is dropped at once. Op may
@@ -288,7 +290,7 @@ class Tape {
 
   TapeOptions options_;
   Workspace workspace_;  ///< values, saved state, operations and gradients: until reset()
-  Workspace scratch_;    ///< what one backward needs while it runs
+  Workspace scratch_;    ///< what one forward or backward needs while it runs
   std::vector<Node> nodes_;
   std::vector<FreeGradient> free_;
   bool swept_ = false;

@@ -15,6 +15,8 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
+namespace execution {
+
 /// All tasks on the calling thread, in order.
 struct Sequential {
   static constexpr std::string_view name = "Sequential";
@@ -76,14 +78,16 @@ struct OpenMP {
   }
 };
 
-/// What a policy must offer: see Sequential, the shortest one that satisfies it.
+}  // namespace execution
+
+/// What a policy must offer: see execution::Sequential, the shortest one that satisfies it.
 template <class E>
 concept Execution = requires(int threads, Index count) {
   { E::workers(threads, count) } -> std::same_as<Index>;
   E::for_each(threads, count, [](Index, Index) {});
   { E::name } -> std::convertible_to<std::string_view>;
 };
-static_assert(Execution<Sequential> && Execution<OpenMP>);
+static_assert(Execution<execution::Sequential> && Execution<execution::OpenMP>);
 
 /// Throws ConfigError if a thread count is negative.
 inline void require_threads(int threads, const char* where) {

@@ -23,8 +23,9 @@ class TensorView {
   constexpr TensorView() = default;
   constexpr TensorView(T* data, Shape<Rank> shape) : data_(data), shape_(shape) {}
   /// A view of mutable elements serves as a view of const ones.
-  constexpr TensorView(const TensorView<Scalar, Rank>& other) requires std::is_const_v<T>
-      : data_(other.data()), shape_(other.shape()) {}
+  constexpr operator TensorView<const T, Rank>() const requires(!std::is_const_v<T>) {
+    return {data_, shape_};
+  }
 
   [[nodiscard]] constexpr T* data() const { return data_; }
   [[nodiscard]] constexpr const Shape<Rank>& shape() const { return shape_; }

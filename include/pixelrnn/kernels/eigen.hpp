@@ -48,7 +48,6 @@ struct Eigen {
     const Index hidden = weights.units;
     affine(rows, terms, weights, bias, step.gates, Store::Overwrite);
     auto gates = map_rows(step.gates.data, rows, weights.columns(), step.gates.stride);
-    if (step.add) gates += map_rows(step.add.data, rows, weights.columns(), step.add.stride);
     auto sigmoids = gates.leftCols(gate_g * hidden).array();
     sigmoids = (T{1} + (-sigmoids).exp()).inverse();
     auto g = gates.middleCols(gate_g * hidden, hidden).array();

@@ -42,7 +42,7 @@ struct Reference {
   }
 
   /// One LSTM step of `rows` independent cells (eq. 3 of the paper):
-  ///   [o, f, i, g] = σ(Σ_terms term[m]·weights + bias + add[m]),  σ: logistic for o, f, i; tanh
+  ///   [o, f, i, g] = σ(Σ_terms term[m]·weights + bias),  σ: logistic for o, f, i; tanh
   ///   for g;   c = f ⊙ c_prev + i ⊙ g;   h = o ⊙ tanh(c).
   /// Weights are packed with 4 groups of `hidden` units.
   template <class T>
@@ -54,8 +54,7 @@ struct Reference {
       for (Index k = 0; k < hidden; ++k) {
         const auto z = [&](Gate gate) {
           const Index n = gate * hidden + k;
-          return dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0}) +
-                 (step.add ? step.add[m][n] : T{0});
+          return dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0});
         };
         const T o = logistic(z(gate_o));
         const T f = logistic(z(gate_f));

@@ -20,7 +20,7 @@ inline constexpr int max_tile_rows = simd::registers >= 32 ? (V == 4 ? 6 : 8)
 
 template <class T, int R, int V>
 struct Tile {
-  Batch<T> sum[R][V];
+  Batch<T> sum[std::size_t{R}][std::size_t{V}];
 
   PIXELRNN_ALWAYS_INLINE Tile() {
     PIXELRNN_UNROLL
@@ -36,7 +36,7 @@ struct Tile {
                                          Index b_stride, Index length) {
     for (Index k = 0; k < length; ++k, a += step, b += b_stride) {
       if constexpr (V <= R) {
-        Batch<T> right[V];
+        Batch<T> right[std::size_t{V}];
         PIXELRNN_UNROLL
         for (int v = 0; v < V; ++v) right[v] = simd::load(b + v * lanes<T>);
         PIXELRNN_UNROLL
@@ -46,7 +46,7 @@ struct Tile {
           for (int v = 0; v < V; ++v) sum[r][v] = xsimd::fma(left, right[v], sum[r][v]);
         }
       } else {
-        Batch<T> left[R];
+        Batch<T> left[std::size_t{R}];
         PIXELRNN_UNROLL
         for (int r = 0; r < R; ++r) left[r] = Batch<T>(a[r * row_stride]);
         PIXELRNN_UNROLL

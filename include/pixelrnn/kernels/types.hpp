@@ -66,7 +66,6 @@ struct Rows {
 /// The states one LSTM step reads and writes; `hidden` values a row.
 template <class T>
 struct LstmStep {
-  Rows<const T> add{};     ///< pre-activations computed earlier, 4·hidden a row; optional
   Rows<const T> c_prev{};  ///< cell state before the step
   Rows<T> c{};             ///< cell state after it
   Rows<T> h{};             ///< output

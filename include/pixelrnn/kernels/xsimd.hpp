@@ -88,10 +88,7 @@ struct Xsimd {
         const detail::Tile<T, R, gate_count> tile = multiply<R, gate_count>(first, terms, panel);
         for (int r = 0; r < R; ++r) {
           const Index m = first + r;
-          const auto pre = [&](Gate gate) {
-            const B z = tile.sum[r][gate] + shift[gate];
-            return step.add ? z + simd::load_up_to(step.add[m] + gate * hidden + unit, count) : z;
-          };
+          const auto pre = [&](Gate gate) { return tile.sum[r][gate] + shift[gate]; };
           const B o = simd::logistic(pre(gate_o));
           const B f = simd::logistic(pre(gate_f));
           const B i = simd::logistic(pre(gate_i));

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Numbers as bytes: little- and big-endian loads, overflow-checked sizes, text fit for a message.
+#pragma once
+
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <pixelrnn/core/shape.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+// Values are copied between memory and little-endian files as they are.
+static_assert(std::endian::native == std::endian::little,
+              "pixelrnn/io copies little-endian values: port io/bytes.hpp to this machine first");
+
+namespace detail {
+
+/// The value stored at `bytes`, little-endian, of any alignment.
+template <class T>
+[[nodiscard]] T load_little(const std::byte* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof value);
+  return value;
+}
+
+/// The 32-bit number stored at `bytes`, most significant byte first.
+[[nodiscard]] inline std::uint32_t load_big32(const std::byte* bytes) {
+  std::uint32_t value = 0;
+  for (int i = 0; i < 4; ++i) value = value << 8 | std::to_integer<std::uint32_t>(bytes[i]);
+  return value;
+}
+
+/// Stores a 32-bit number at `bytes`, most significant byte first.
+inline void store_big32(std::byte* bytes, std::uint32_t value) {
+  for (int i = 0; i < 4; ++i) bytes[i] = static_cast<std::byte>(value >> (24 - 8 * i));
+}
+
+/// a * b into `product`; false if that is 2^63 or more, which no Index holds.
+[[nodiscard]] inline bool multiply(std::uint64_t a, std::uint64_t b, std::uint64_t& product) {
+  return !__builtin_mul_overflow(a, b, &product) && product <= std::uint64_t{PTRDIFF_MAX};
+}
+
+[[nodiscard]] inline std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span<const char>(text.data(), text.size()));
+}
+
+/// Text from a file in quotes: at most 80 bytes of it, unprintable ones as '?'.
+[[nodiscard]] inline std::string quoted(std::string_view text) {
+  constexpr std::size_t longest = 80;
+  std::string result = "\"";
+  for (const char c : text.substr(0, longest)) result += c < ' ' || c > '~' ? '?' : c;
+  return result + (text.size() > longest ? "...\"" : "\"");
+}
+
+}  // namespace detail
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Backend: the three policies every layer is computed with, as one type.
+#pragma once
+
+#include <pixelrnn/core/parallel.hpp>
+#include <pixelrnn/kernels/kernels.hpp>
+#include <pixelrnn/kernels/xsimd.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// Scalar (float or double), kernels (kernels::Reference, Eigen, Xsimd) and execution
+/// (execution::Sequential, OpenMP). A finished type: Backend<double, kernels::Reference>.
+template <class T = float, class K = kernels::Xsimd, class E = execution::OpenMP>
+requires kernels::Kernels<K, T> && Execution<E>
+struct Backend {
+  using Scalar = T;
+  using Kernels = K;
+  using Execution = E;
+};
+
+/// Reductions over a batch are summed in this many fixed parts, whatever the number of threads, so
+/// that gradients have the same bits for all of them. More parts would feed more cores at the price
+/// of more memory and a longer final sum.
+inline constexpr Index reduction_chunks = 8;
+
+/// Splits [0, count) into at most reduction_chunks parts of nearly equal size.
+struct Chunks {
+  Index count;
+  [[nodiscard]] constexpr Index size() const { return std::min(count, reduction_chunks); }
+  [[nodiscard]] constexpr Index first(Index chunk) const { return count * chunk / size(); }
+  [[nodiscard]] constexpr Index last(Index chunk) const { return first(chunk + 1); }
+};
+
+namespace detail {
+
+/// total[i] += Σ over chunks of parts[chunk][i], in the order of the chunks.
+template <class B, class T>
+void add_chunks(const T* parts, Index chunks, Index part_stride, Index count, T* total) {
+  for (Index chunk = 0; chunk < chunks; ++chunk) {
+    B::Kernels::add(count, parts + chunk * part_stride, total);
+  }
+}
+
+}  // namespace detail
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// What a layer is: a whole-map walk for training, and an incremental one for sampling.
+#pragma once
+
+#include <concepts>
+
+#include <pixelrnn/autodiff/tape.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+namespace detail {
+/// Stands for any visitor of parameters in the concepts below.
+struct AnyVisitor {
+  void operator()(const char*, auto&) const {}
+};
+}  // namespace detail
+
+/// A layer maps a feature map (N, H, W, C_in) to (N, H, W, C_out); examples/custom_layer.cpp is the
+/// shortest one. forward sees the whole map (teacher forcing); output_shape throws ShapeError on a
+/// map the layer does not take.
+template <class L>
+concept Layer = requires(const L& layer, L& owner, Variable<typename L::Scalar> x, Shape<4> shape) {
+  { layer.forward(x) } -> std::same_as<Variable<typename L::Scalar>>;
+  { layer.output_shape(shape) } -> std::same_as<Shape<4>>;
+  owner.for_each_parameter(detail::AnyVisitor{});
+};
+
+/// The extent of an incremental walk: `batch` images of height × width, pixel by pixel.
+struct WalkShape {
+  Index batch = 1;
+  Index height = 1;
+  Index width = 1;
+};
+
+/// The second walk, for sampling: pixels in raster order, each from its input and a cache of the
+/// past. It must give what forward gives (the same bits, for kernels that promise them).
+///   Cache make_cache(WalkShape) const;        packs weights and makes room; nothing seen yet
+///   void step(cache, row, column, x, y) const;  x (batch, C_in) to y (batch, C_out) at one pixel
+///   void end_row(cache, row) const;             after the last pixel of each row
+/// A pixel may be stepped several times in a row with different x (once for each colour): the last
+/// one counts.
+template <class L>
+concept IncrementalLayer = Layer<L> &&
+    requires(const L& layer, typename L::Cache& cache, WalkShape walk, Index i,
+             MatrixView<const typename L::Scalar> x, MatrixView<typename L::Scalar> y) {
+  { layer.make_cache(walk) } -> std::same_as<typename L::Cache>;
+  layer.step(cache, i, i, x, y);
+  layer.end_row(cache, i);
+};
+
+namespace detail {
+
+/// Throws ShapeError unless the map has `channels` channels; `knob` names the option that says so.
+inline void require_channels(const char* where, const Shape<4>& x, Index channels,
+                             const char* knob) {
+  if (x.c() != channels) {
+    fail<ShapeError>(where, ": x is ", x, ", expected (N, H, W, C=", channels, "); C is ", knob);
+  }
+}
+
+}  // namespace detail
+}  // namespace pixelrnn::inline PIXELRNN_ABI

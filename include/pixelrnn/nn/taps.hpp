@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Taps: where a masked kernel reads, as runs of neighbouring pixels.
+#pragma once
+
+#include <vector>
+
+#include <pixelrnn/nn/mask.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// `count` taps side by side: kernel row `row`, kernel columns from `column` on, which read at
+/// offsets (dy, dx), (dy, dx + 1), ... With channels last these are one contiguous slab of
+/// count · C values, so a convolution is one matrix term a run, and masked taps cost nothing.
+struct TapRun {
+  Index row, column, count;
+  Index dy, dx;
+};
+
+/// The taps that a mask allows of a height × width kernel, in kernel order. The centre is in if any
+/// of its colour groups is. Dilated taps are not neighbours: each is a run.
+template <CausalMask M>
+[[nodiscard]] std::vector<TapRun> allowed_taps(Index height, Index width, Index dilation,
+                                               Index colours) {
+  std::vector<TapRun> runs;
+  for (Index y = 0; y < height; ++y) {
+    for (Index x = 0; x < width; ++x) {
+      const Index dy = (y - height / 2) * dilation;
+      const Index dx = (x - width / 2) * dilation;
+      if (!is_allowed<M>(dy, dx, 0, colours - 1)) continue;
+      if (dilation == 1 && !runs.empty() && runs.back().row == y) {
+        ++runs.back().count;
+      } else {
+        runs.push_back({y, x, 1, dy, dx});
+      }
+    }
+  }
+  return runs;
+}
+
+/// Taps in all runs.
+[[nodiscard]] inline Index tap_count(const std::vector<TapRun>& runs) {
+  Index count = 0;
+  for (const TapRun& run : runs) count += run.count;
+  return count;
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -121,6 +121,8 @@ class Tape {
   /// The door for operations: `value` was computed from `inputs`, and op.backward(Backward<T>&)
   /// adds its share to their gradients. If no input wants a gradient, op is dropped at once. Op may
   /// own memory; it is destroyed by reset(). `name` appears in error messages; it is not copied.
+  /// An operation with parameters of its own names one of them, tape.leaf(p), among its inputs, so
+  /// that it is reversed even if x is constant, and adds to Parameter::gradient() itself.
   template <class Op>
   Variable<T> record(const char* name, FeatureView<T> value,
                      std::initializer_list<Variable<T>> inputs, Op op) {

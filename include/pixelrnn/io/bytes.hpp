@@ -2,11 +2,12 @@
 // Numbers as bytes: little- and big-endian loads, overflow-checked sizes, text fit for a message.
 #pragma once
 
+#include <algorithm>
 #include <bit>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,21 @@ inline void store_big32(std::byte* bytes, std::uint32_t value) {
 /// a * b into `product`; false if that is 2^63 or more, which no Index holds.
 [[nodiscard]] inline bool multiply(std::uint64_t a, std::uint64_t b, std::uint64_t& product) {
   return !__builtin_mul_overflow(a, b, &product) && product <= std::uint64_t{PTRDIFF_MAX};
+}
+
+/// Bytes of an array of values of `value_size` bytes; nothing if an extent is negative or the bytes
+/// are 2^63 or more. An extent of 0 does not hide that the others are absurd.
+[[nodiscard]] inline std::optional<std::uint64_t> array_bytes(std::size_t value_size,
+                                                              std::span<const Index> shape) {
+  std::uint64_t bytes = value_size;
+  bool empty = false;
+  for (const Index extent : shape) {
+    if (extent < 0) return std::nullopt;
+    empty = empty || extent == 0;
+    const auto factor = static_cast<std::uint64_t>(std::max<Index>(extent, 1));
+    if (!multiply(bytes, factor, bytes)) return std::nullopt;
+  }
+  return empty ? 0 : bytes;
 }
 
 [[nodiscard]] inline std::span<const std::byte> bytes_of(std::string_view text) {

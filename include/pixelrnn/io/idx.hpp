@@ -36,10 +36,7 @@ class IdxReader {
   static constexpr std::size_t max_rank = 4;
 
   IdxReader(const std::filesystem::path& path, std::uint64_t max_bytes)
-      : name_(path.string()),
-        file_(read_file(path, max_bytes)),
-        source_(file_, name_),
-        max_bytes_(max_bytes) {
+      : name_(path.string()), file_(read_file(path, max_bytes)), source_(file_, name_) {
     std::byte magic[4];
     read_header(magic);
     if (magic[0] != std::byte{0} || magic[1] != std::byte{0}) {
@@ -83,9 +80,9 @@ class IdxReader {
     if (source_.read({&excess, 1}) != 0) fail("the file goes on after its last value");
     const auto bad = std::find_if(out.begin(), out.end(), [&](int v) { return v >= levels; });
     if (bad != out.end()) {
-      fail<FileError>("IDX: ", name_, ": offset ",
-                      header + static_cast<std::uint64_t>(bad - out.begin()), ": the value is ",
-                      int{*bad}, ", expected 0 to ", levels - 1, " (", knob, ")");
+      detail::fail<FileError>(
+          "IDX: ", name_, ": offset ", header + static_cast<std::uint64_t>(bad - out.begin()),
+          ": the value is ", int{*bad}, ", expected 0 to ", levels - 1, " (", knob, ")");
     }
   }
 
@@ -102,7 +99,6 @@ class IdxReader {
   std::string name_;
   std::vector<std::byte> file_;
   ByteSource source_;
-  std::uint64_t max_bytes_;
   std::vector<Index> sizes_;
 };
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -211,16 +211,11 @@ template <NpyValue T>
     header.fail("descr is ", detail::quoted(header.descr), ", expected ",
                 detail::quoted(detail::npy_descr<T>), " (the type that read_npy was asked for)");
   }
-  std::uint64_t wanted = sizeof(T);
-  for (const Index extent : header.shape) {
-    if (!detail::multiply(wanted, static_cast<std::uint64_t>(std::max<Index>(extent, 1)), wanted)) {
-      header.fail("the shape takes 2^63 bytes or more");
-    }
-  }
-  if (std::ranges::count(header.shape, 0) != 0) wanted = 0;
+  const std::optional<std::uint64_t> wanted = detail::array_bytes(sizeof(T), header.shape);
+  if (!wanted) header.fail("the shape takes 2^63 bytes or more");
   const std::span<const std::byte> data = std::span(bytes).subspan(begin + length);
-  if (data.size() != wanted) {
-    header.fail("the shape takes ", wanted, " bytes, but ", data.size(), " follow the header");
+  if (data.size() != *wanted) {
+    header.fail("the shape takes ", *wanted, " bytes, but ", data.size(), " follow the header");
   }
   NpyArray<T> array{header.shape, std::vector<T>(data.size() / sizeof(T))};
   if (!data.empty()) std::memcpy(array.values.data(), data.data(), data.size());
@@ -234,11 +229,11 @@ template <class T>
 requires NpyValue<std::remove_const_t<T>>
 void write_npy(const std::filesystem::path& path, const std::vector<Index>& shape,
                std::span<T> values) {
-  const Index count =
-      std::accumulate(shape.begin(), shape.end(), Index{1}, std::multiplies<Index>());
-  if (count != static_cast<Index>(values.size())) {
-    detail::fail<ShapeError>("write_npy: ", values.size(), " values, but the shape has ", count,
-                             " elements");
+  constexpr std::size_t max_rank = 32;  // NumPy's
+  if (shape.size() > max_rank || detail::array_bytes(sizeof(T), shape) != values.size_bytes()) {
+    detail::fail<ShapeError>("write_npy: ", path, ": ", values.size(), " values and ", shape.size(),
+                             " axes, expected a shape of as many elements and at most ", max_rank,
+                             " axes");
   }
   std::string header = "{'descr': '";
   header += detail::npy_descr<std::remove_const_t<T>>;

@@ -27,7 +27,7 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// How PNG files are taken.
 struct PngOptions {
   /// Most pixels of one image, checked before any is decoded.
-  Index max_pixels = Index{16} << 20;
+  std::uint64_t max_pixels = std::uint64_t{16} << 20;
   /// The grey that shows through transparent pixels (255 is white). Without it an image that has
   /// transparency is refused: models know no such channel.
   std::optional<std::uint8_t> background = {};
@@ -127,7 +127,6 @@ struct PngPixels {
   PngState state{file, {}, {}};
   PngHandle handle(PngHandle::Use::read, state);
   PngPixels pixels;
-  png_byte colour_type = 0;
   const bool has_header = handle.run([&](png_structp png, png_infop info) {
     // Of the chunks only those reach the decoder that make pixels: no text, profile or animation.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
@@ -135,7 +134,7 @@ struct PngPixels {
     pixels.height = png_get_image_height(png, info);
     pixels.width = png_get_image_width(png, info);
   });
-  if (has_header && pixels.height > static_cast<std::uint64_t>(options.max_pixels) / pixels.width) {
+  if (has_header && pixels.height > options.max_pixels / pixels.width) {
     fail<FileError>("PNG: ", path, ": the image is ", pixels.height, 'x', pixels.width,
                     ", expected at most ", options.max_pixels, " pixels (PngOptions::max_pixels)");
   }
@@ -144,10 +143,10 @@ struct PngPixels {
     png_set_scale_16(png);  // 16 bits to 8, rounding to nearest
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
-    colour_type = png_get_color_type(png, info);
     pixels.samples = png_get_channels(png, info);
   });
-  if (has_format && (colour_type & PNG_COLOR_MASK_ALPHA) != 0 && !options.background) {
+  const bool has_alpha = pixels.samples == 2 || pixels.samples == 4;
+  if (has_alpha && !options.background) {
     fail<FileError>("PNG: ", path,
                     ": the image has transparency, expected none (or a "
                     "PngOptions::background to put it on)");

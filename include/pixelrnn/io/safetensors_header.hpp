@@ -241,7 +241,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (seen_ != 7) {
       fail("S6", "tensor ", quoted(name_), " lacks one of dtype, shape and data_offsets");
     }
-    const std::optional<std::uint64_t> bytes = stored_bytes(tensor_->dtype, tensor_->shape);
+    const std::optional<std::uint64_t> bytes = array_bytes(size_of(tensor_->dtype), tensor_->shape);
     if (!bytes) refuse_size();
     if (tensor_->end < tensor_->begin || tensor_->end - tensor_->begin != *bytes) {
       fail("S10", "tensor ", quoted(name_), " has the data_offsets ", tensor_->begin, " and ",

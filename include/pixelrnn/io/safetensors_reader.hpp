@@ -23,6 +23,7 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// The content of a safetensors file. Its tensors look at bytes that it owns.
 class SafetensorsFile {
  public:
+  /// `tensors` are sorted by name and look at `data`; read_safetensors sees to that.
   SafetensorsFile(std::filesystem::path path, std::vector<StoredTensor> tensors,
                   std::map<std::string, std::string> metadata, std::vector<std::byte> data)
       : path_(std::move(path)),

@@ -38,7 +38,7 @@ inline void require_storable(const StoredTensor& tensor) {
   if (tensor.shape.size() > safetensors_max_rank) {
     refuse("S9", "has ", tensor.shape.size(), " axes, expected at most ", safetensors_max_rank);
   }
-  const std::optional<std::uint64_t> bytes = stored_bytes(tensor.dtype, tensor.shape);
+  const std::optional<std::uint64_t> bytes = array_bytes(size_of(tensor.dtype), tensor.shape);
   if (!bytes) refuse("S9", "has a negative extent, or 2^63 bytes or more by its shape");
   if (*bytes != tensor.bytes.size()) {
     refuse("S10", "has ", tensor.bytes.size(), " bytes, but its dtype and shape take ", *bytes);

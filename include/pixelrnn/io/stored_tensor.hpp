@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,32 +48,13 @@ template <StoredValue T, std::size_t Rank>
 template <StoredValue T, std::size_t Rank>
 StoredTensor stored(std::string name, Tensor<T, Rank>&& values) = delete;  // would dangle
 
-namespace detail {
-
-/// Bytes that values of this type and shape take; nothing if an extent is negative or the bytes are
-/// 2^63 or more. An extent of 0 does not hide that the others are absurd.
-[[nodiscard]] inline std::optional<std::uint64_t> stored_bytes(Dtype dtype,
-                                                               std::span<const Index> shape) {
-  std::uint64_t bytes = size_of(dtype);
-  bool empty = false;
-  for (const Index extent : shape) {
-    if (extent < 0) return std::nullopt;
-    empty = empty || extent == 0;
-    const auto factor = static_cast<std::uint64_t>(std::max<Index>(extent, 1));
-    if (!multiply(bytes, factor, bytes)) return std::nullopt;
-  }
-  return empty ? 0 : bytes;
-}
-
-}  // namespace detail
-
 /// Values under a name and a shape, to be written; no copy. Throws ShapeError if the shape has
 /// another number of elements.
 template <class T>
 requires StoredValue<std::remove_const_t<T>>
 [[nodiscard]] StoredTensor stored(std::string name, std::vector<Index> shape, std::span<T> values) {
   const Dtype dtype = *detail::dtype_of<std::remove_const_t<T>>;
-  if (detail::stored_bytes(dtype, shape) != values.size_bytes()) {
+  if (detail::array_bytes(sizeof(T), shape) != values.size_bytes()) {
     detail::fail<ShapeError>("stored: ", detail::quoted(name), " has ", values.size(),
                              " values, expected as many as its shape has elements");
   }

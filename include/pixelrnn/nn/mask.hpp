@@ -4,7 +4,8 @@
 
 #include <concepts>
 
-#include <pixelrnn/core/shape.hpp>
+#include <pixelrnn/core/tensor.hpp>
+#include <pixelrnn/core/workspace.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -35,6 +36,39 @@ template <CausalMask M>
   if (dy != 0) return dy < 0;
   if (dx != 0) return dx < 0;
   return M::sees_self ? from <= to : from < to;
+}
+
+/// Zeroes what mask M forbids of weights [kernel height][kernel width][C_in][gates · units], or of
+/// their gradient. Colour groups of the outputs are taken inside each gate: grouping all 4·h gate
+/// maps at once would let every unit see every colour (the classic leak).
+template <CausalMask M, class T>
+void apply_mask(TensorView<T, 4> weights, Index colours, Index gates = 1) {
+  const Shape<4>& s = weights.shape();
+  const Index in = s[2], units = s[3] / gates;
+  for (Index y = 0; y < s[0]; ++y) {
+    for (Index x = 0; x < s[1]; ++x) {
+      for (Index i = 0; i < in; ++i) {
+        for (Index o = 0; o < s[3]; ++o) {
+          if (!is_allowed<M>(y - s[0] / 2, x - s[1] / 2, colour_group(i, in, colours),
+                             colour_group(o % units, units, colours))) {
+            weights(y, x, i, o) = T{0};
+          }
+        }
+      }
+    }
+  }
+}
+
+/// The weights as sums may see them: what the mask forbids is zero even if somebody wrote to it.
+/// With one colour that is left to the packing, which takes allowed taps only.
+template <CausalMask M, class T>
+[[nodiscard]] TensorView<const T, 4> masked(TensorView<const T, 4> weights, Index colours,
+                                            Index gates, Workspace& workspace) {
+  if (colours == 1) return weights;
+  const TensorView<T, 4> copy = workspace.allocate<T>(weights.shape());
+  std::copy(weights.begin(), weights.end(), copy.begin());
+  apply_mask<M>(copy, colours, gates);
+  return copy;
 }
 
 static_assert(!is_allowed<MaskA>(0, 0, 0, 0) && is_allowed<MaskA>(0, 0, 0, 1));

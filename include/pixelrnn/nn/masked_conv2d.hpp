@@ -54,7 +54,7 @@ class MaskedConv2d {
   }
   void for_each_parameter(auto&& visit) { visit("weights", weights_), visit("bias", bias_); }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
-  void apply_mask() { mask(weights_.value()); }
+  void apply_mask() { pixelrnn::apply_mask<M>(weights_.value(), config_.colours); }
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
     Tape<Scalar>& tape = x.tape();
@@ -81,7 +81,7 @@ class MaskedConv2d {
         }
       });
     });
-    return tape.record("MaskedConv2d", y, {x, tape.leaf(weights_), tape.leaf(bias_)}, Op{this});
+    return tape.record("MaskedConv2d", y, {x, tape.leaf(bias_)}, Op{this});
   }
 
   /// A ring of the input rows that taps reach, for each image with its padding.
@@ -168,61 +168,21 @@ class MaskedConv2d {
     return {map.data() + pixel * channels, channels};
   }
 
-  /// Zeroes the forbidden part of weights or of their gradient. Forbidden taps are zero already in
-  /// a gradient; what remains is the colour mask of the centre.
-  void mask(FeatureView<Scalar> w) const {
-    const Config& c = config_;
-    for (Index y = 0; y < c.kernel_height; ++y) {
-      for (Index x = 0; x < c.kernel_width; ++x) {
-        for (Index i = 0; i < c.in_channels; ++i) {
-          for (Index o = 0; o < c.out_channels; ++o) {
-            if (!is_allowed<M>(y - c.kernel_height / 2, x - c.kernel_width / 2,
-                               colour_group(i, c.in_channels, c.colours),
-                               colour_group(o, c.out_channels, c.colours))) {
-              w(y, x, i, o) = Scalar{0};
-            }
-          }
-        }
-      }
-    }
-  }
-
-  /// The weights as sums see them. Whole taps are left out when packing; with colours the centre is
-  /// allowed in part, and what the mask forbids must not count even if somebody wrote to it.
-  [[nodiscard]] FeatureView<const Scalar> masked_weights(Workspace& workspace) const {
-    if (config_.colours == 1) return weights_.value();
-    const FeatureView<Scalar> copy = workspace.allocate<Scalar>(weights_.shape());
-    std::copy_n(weights_.value().data(), copy.size(), copy.data());
-    mask(copy);
-    return copy;
-  }
   /// The allowed taps' weights, one below the other.
   [[nodiscard]] kernels::Packed<Scalar> pack(Workspace& workspace) const {
-    const Index in = config_.in_channels, out = config_.out_channels;
-    const FeatureView<const Scalar> weights = masked_weights(workspace);
-    const auto packed =
-        kernels::allocate_packed<Kernels, Scalar>(workspace, tap_count(taps_) * in, out);
+    const auto weights = masked<M>(weights_.value(), config_.colours, 1, workspace);
+    const auto packed = kernels::allocate_packed<Kernels, Scalar>(
+        workspace, tap_count(taps_) * config_.in_channels, config_.out_channels);
     Index row = 0;
-    for (const TapRun& run : taps_) {
-      const Scalar* from = &weights(run.row, run.column, 0, 0);
-      Kernels::pack(packed, row, kernels::Strided<Scalar>{from, run.count * in, out, out, 1});
-      row += run.count * in;
-    }
+    for (const TapRun& run : taps_) row = pack_run<Kernels>(packed, row, weights, run);
     return packed;
   }
-  /// Their transposes, each run backwards: pixel p passed on to p - tap.
   [[nodiscard]] kernels::Packed<Scalar> pack_transposed(Workspace& workspace) const {
-    const Index in = config_.in_channels, out = config_.out_channels;
-    const FeatureView<const Scalar> weights = masked_weights(workspace);
-    const auto packed =
-        kernels::allocate_packed<Kernels, Scalar>(workspace, tap_count(taps_) * out, in);
+    const auto weights = masked<M>(weights_.value(), config_.colours, 1, workspace);
+    const auto packed = kernels::allocate_packed<Kernels, Scalar>(
+        workspace, tap_count(taps_) * config_.out_channels, config_.in_channels);
     Index row = 0;
-    for (const TapRun& run : taps_) {
-      for (Index t = run.count - 1; t >= 0; --t, row += out) {
-        const Scalar* from = &weights(run.row, run.column + t, 0, 0);
-        Kernels::pack(packed, row, kernels::Strided<Scalar>{from, out, in, 1, out});
-      }
-    }
+    for (const TapRun& run : taps_) row = pack_run_transposed<Kernels>(packed, row, weights, run);
     return packed;
   }
 
@@ -286,7 +246,7 @@ class MaskedConv2d {
                           weights_.gradient().data());
     detail::add_chunks<B>(parts + weights_.size(), pieces.chunks.size(), part, out,
                           bias_.gradient().data());
-    if (config_.colours > 1) mask(weights_.gradient());
+    if (config_.colours > 1) pixelrnn::apply_mask<M>(weights_.gradient(), config_.colours);
   }
 
   Config config_;

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include <pixelrnn/kernels/kernels.hpp>
 #include <pixelrnn/nn/mask.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -42,6 +43,28 @@ template <CausalMask M>
   Index count = 0;
   for (const TapRun& run : runs) count += run.count;
   return count;
+}
+
+/// Packs the weights of a run, [count][C_in][C_out], below row `first`; returns the row after them.
+template <class K, class T>
+Index pack_run(kernels::Packed<T> to, Index first, TensorView<const T, 4> weights,
+               const TapRun& run) {
+  const Index in = weights.shape()[2], out = weights.shape()[3];
+  const T* from = &weights(run.row, run.column, 0, 0);
+  K::pack(to, first, kernels::Strided<T>{from, run.count * in, out, out, 1});
+  return first + run.count * in;
+}
+/// The same for the transposed map: Kᵀ of each tap, the run backwards, since what pixel p gave to
+/// p - tap comes back from there.
+template <class K, class T>
+Index pack_run_transposed(kernels::Packed<T> to, Index first, TensorView<const T, 4> weights,
+                          const TapRun& run) {
+  const Index in = weights.shape()[2], out = weights.shape()[3];
+  for (Index t = run.count - 1; t >= 0; --t, first += out) {
+    const T* from = &weights(run.row, run.column + t, 0, 0);
+    K::pack(to, first, kernels::Strided<T>{from, out, in, 1, out});
+  }
+  return first;
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

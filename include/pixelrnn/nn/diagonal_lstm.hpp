@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// DiagonalLSTM (one direction) and DiagonalBiLSTM (both) as layers over DiagonalScan.
+#pragma once
+
+#include <tuple>
+
+#include <pixelrnn/nn/diagonal_scan.hpp>
+#include <pixelrnn/nn/diagonal_scan_backward.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+namespace detail {
+
+/// The sum of one or two diagonal scans of the same input, y = Σ scan(x), as one operation:
+/// parallel over images, no map of either direction is copied or added in a pass of its own.
+template <class B, class... Scans>
+class DiagonalSum {
+ public:
+  using Scalar = typename B::Scalar;
+  using BackendPolicy = B;
+  using Config = DiagonalConfig;
+
+  DiagonalSum(Config config, Rng& rng) : scans_{Scans(config, rng)...} {}
+
+  [[nodiscard]] const Config& config() const { return std::get<0>(scans_).config(); }
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
+    require_channels(name, x, config().in_channels, "Config::in_channels");
+    return x.with_channels(config().hidden);
+  }
+  /// Zeroes what the mask forbids: for weights that come from elsewhere.
+  void apply_mask() {
+    std::apply([](Scans&... scan) { (scan.apply_mask(), ...); }, scans_);
+  }
+
+  [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
+    Tape<Scalar>& tape = x.tape();
+    const Shape<4> s = x.shape();
+    const FeatureView<Scalar> y = tape.allocate(output_shape(s));
+    const Scratch guard(tape.scratch());
+    const DiagonalGeometry g{s.h(), s.w()};
+    // What backward needs is kept for every image; without it a worker reuses its own.
+    const bool keep = tape.records();
+    Workspace& memory = keep ? tape.workspace() : tape.scratch();
+    const Index slots = keep ? s.n() : B::Execution::workers(tape.threads(), s.n());
+    Saved saved;
+    for_each_scan([&](auto i, const auto& scan) {
+      std::get<i>(saved.prepared) = scan.prepare(memory, g.height);
+      std::get<i>(saved.maps) = scan.allocate_maps(memory, g, slots);
+    });
+    const Scalar* const in = x.value().data();
+    const Index in_size = s.h() * s.w() * s.c(), out_size = s.h() * s.w() * config().hidden;
+    B::Execution::for_each(tape.threads(), s.n(), [&](Index image, Index worker) {
+      for_each_scan([&](auto i, const auto& scan) {
+        scan.forward(g, std::get<i>(saved.prepared), in + image * in_size,
+                     scan.maps_of(std::get<i>(saved.maps), g, keep ? image : worker),
+                     y.data() + image * out_size,
+                     i == 0 ? kernels::Store::Overwrite : kernels::Store::Add);
+      });
+    });
+    return tape.record(name, y, {x, tape.leaf(std::get<0>(scans_).bias())}, Op{this, saved});
+  }
+
+  struct Cache {
+    std::tuple<typename Scans::Cache...> scans;
+  };
+  [[nodiscard]] Cache make_cache(WalkShape walk) const {
+    return std::apply(
+        [walk](const Scans&... scan) { return Cache{std::tuple(scan.make_cache(walk)...)}; },
+        scans_);
+  }
+  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
+            MatrixView<Scalar> y) const {
+    for_each_scan([&](auto i, const auto& scan) {
+      scan.step(std::get<i>(cache.scans), row, column, x, y,
+                i == 0 ? kernels::Store::Overwrite : kernels::Store::Add);
+    });
+  }
+  void end_row(Cache& cache, Index row) const {
+    for_each_scan([&](auto i, const auto& scan) { scan.end_row(std::get<i>(cache.scans), row); });
+  }
+
+ protected:
+  static constexpr const char* name = sizeof...(Scans) == 1 ? "DiagonalLSTM" : "DiagonalBiLSTM";
+  std::tuple<Scans...> scans_;
+
+ private:
+  struct Saved {
+    std::tuple<typename Scans::Prepared...> prepared;
+    std::tuple<typename Scans::Maps...> maps;
+  };
+  struct Op {
+    const DiagonalSum* layer;
+    Saved saved;
+    void backward(pixelrnn::Backward<Scalar>& ctx) const { layer->reverse(ctx, saved); }
+  };
+
+  /// Calls f(index, scan) for each scan, the index as a constant.
+  template <class F>
+  void for_each_scan(F&& f) const {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (f(std::integral_constant<std::size_t, I>{}, std::get<I>(scans_)), ...);
+    }
+    (std::index_sequence_for<Scans...>{});
+  }
+
+  void reverse(pixelrnn::Backward<Scalar>& ctx, const Saved& saved) const {
+    const Shape<4> s = ctx.input(0).shape();
+    const DiagonalGeometry g{s.h(), s.w()};
+    const Chunks chunks{s.n()};
+    const Index workers = B::Execution::workers(ctx.threads(), chunks.size());
+    Workspace& scratch = ctx.scratch();
+    const Index room = std::get<0>(scans_).backward_scratch(g);
+    Scalar* const rooms = scratch.template allocate<Scalar>(workers * room);
+    std::tuple<typename Scans::PreparedBackward...> prepared;
+    std::array<Scalar*, sizeof...(Scans)> parts;
+    const Index part = std::get<0>(scans_).gradient_layout(g.height).size;
+    for_each_scan([&](auto i, const auto& scan) {
+      std::get<i>(prepared) = scan.prepare_backward(scratch);
+      parts[i] = scratch.template allocate_zero<Scalar>(chunks.size() * part);
+    });
+    const bool wants_dx = ctx.wants_gradient(0);
+    const auto claim =
+        wants_dx ? ctx.claim_gradient(0) : typename pixelrnn::Backward<Scalar>::Claim{};
+    const Scalar* const x = ctx.input(0).data();
+    const Scalar* const dy = ctx.output_gradient().data();
+    const Index in_size = s.h() * s.w() * s.c(), out_size = s.h() * s.w() * config().hidden;
+    B::Execution::for_each(ctx.threads(), chunks.size(), [&](Index chunk, Index worker) {
+      for (Index image = chunks.first(chunk); image < chunks.last(chunk); ++image) {
+        for_each_scan([&](auto i, const auto& scan) {
+          const bool overwrite = i == 0 && claim.fresh;
+          scan.backward(g, std::get<i>(prepared), x + image * in_size,
+                        scan.maps_of(std::get<i>(saved.maps), g, image), dy + image * out_size,
+                        wants_dx ? claim.gradient.data() + image * in_size : nullptr,
+                        overwrite ? kernels::Store::Overwrite : kernels::Store::Add,
+                        rooms + worker * room, parts[i] + chunk * part);
+        });
+      }
+    });
+    for_each_scan([&](auto i, const auto& scan) {
+      // The first chunk's part becomes the sum.
+      add_chunks<B>(parts[i] + part, chunks.size() - 1, part, part, parts[i]);
+      scan.finish(g, std::get<i>(saved.prepared), std::get<i>(prepared), scratch, parts[i]);
+    });
+  }
+};
+
+}  // namespace detail
+
+/// One direction of the Diagonal BiLSTM, causal by itself: see DiagonalScan for the equations.
+/// x (N, H, W, C) to y (N, H, W, hidden). FromLeft sees rows <= r and columns <= j; FromRight,
+/// whose output is shifted down, rows < r and columns >= j. Throws ConfigError unless sizes are
+/// positive, ShapeError if x has not C channels.
+template <ScanSide Side = FromLeft, InitialState State = LearnedState, class B = Backend<>>
+class DiagonalLSTM : public detail::DiagonalSum<B, DiagonalScan<Side, State, B>> {
+ public:
+  using detail::DiagonalSum<B, DiagonalScan<Side, State, B>>::DiagonalSum;
+  void for_each_parameter(auto&& visit) { std::get<0>(this->scans_).for_each_parameter(visit); }
+};
+
+/// Diagonal BiLSTM (van den Oord et al. 2016, sec. 3.2): the scan from the left plus the scan from
+/// the right shifted down one row, each with its own weights. Together they see every past pixel
+/// and the current one, in one layer.  x (N, H, W, C) to y (N, H, W, hidden).
+/// Throws ConfigError unless sizes are positive, ShapeError if x has not C channels.
+template <InitialState State = LearnedState, class B = Backend<>>
+class DiagonalBiLSTM : public detail::DiagonalSum<B, DiagonalScan<FromLeft, State, B>,
+                                                  DiagonalScan<FromRight, State, B>> {
+ public:
+  using detail::DiagonalSum<B, DiagonalScan<FromLeft, State, B>,
+                            DiagonalScan<FromRight, State, B>>::DiagonalSum;
+  void for_each_parameter(auto&& visit) {
+    visit("left", std::get<0>(this->scans_)), visit("right", std::get<1>(this->scans_));
+  }
+};
+
+static_assert(IncrementalLayer<DiagonalLSTM<>> && IncrementalLayer<DiagonalLSTM<FromRight>>);
+static_assert(IncrementalLayer<DiagonalBiLSTM<>>);
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+// DiagonalScan: one direction of the Diagonal BiLSTM, diagonal by diagonal, without a skewed copy.
+#pragma once
+
+#include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/nn/diagonal_geometry.hpp>
+#include <pixelrnn/nn/init.hpp>
+#include <pixelrnn/nn/initial_state.hpp>
+#include <pixelrnn/nn/layer.hpp>
+#include <pixelrnn/nn/mask.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+struct DiagonalConfig {
+  Index in_channels = 1;
+  Index hidden = 1;
+  Index colours = 1;
+};
+
+/// One direction of the Diagonal BiLSTM (van den Oord et al. 2016, sec. 3.2). Cell (r, j), columns
+/// counted from the side the scan starts on:
+///   z(r, j) = x(r, j)·K_is + h(r-1, j)·K_ss[0] + h(r, j-1)·K_ss[1] + b
+///   [o, f, i, g] = σ(z)     c(r, j) = f ⊙ c(r, j-1) + i ⊙ g     h(r, j) = o ⊙ tanh(c(r, j))
+/// c comes from the left only: that is what the column-wise 2×1 convolution on the skewed map
+/// means. h(-1, j) = 0; h and c at column -1 by the initial-state policy.
+///   K_is [1][1][C][4·hidden] mask B    K_ss [2][1][hidden][4·hidden], above then left, no mask
+///
+/// The cells of a diagonal r + j = d need only the diagonal before it, so each diagonal is one
+/// matrix product. The paper skews the map to make diagonals columns; here a diagonal of the plain
+/// map is simply rows `width ∓ 1` pixels apart, which the kernels take as a stride: nothing is
+/// copied and none of the skewed map's padding (49 % of it at 28 × 28) is computed. skew() and
+/// unskew() in skew.hpp are the paper's formulation, which the tests hold this one to.
+///
+/// This class works on one image at a time, for the layers in diagonal_lstm.hpp. Output row r is
+/// scan row r for FromLeft and scan row r-1 for FromRight, whose first row is zero ("the right
+/// output map is then shifted down by one row"): so either direction is causal by itself.
+/// Cost: 8·hidden·(C + 2·hidden) FLOP a pixel. Saves 6·hidden values a pixel.
+template <ScanSide Side, InitialState State, class B>
+class DiagonalScan {
+ public:
+  using Scalar = typename B::Scalar;
+  using Kernels = typename B::Kernels;
+  using Terms = std::span<const kernels::Term<Scalar>>;
+  static constexpr Index row_shift = Side::is_mirrored ? 1 : 0;
+
+  DiagonalScan(DiagonalConfig config, Rng& rng)
+      : config_(checked(config)),
+        input_weights_({1, 1, config.in_channels, gates()}),
+        state_weights_({2, 1, config.hidden, gates()}),
+        bias_({1, 1, 1, gates()}),
+        h0_({1, 1, 1, State::is_learned ? config.hidden : 0}),
+        c0_({1, 1, 1, State::is_learned ? config.hidden : 0}) {
+    glorot_uniform(input_weights_.value(), config.in_channels, config.hidden, rng);
+    glorot_uniform(state_weights_.value(), 2 * config.hidden, config.hidden, rng);
+    apply_mask();
+  }
+
+  [[nodiscard]] const DiagonalConfig& config() const { return config_; }
+  void for_each_parameter(auto&& visit) {
+    visit("input_weights", input_weights_);
+    visit("state_weights", state_weights_);
+    visit("bias", bias_);
+    if constexpr (State::is_learned) visit("h0", h0_), visit("c0", c0_);
+  }
+  void apply_mask() {
+    pixelrnn::apply_mask<MaskB>(input_weights_.value(), config_.colours, kernels::gate_count);
+  }
+  /// Any parameter, to tell a tape that this operation is trained.
+  [[nodiscard]] const Parameter<Scalar>& bias() const { return bias_; }
+
+  /// Packed weights and the states at column -1, made once a pass over the batch.
+  struct Prepared {
+    kernels::Packed<const Scalar> weights;
+    kernels::Rows<const Scalar> edge_h, edge_c;  ///< one row an image row, or one for all
+    Scalar* edge_gates = nullptr;                ///< (H, 4·hidden), PaddedScanState only
+  };
+  [[nodiscard]] Prepared prepare(Workspace& workspace, Index height) const {
+    Prepared p;
+    p.weights = as_const(pack(workspace));
+    const Index hidden = config_.hidden;
+    if constexpr (State::is_learned) {
+      p.edge_h = {h0_.value().data(), 0}, p.edge_c = {c0_.value().data(), 0};
+    } else if constexpr (State::is_scanned) {
+      Scalar* const h = workspace.template allocate_zero<Scalar>(height * hidden);
+      Scalar* const c = workspace.template allocate_zero<Scalar>(height * hidden);
+      const Scalar* const x = workspace.template allocate_zero<Scalar>(config_.in_channels);
+      p.edge_gates = workspace.template allocate_zero<Scalar>(height * gates());
+      for (Index r = 1; r < height; ++r) {
+        // In the skewed map the padding left of row r: above and left of it is the same state.
+        const Scalar* const before = h + (r - 1) * hidden;
+        step(1, {x, 0}, {before, 0}, {before, 0}, p.weights,
+             kernels::LstmStep<Scalar>{.c_prev = {c + (r - 1) * hidden, 0},
+                                       .c = {c + r * hidden, 0},
+                                       .h = {h + r * hidden, 0},
+                                       .gates = {p.edge_gates + r * gates(), 0}});
+      }
+      p.edge_h = {h, hidden}, p.edge_c = {c, hidden};
+    } else {
+      const Scalar* const zero = workspace.template allocate_zero<Scalar>(hidden);
+      p.edge_h = p.edge_c = {zero, 0};
+    }
+    return p;
+  }
+
+  /// One image's states, cells and gates; sizes by DiagonalGeometry.
+  struct Maps {
+    Scalar* states;
+    Scalar* cells;
+    Scalar* gates;
+  };
+  [[nodiscard]] Maps allocate_maps(Workspace& workspace, const DiagonalGeometry& g,
+                                   Index images) const {
+    return {workspace.template allocate<Scalar>(images * g.padded_pixels() * config_.hidden),
+            workspace.template allocate<Scalar>(images * g.padded_pixels() * config_.hidden),
+            workspace.template allocate<Scalar>(images * g.padded_pixels() * gates())};
+  }
+  [[nodiscard]] Maps maps_of(const Maps& all, const DiagonalGeometry& g, Index image) const {
+    const Index offset = image * g.padded_pixels();
+    return {all.states + offset * config_.hidden, all.cells + offset * config_.hidden,
+            all.gates + offset * gates()};
+  }
+
+  /// Scans one image x (H, W, C) and stores its output, or adds it, to y (H, W, hidden).
+  void forward(const DiagonalGeometry& g, const Prepared& p, const Scalar* x, const Maps& maps,
+               Scalar* y, kernels::Store store) const {
+    const Index hidden = config_.hidden, in = config_.in_channels;
+    const auto state = [&](Index r, Index j) { return maps.states + g.state<Side>(r, j) * hidden; };
+    const auto cell = [&](Index r, Index j) { return maps.cells + g.state<Side>(r, j) * hidden; };
+    std::fill_n(maps.states, g.padded_row() * hidden, Scalar{0});  // row -1
+    for (Index r = 0; r < g.height; ++r) {
+      std::copy_n(p.edge_h[r], hidden, state(r, -1));
+      std::copy_n(p.edge_c[r], hidden, cell(r, -1));
+      std::fill_n(maps.gates + g.gate<Side>(r, g.width) * gates(), gates(), Scalar{0});
+    }
+    std::fill_n(maps.gates + g.height * g.padded_row() * gates(), g.padded_row() * gates(),
+                Scalar{0});
+    const Index next = g.state_step<Side>() * hidden;
+    for (Index d = 0; d < g.diagonals(); ++d) {
+      const Index r = g.first_row(d), j = d - r;
+      step(g.last_row(d) - r, {x + g.pixel<Side>(r, j) * in, g.pixel_step<Side>() * in},
+           {state(r - 1, j), next}, {state(r, j - 1), next}, p.weights,
+           kernels::LstmStep<Scalar>{.c_prev = {cell(r, j - 1), next},
+                                     .c = {cell(r, j), next},
+                                     .h = {state(r, j), next},
+                                     .gates = {maps.gates + g.gate<Side>(r, j) * gates(),
+                                               g.state_step<Side>() * gates()}});
+    }
+    const Index row = g.width * hidden;
+    if (row_shift > 0 && store == kernels::Store::Overwrite) std::fill_n(y, row, Scalar{0});
+    for (Index r = 0; r + row_shift < g.height; ++r) {
+      const Scalar* const from = maps.states + g.first_state<Side>(r) * hidden;
+      Scalar* const to = y + (r + row_shift) * row;
+      if (store == kernels::Store::Add) {
+        Kernels::add(row, from, to);
+      } else {
+        std::copy_n(from, row, to);
+      }
+    }
+  }
+
+  /// Weights for the way back, and its scratch.
+  struct PreparedBackward {
+    kernels::Packed<const Scalar> to_input;  ///< K_isᵀ
+    kernels::Packed<const Scalar> to_state;  ///< K_ss[0]ᵀ above K_ss[1]ᵀ
+    const Scalar* zero;                      ///< 4·hidden zeros
+  };
+  [[nodiscard]] PreparedBackward prepare_backward(Workspace& workspace) const;
+  /// Scalars of scratch a worker needs in backward.
+  [[nodiscard]] Index backward_scratch(const DiagonalGeometry& g) const {
+    return 2 * g.height * config_.hidden;
+  }
+  /// Gradients of one direction in one stretch of memory: K_is, K_ss, b, then dL/dh and dL/dc at
+  /// column -1, for each row (H · hidden each).
+  struct GradientLayout {
+    Index state_weights, bias, edge_h, edge_c, size;
+  };
+  [[nodiscard]] GradientLayout gradient_layout(Index height) const {
+    GradientLayout at{};
+    at.state_weights = input_weights_.size();
+    at.bias = at.state_weights + state_weights_.size();
+    at.edge_h = at.bias + gates();
+    at.edge_c = at.edge_h + height * config_.hidden;
+    at.size = at.edge_c + height * config_.hidden;
+    return at;
+  }
+  void backward(const DiagonalGeometry& g, const PreparedBackward& p, const Scalar* x,
+                const Maps& maps, const Scalar* dy, Scalar* dx, kernels::Store store,
+                Scalar* scratch, Scalar* gradient) const;
+  /// Adds the summed gradients of all images to the parameters.
+  void finish(const DiagonalGeometry& g, const Prepared& edge, const PreparedBackward& p,
+              Workspace& workspace, Scalar* gradient) const;
+
+  /// The incremental walk: h of this row and the one before, c of this row; FromRight also keeps
+  /// the row's inputs, since it runs from the far end once the row is complete.
+  struct Cache {
+    FeatureMap<Scalar> h;       ///< (2, batch, W + 1, hidden) by row parity, column -1 first
+    FeatureMap<Scalar> c;       ///< (1, batch, W + 1, hidden)
+    FeatureMap<Scalar> inputs;  ///< (1, batch, W, C), FromRight only
+    FeatureMap<Scalar> gates;   ///< (1, 1, batch, 4·hidden)
+    Workspace memory;
+    Prepared prepared;
+    Index height;
+  };
+  [[nodiscard]] Cache make_cache(WalkShape walk) const {
+    Cache cache;
+    cache.h = FeatureMap<Scalar>({2, walk.batch, walk.width + 1, config_.hidden});
+    cache.c = FeatureMap<Scalar>({1, walk.batch, walk.width + 1, config_.hidden});
+    if (Side::is_mirrored) {
+      cache.inputs = FeatureMap<Scalar>({1, walk.batch, walk.width, config_.in_channels});
+    }
+    cache.gates = FeatureMap<Scalar>({1, 1, walk.batch, gates()});
+    cache.prepared = prepare(cache.memory, walk.height);
+    cache.height = walk.height;
+    begin_row(cache, 0);
+    return cache;
+  }
+  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x, MatrixView<Scalar> y,
+            kernels::Store store) const {
+    const Index hidden = config_.hidden, width = cache.h.shape()[2] - 1;
+    const Scalar* from;
+    if constexpr (Side::is_mirrored) {
+      for (Index b = 0; b < x.rows; ++b) {
+        std::copy_n(x.row(b), x.columns, &cache.inputs(0, b, column, 0));
+      }
+      from = &cache.h((row + 1) % 2, 0, width - column, 0);  // the row before, scanned already
+    } else {
+      walk_cell(cache, row, column, {x.data, x.stride});
+      from = &cache.h(row % 2, 0, column + 1, 0);
+    }
+    for (Index b = 0; b < x.rows; ++b) {
+      if (store == kernels::Store::Add) {
+        Kernels::add(hidden, from + b * (width + 1) * hidden, y.row(b));
+      } else {
+        std::copy_n(from + b * (width + 1) * hidden, hidden, y.row(b));
+      }
+    }
+  }
+  void end_row(Cache& cache, Index row) const {
+    if constexpr (Side::is_mirrored) {
+      const Index width = cache.inputs.shape()[2], in = config_.in_channels;
+      for (Index j = 0; j < width; ++j) {
+        walk_cell(cache, row, j, {&cache.inputs(0, 0, width - 1 - j, 0), width * in});
+      }
+    }
+    if (row + 1 < cache.height) begin_row(cache, row + 1);
+  }
+
+ private:
+  static DiagonalConfig checked(const DiagonalConfig& c) {
+    if (c.in_channels < 1 || c.hidden < 1 || c.colours < 1) {
+      detail::fail<ConfigError>("DiagonalLSTM: Config is {in_channels=", c.in_channels,
+                                ", hidden=", c.hidden, ", colours=", c.colours,
+                                "}, expected 1 or more of each");
+    }
+    return c;
+  }
+  [[nodiscard]] Index gates() const { return kernels::gate_count * config_.hidden; }
+
+  [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
+    return masked<MaskB>(input_weights_.value(), config_.colours, kernels::gate_count, workspace);
+  }
+  [[nodiscard]] kernels::Packed<Scalar> pack(Workspace& workspace) const {
+    const Index in = config_.in_channels, hidden = config_.hidden;
+    const auto packed = kernels::allocate_packed<Kernels, Scalar>(workspace, in + 2 * hidden,
+                                                                  hidden, kernels::gate_count);
+    Kernels::pack(
+        packed, 0,
+        kernels::Strided<Scalar>{masked_input_weights(workspace).data(), in, gates(), gates(), 1});
+    Kernels::pack(
+        packed, in,
+        kernels::Strided<Scalar>{state_weights_.value().data(), 2 * hidden, gates(), gates(), 1});
+    return packed;
+  }
+
+  /// `rows` cells that do not depend on each other.
+  void step(Index rows, kernels::Rows<const Scalar> x, kernels::Rows<const Scalar> above,
+            kernels::Rows<const Scalar> left, kernels::Packed<const Scalar> weights,
+            const kernels::LstmStep<Scalar>& states) const {
+    const std::array<kernels::Term<Scalar>, 3> terms{
+        kernels::Term<Scalar>{x.data, x.stride, config_.in_channels},
+        kernels::Term<Scalar>{above.data, above.stride, config_.hidden},
+        kernels::Term<Scalar>{left.data, left.stride, config_.hidden}};
+    Kernels::lstm_step(rows, Terms(terms), weights, bias_.value().data(), states);
+  }
+  /// The same cell of every image of a walk; j counts from the scan's side.
+  void walk_cell(Cache& cache, Index row, Index j, kernels::Rows<const Scalar> x) const {
+    const Index image = cache.h.shape()[2] * config_.hidden;
+    const Index now = row % 2, before = 1 - now;
+    step(cache.h.shape()[1], x, {&cache.h(before, 0, j + 1, 0), image},
+         {&cache.h(now, 0, j, 0), image}, cache.prepared.weights,
+         kernels::LstmStep<Scalar>{.c_prev = {&cache.c(0, 0, j, 0), image},
+                                   .c = {&cache.c(0, 0, j + 1, 0), image},
+                                   .h = {&cache.h(now, 0, j + 1, 0), image},
+                                   .gates = {cache.gates.data(), gates()}});
+  }
+  void begin_row(Cache& cache, Index row) const {
+    for (Index b = 0; b < cache.h.shape()[1]; ++b) {
+      std::copy_n(cache.prepared.edge_h[row], config_.hidden, &cache.h(row % 2, b, 0, 0));
+      std::copy_n(cache.prepared.edge_c[row], config_.hidden, &cache.c(0, b, 0, 0));
+    }
+  }
+
+  DiagonalConfig config_;
+  Parameter<Scalar> input_weights_;
+  Parameter<Scalar> state_weights_;
+  Parameter<Scalar> bias_;
+  Parameter<Scalar> h0_;
+  Parameter<Scalar> c0_;
+};
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

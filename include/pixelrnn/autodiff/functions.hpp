@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include <pixelrnn/autodiff/tape.hpp>
-#include <pixelrnn/kernels/kernels.hpp>
+#include <pixelrnn/simd/batch.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -46,26 +46,53 @@ void require_same_shape(const char* where, Variable<T> a, Variable<T> b) {
 
 }  // namespace detail
 
+namespace detail {
+
+/// y += x.
+template <class T>
+void add_to(Index count, const T* x, T* y) {
+  simd::transform(count, y, x, y, [](simd::Batch<T> b, simd::Batch<T> a) { return b + a; });
+}
+/// Element-wise work on [0, count) shared among the tape's threads: body(first, count).
+template <class Body>
+void for_each_part(int threads, Index count, Body&& body) {
+  constexpr Index grain = 1 << 14;  // below this a thread costs more than it saves
+  const Index parts = std::clamp<Index>(count / grain, 1, 64);
+  execution::OpenMP::for_each(threads, parts, [&](Index part, Index) {
+    const Index first = count * part / parts;
+    body(first, count * (part + 1) / parts - first);
+  });
+}
+
+}  // namespace detail
+
 /// a + b, of equal shapes. Throws ShapeError otherwise.
 template <class T>
 [[nodiscard]] Variable<T> add(Variable<T> a, Variable<T> b) {
   struct Op {
     void backward(Backward<T>& ctx) {
+      const T* const dy = ctx.output_gradient().data();
       for (Index i = 0; i < 2; ++i) {
         if (!ctx.wants_gradient(i)) continue;
-        const FeatureView<const T> dy = ctx.output_gradient();
-        const auto [dx, fresh] = ctx.claim_gradient(i);
-        if (fresh) {
-          std::copy(dy.begin(), dy.end(), dx.begin());
-        } else {
-          std::transform(dx.begin(), dx.end(), dy.begin(), dx.begin(), std::plus<T>());
-        }
+        const auto claim = ctx.claim_gradient(i);
+        T* const dx = claim.gradient.data();
+        detail::for_each_part(ctx.threads(), claim.gradient.size(), [&](Index at, Index count) {
+          if (claim.fresh) {
+            std::copy_n(dy + at, count, dx + at);
+          } else {
+            detail::add_to(count, dy + at, dx + at);
+          }
+        });
       }
     }
   };
   detail::require_same_shape("add", a, b);
   const FeatureView<T> y = a.tape().allocate(a.shape());
-  std::transform(a.value().begin(), a.value().end(), b.value().begin(), y.begin(), std::plus<T>());
+  const T *const left = a.value().data(), *const right = b.value().data();
+  detail::for_each_part(a.tape().threads(), y.size(), [&](Index at, Index count) {
+    simd::transform(count, left + at, right + at, y.data() + at,
+                    [](simd::Batch<T> l, simd::Batch<T> r) { return l + r; });
+  });
   return a.tape().record("add", y, {a, b}, Op{});
 }
 

@@ -163,7 +163,7 @@ class IdxReader {
 /// ends in ".gz"; atomically, see AtomicFile. The number of levels is not in the format. Throws
 /// FileError if the file cannot be written, ShapeError if an extent is over 2^32 - 1.
 inline void write_idx(const std::filesystem::path& path, const Images& images) {
-  const Shape<4>& shape = images.pixels().shape();
+  const Shape<4> shape = images.pixels().shape();
   const std::size_t rank = shape.c() == 1 ? 3 : 4;
   std::vector<std::byte> bytes(4 + 4 * rank);
   bytes[2] = detail::IdxReader::unsigned_byte;

@@ -34,9 +34,12 @@ class SafetensorsFile {
   SafetensorsFile& operator=(SafetensorsFile&&) = default;
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  /// All tensors, by name.
-  [[nodiscard]] const std::vector<StoredTensor>& tensors() const { return tensors_; }
-  [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  /// All tensors, by name. Not of a temporary: `for (... : read_safetensors(path).tensors())` would
+  /// loop over what is gone.
+  [[nodiscard]] const std::vector<StoredTensor>& tensors() const& { return tensors_; }
+  void tensors() && = delete;
+  [[nodiscard]] const std::map<std::string, std::string>& metadata() const& { return metadata_; }
+  [[nodiscard]] std::map<std::string, std::string> metadata() && { return std::move(metadata_); }
 
   /// The tensor of that name, or null.
   [[nodiscard]] const StoredTensor* find(std::string_view name) const {

@@ -27,6 +27,10 @@ class DiagonalSum {
     require_channels(name, x, config().in_channels, "Config::in_channels");
     return x.with_channels(config().hidden);
   }
+  [[nodiscard]] Index flops(Index height, Index width) const {
+    return std::apply([=](const Scans&... scan) { return (scan.flops(height, width) + ...); },
+                      scans_);
+  }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
   void apply_mask() {
     std::apply([](Scans&... scan) { (scan.apply_mask(), ...); }, scans_);
@@ -167,6 +171,8 @@ class DiagonalBiLSTM : public detail::DiagonalSum<B, DiagonalScan<FromLeft, Stat
  public:
   using detail::DiagonalSum<B, DiagonalScan<FromLeft, State, B>,
                             DiagonalScan<FromRight, State, B>>::DiagonalSum;
+  static constexpr std::string_view kind = "diagonal_bilstm";
+  static constexpr std::string_view state_kind = State::name;
   void for_each_parameter(auto&& visit) {
     visit("left", std::get<0>(this->scans_)), visit("right", std::get<1>(this->scans_));
   }

@@ -56,6 +56,12 @@ class DiagonalScan {
   }
 
   [[nodiscard]] const DiagonalConfig& config() const { return config_; }
+  [[nodiscard]] Index flops(Index height, Index width) const {
+    const Index seen = height - row_shift;  // the last row of a shifted scan goes nowhere
+    const Index input = seen * width, above = std::max<Index>(0, seen - 1) * width,
+                left = seen * (width - 1);
+    return 2 * gates() * (input * config_.in_channels + (above + left) * config_.hidden);
+  }
   void for_each_parameter(auto&& visit) {
     visit("input_weights", input_weights_);
     visit("state_weights", state_weights_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <string_view>
 
 #include <pixelrnn/core/config.hpp>
 
@@ -10,6 +11,7 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// h and c are zero outside the image.
 struct ZeroState {
+  static constexpr std::string_view name = "zero";
   static constexpr bool is_learned = false;
   static constexpr bool is_scanned = false;
 };
@@ -17,6 +19,7 @@ struct ZeroState {
 /// h and c are trained, one value a hidden unit (the paper learns them): above the first row for
 /// Row LSTM, at column -1 of every row for Diagonal LSTM (above row 0 its state stays zero).
 struct LearnedState {
+  static constexpr std::string_view name = "learned";
   static constexpr bool is_learned = true;
   static constexpr bool is_scanned = false;
 };
@@ -26,12 +29,14 @@ struct LearnedState {
 /// zero. Depends on the weights and on r, not on the image; computed once a forward pass. Without
 /// it such weights compute another function.
 struct PaddedScanState {
+  static constexpr std::string_view name = "padded_scan";
   static constexpr bool is_learned = false;
   static constexpr bool is_scanned = true;
 };
 
 template <class S>
 concept InitialState = requires {
+  { S::name } -> std::convertible_to<std::string_view>;
   { S::is_learned } -> std::convertible_to<bool>;
   { S::is_scanned } -> std::convertible_to<bool>;
 };

@@ -48,6 +48,45 @@ concept IncrementalLayer = Layer<L> &&
   layer.end_row(cache, i);
 };
 
+/// A layer that can be told the true input of the pixel last stepped, without computing its output
+/// again: for the first layer of a net, whose mask A hides the pixel from itself, so that nothing
+/// but the stored input changes once the pixel has been drawn.
+template <class L>
+concept ObservingLayer = IncrementalLayer<L> &&
+    requires(const L& layer, typename L::Cache& cache, Index i,
+             MatrixView<const typename L::Scalar> x) {
+  layer.observe(cache, i, i, x);
+};
+
+namespace detail {
+struct NoCache {};
+template <class L>
+struct CacheOf {
+  using type = NoCache;
+};
+template <IncrementalLayer L>
+struct CacheOf<L> {
+  using type = typename L::Cache;
+};
+}  // namespace detail
+/// A layer's cache; an empty type for layers without an incremental walk.
+template <class L>
+using CacheOf = typename detail::CacheOf<L>::type;
+
+/// Useful FLOP of one forward pass over a height × width map: a multiply and an add for each
+/// allowed tap that lies inside the map, element-wise work not counted. 0 for layers that do not
+/// say.
+template <class L>
+[[nodiscard]] Index flops(const L& layer, Index height, Index width) {
+  if constexpr (requires {
+                  { layer.flops(height, width) } -> std::same_as<Index>;
+                }) {
+    return layer.flops(height, width);
+  } else {
+    return 0;
+  }
+}
+
 namespace detail {
 
 /// Throws ShapeError unless the map has `channels` channels; `knob` names the option that says so.

@@ -52,6 +52,15 @@ class MaskedConv2d {
     detail::require_channels("MaskedConv2d", x, config_.in_channels, "Config::in_channels");
     return x.with_channels(config_.out_channels);
   }
+  [[nodiscard]] Index flops(Index height, Index width) const {
+    Index products = 0;  // of C_in × C_out each; a colour mask on the centre is not deducted
+    for (const TapRun& run : taps_) {
+      for (Index dx = run.dx; dx < run.dx + run.count; ++dx) {
+        products += std::max<Index>(0, height + run.dy) * std::max<Index>(0, width - std::abs(dx));
+      }
+    }
+    return 2 * products * config_.in_channels * config_.out_channels;
+  }
   void for_each_parameter(auto&& visit) { visit("weights", weights_), visit("bias", bias_); }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
   void apply_mask() { pixelrnn::apply_mask<M>(weights_.value(), config_.colours); }
@@ -106,9 +115,7 @@ class MaskedConv2d {
     const auto at = [&](Index r, Index j) {
       return &cache.rows((r + ring) % ring, 0, padding_.left + j, 0);
     };
-    for (Index b = 0; b < x.rows; ++b) {
-      std::copy_n(x.row(b), x.columns, at(row, column) + b * image);
-    }
+    observe(cache, row, column, x);
     for (std::size_t t = 0; t < taps_.size(); ++t) {
       cache.terms[t] = {at(row + taps_[t].dy, column + taps_[t].dx), image,
                         taps_[t].count * x.columns};
@@ -116,6 +123,13 @@ class MaskedConv2d {
     Kernels::affine(x.rows, std::span<const kernels::Term<Scalar>>(cache.terms), cache.packed,
                     bias_.value().data(), kernels::Rows<Scalar>{y.data, y.stride},
                     kernels::Store::Overwrite);
+  }
+  /// The input of a pixel was not known when it was stepped (mask A): now it is.
+  void observe(Cache& cache, Index row, Index column, MatrixView<const Scalar> x) const {
+    const Index ring = cache.rows.shape()[0];
+    for (Index b = 0; b < x.rows; ++b) {
+      std::copy_n(x.row(b), x.columns, &cache.rows(row % ring, b, padding_.left + column, 0));
+    }
   }
   void end_row(Cache&, Index) const {}
 

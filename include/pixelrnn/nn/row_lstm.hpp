@@ -28,6 +28,8 @@ requires(!State::is_scanned) class RowLSTM {
   using Scalar = typename B::Scalar;
   using Kernels = typename B::Kernels;
   using BackendPolicy = B;
+  static constexpr std::string_view kind = "row_lstm";
+  static constexpr std::string_view state_kind = State::name;
   struct Config {
     Index in_channels = 1;
     Index hidden = 1;
@@ -55,6 +57,15 @@ requires(!State::is_scanned) class RowLSTM {
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
     detail::require_channels("RowLSTM", x, config_.in_channels, "Config::in_channels");
     return x.with_channels(config_.hidden);
+  }
+  [[nodiscard]] Index flops(Index height, Index width) const {
+    Index input = 0, state = 0;
+    for (Index d = -reach_; d <= reach_; ++d) {
+      const Index columns = std::max<Index>(0, width - std::abs(d));
+      if (d <= 0) input += height * columns;
+      state += (height - 1) * columns;
+    }
+    return 2 * gates() * (input * config_.in_channels + state * config_.hidden);
   }
   void for_each_parameter(auto&& visit) {
     visit("input_weights", input_weights_);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// What the models share: the first convolution, the head, their widths and their description.
+#pragma once
+
+#include <pixelrnn/models/model.hpp>
+#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/relu.hpp>
+#include <pixelrnn/nn/sequential.hpp>
+#include <pixelrnn/nn/stack.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI::detail {
+
+template <class Blocks, class B>
+using ModelLayers = Sequential<MaskedConv2d<MaskA, B>, Blocks, ReLU<B>, MaskedConv2d<MaskB, B>,
+                               ReLU<B>, MaskedConv2d<MaskB, B>, MaskedConv2d<MaskB, B>>;
+
+/// Table 1 of van den Oord et al. 2016: 7×7 conv mask A; blocks; ReLU, 1×1; ReLU, 1×1; 1×1 logits.
+template <class Blocks, class B>
+class ModelNet : public ModelLayers<Blocks, B> {
+ public:
+  using ModelLayers<Blocks, B>::ModelLayers;
+  void for_each_parameter(auto&& visit) {
+    visit("input", this->template layer<0>());
+    visit("blocks", this->template layer<1>());
+    visit("head1", this->template layer<3>());
+    visit("head2", this->template layer<5>());
+    visit("logits", this->template layer<6>());
+  }
+};
+
+/// The numbers of maps of a model, checked.
+struct Widths {
+  template <class Config>
+  Widths(const Config& config, Index outputs)
+      : colours(config.image.channels),
+        stream(2 * config.hidden),
+        head(config.head),
+        logits(config.image.channels * outputs) {
+    require_valid(config.image, "Config::image");
+    if (config.layers < 1 || config.hidden < 1 || config.head < 1) {
+      fail<ConfigError>("model: Config is {layers=", config.layers, ", hidden=", config.hidden,
+                        ", head=", config.head, "}, expected 1 or more of each");
+    }
+  }
+  template <class B>
+  [[nodiscard]] MaskedConv2d<MaskB, B> pointwise(Index in, Index out, Rng& rng) const {
+    return MaskedConv2d<MaskB, B>({.in_channels = in, .out_channels = out, .colours = colours},
+                                  rng);
+  }
+  Index colours, stream, head, logits;
+};
+
+/// Builds the net around config.layers blocks made by make_block(), in a fixed order of draws.
+template <class B, class Config, class MakeBlock>
+auto make_net(const Widths& widths, const Config& config, MakeBlock make_block, Rng& rng) {
+  using Block = decltype(make_block());
+  using Blocks = Stack<Block, MaskedConv2d<MaskB, B>>;
+  MaskedConv2d<MaskA, B> first({.in_channels = config.image.channels,
+                                .out_channels = widths.stream,
+                                .kernel_height = 7,
+                                .kernel_width = 7,
+                                .colours = config.image.channels},
+                               rng);
+  std::vector<Block> blocks;
+  std::vector<MaskedConv2d<MaskB, B>> skips;
+  for (Index l = 0; l < config.layers; ++l) {
+    blocks.push_back(make_block());
+    if (config.skip) {
+      skips.push_back(widths.template pointwise<B>(widths.stream, widths.stream, rng));
+    }
+  }
+  auto wide = widths.template pointwise<B>(widths.stream, widths.head, rng);
+  auto deep = widths.template pointwise<B>(widths.head, widths.head, rng);
+  auto logits = widths.template pointwise<B>(widths.head, widths.logits, rng);
+  return ModelNet<Blocks, B>(std::move(first), Blocks(std::move(blocks), std::move(skips)),
+                             ReLU<B>(), std::move(wide), ReLU<B>(), std::move(deep),
+                             std::move(logits));
+}
+
+template <class Config>
+std::map<std::string, std::string> describe(std::string_view kind, const Config& config) {
+  return {{"model", std::string(kind)},
+          {"layers", std::to_string(config.layers)},
+          {"hidden", std::to_string(config.hidden)},
+          {"head", std::to_string(config.head)},
+          {"skip", config.skip ? "true" : "false"}};
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI::detail

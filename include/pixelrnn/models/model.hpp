@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// ImageModel: a net that maps an image to logits, and the likelihood that reads them.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include <pixelrnn/likelihood/likelihood.hpp>
+#include <pixelrnn/nn/layer.hpp>
+#include <pixelrnn/nn/sequential.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// What trainers, samplers and evaluators need of a model; ImageModel is one, and so is any class
+/// of a user's that offers the same.
+template <class M>
+concept Model = requires(const M& model, M& owner, Variable<typename M::Scalar> x, int level) {
+  typename M::Likelihood;
+  { model.image_shape() } -> std::same_as<ImageShape>;
+  { model.encode(level) } -> std::same_as<typename M::Scalar>;
+  { model.logits(x) } -> std::same_as<Variable<typename M::Scalar>>;
+  { model.describe() } -> std::same_as<std::map<std::string, std::string>>;
+  owner.for_each_parameter(detail::AnyVisitor{});
+}
+&&Likelihood<typename M::Likelihood, typename M::Scalar>;
+
+/// p(x) = Π over sub-pixels i of p(x_i | x_<i) (eq. 1 and 2 of the paper): raster order, then
+/// R, G, B. The net maps encoded images (N, H, W, C) to logits (N, H, W, C · outputs); that the
+/// logits of a sub-pixel depend on earlier ones only is the net's promise, which verify_causality
+/// checks. Throws ShapeError if the net does not end in the right number of channels.
+template <Layer Net, class L>
+requires Likelihood<L, typename Net::Scalar>
+class ImageModel {
+ public:
+  using Scalar = typename Net::Scalar;
+  using Likelihood = L;
+  using NetType = Net;
+
+  ImageModel(ImageShape image, Net net, std::map<std::string, std::string> description = {})
+      : image_(image), net_(std::move(net)), description_(std::move(description)) {
+    require_valid(image, "ImageModel");
+    const Shape<4> in{1, image.height, image.width, image.channels};
+    const Shape<4> out = net_.output_shape(in), expected = in.with_channels(in.c() * L::outputs);
+    if (out != expected) {
+      detail::fail<ShapeError>("ImageModel: the net turns ", in, " into ", out, ", expected ",
+                               expected, ": ", L::outputs, " logits a sub-pixel for ", L::name());
+    }
+    std::ostringstream shape;
+    shape << image;
+    description_.insert({{"image", shape.str()}, {"likelihood", L::name()}, {"model", "custom"}});
+  }
+
+  [[nodiscard]] ImageShape image_shape() const { return image_; }
+  [[nodiscard]] const Net& net() const { return net_; }
+  [[nodiscard]] Net& net() { return net_; }
+  /// Everything that fixes the shapes of the parameters and the meaning of the output, as words:
+  /// checkpoints carry it and refuse a model that differs.
+  [[nodiscard]] std::map<std::string, std::string> describe() const { return description_; }
+
+  /// Levels 0 .. V-1 as net inputs: evenly from -1 to 1 (the paper scales and centres). A black
+  /// pixel thereby differs from the zero padding outside the image.
+  [[nodiscard]] Scalar encode(int level) const {
+    return static_cast<Scalar>(2 * level) / static_cast<Scalar>(L::levels - 1) - Scalar{1};
+  }
+  [[nodiscard]] Variable<Scalar> logits(Variable<Scalar> x) const { return net_.forward(x); }
+  void for_each_parameter(auto&& visit) { net_.for_each_parameter(visit); }
+
+ private:
+  ImageShape image_;
+  Net net_;
+  std::map<std::string, std::string> description_;
+};
+
+/// Throws ShapeError or ConfigError unless a model can read these images.
+template <Model M>
+void require_images(const char* where, const M& model, const Images& images) {
+  if (images.image_shape() != model.image_shape()) {
+    detail::fail<ShapeError>(where, ": images are ", images.image_shape(), ", the model's are ",
+                             model.image_shape(), " (height x width x channels)");
+  }
+  if (images.levels() != M::Likelihood::levels) {
+    detail::fail<ConfigError>(where, ": images have ", images.levels(), " levels, the model's ",
+                              M::Likelihood::name(), " likelihood has ", M::Likelihood::levels,
+                              "; see binarize() and quantize()");
+  }
+}
+
+/// Writes model.encode(level) of every sub-pixel. Both (N, H, W, C).
+template <Model M>
+void encode(const M& model, TensorView<const Images::Level, 4> levels,
+            FeatureView<typename M::Scalar> out) {
+  std::array<typename M::Scalar, 256> table;
+  for (int level = 0; level < M::Likelihood::levels; ++level) {
+    table[static_cast<std::size_t>(level)] = model.encode(level);
+  }
+  std::transform(levels.begin(), levels.end(), out.begin(),
+                 [&table](Images::Level level) { return table[level]; });
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// PixelCNN: residual blocks of masked convolutions.
+#pragma once
+
+#include <pixelrnn/likelihood/bernoulli.hpp>
+#include <pixelrnn/models/head.hpp>
+#include <pixelrnn/nn/residual.hpp>
+#include <pixelrnn/nn/stack.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+struct PixelCNNConfig {
+  ImageShape image{};
+  Index layers = 15;   ///< residual blocks
+  Index hidden = 128;  ///< h: blocks have h maps inside, the stream between them 2h
+  Index head =
+      32;  ///< maps of the two 1×1 layers before the logits (the paper: 32 for MNIST, 1024)
+  bool skip = false;  ///< learned skip connections from each block to the output
+};
+
+namespace detail {
+
+/// x + 1×1(ReLU(3×3 B(ReLU(1×1(ReLU(x)))))), 2h -> h -> h -> 2h (van den Oord et al. 2016, fig. 5).
+template <class B>
+using PixelCNNLayers = Residual<ReLU<B>, MaskedConv2d<MaskB, B>, ReLU<B>, MaskedConv2d<MaskB, B>,
+                                ReLU<B>, MaskedConv2d<MaskB, B>>;
+template <class B>
+class PixelCNNBlock : public PixelCNNLayers<B> {
+ public:
+  using PixelCNNLayers<B>::Residual;
+  void for_each_parameter(auto&& visit) {
+    visit("down", this->inner().template layer<1>());
+    visit("conv", this->inner().template layer<3>());
+    visit("up", this->inner().template layer<5>());
+  }
+};
+template <class B>
+using PixelCNNNet = ModelNet<Stack<PixelCNNBlock<B>, MaskedConv2d<MaskB, B>>, B>;
+
+}  // namespace detail
+
+/// PixelCNN (van den Oord et al. 2016, sec. 3.5 and Table 1): 7×7 mask A, `layers` residual blocks,
+/// then the head of all models. Its receptive field has a blind spot to the right above each pixel.
+/// Throws ConfigError unless sizes are positive.
+template <class L = Bernoulli, class B = Backend<>>
+class PixelCNN : public ImageModel<detail::PixelCNNNet<B>, L> {
+ public:
+  using Config = PixelCNNConfig;
+  static constexpr std::string_view kind = "pixel_cnn";
+
+  PixelCNN(Config config, Rng& rng)
+      : ImageModel<detail::PixelCNNNet<B>, L>(config.image, make_net(config, rng),
+                                              detail::describe(kind, config)) {}
+
+ private:
+  static detail::PixelCNNNet<B> make_net(const Config& config, Rng& rng) {
+    const detail::Widths widths(config, L::outputs);
+    const auto block = [&] {
+      return detail::PixelCNNBlock<B>(
+          ReLU<B>(), widths.template pointwise<B>(widths.stream, config.hidden, rng), ReLU<B>(),
+          MaskedConv2d<MaskB, B>({.in_channels = config.hidden,
+                                  .out_channels = config.hidden,
+                                  .kernel_height = 3,
+                                  .kernel_width = 3,
+                                  .colours = config.image.channels},
+                                 rng),
+          ReLU<B>(), widths.template pointwise<B>(config.hidden, widths.stream, rng));
+    };
+    return detail::make_net<B>(widths, config, block, rng);
+  }
+};
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// PixelRNN: residual blocks around a recurrence, Row LSTM or Diagonal BiLSTM.
+#pragma once
+
+#include <pixelrnn/likelihood/bernoulli.hpp>
+#include <pixelrnn/models/head.hpp>
+#include <pixelrnn/nn/diagonal_lstm.hpp>
+#include <pixelrnn/nn/residual.hpp>
+#include <pixelrnn/nn/row_lstm.hpp>
+#include <pixelrnn/nn/stack.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+struct PixelRNNConfig {
+  ImageShape image{};
+  Index layers = 7;   ///< residual blocks
+  Index hidden = 16;  ///< h: units of the recurrence; the stream between blocks has 2h maps
+  Index head =
+      32;  ///< maps of the two 1×1 layers before the logits (the paper: 32 for MNIST, 1024)
+  bool skip = false;  ///< learned skip connections from each block to the output
+};
+
+/// A recurrence that PixelRNN can stack: RowLSTM<...> or DiagonalBiLSTM<...>.
+template <class R>
+concept Recurrence = IncrementalLayer<R> && requires(typename R::Config config, Rng& rng) {
+  R(config, rng);
+  config.in_channels, config.hidden, config.colours;
+  typename R::BackendPolicy;
+  { R::kind } -> std::convertible_to<std::string_view>;
+};
+
+namespace detail {
+
+/// x + 1×1(recurrence(x)), 2h -> h -> 2h (van den Oord et al. 2016, sec. 3.3).
+template <class R>
+class PixelRNNBlock : public Residual<R, MaskedConv2d<MaskB, typename R::BackendPolicy>> {
+ public:
+  using Residual<R, MaskedConv2d<MaskB, typename R::BackendPolicy>>::Residual;
+  void for_each_parameter(auto&& visit) {
+    visit("recurrence", this->inner().template layer<0>());
+    visit("upsample", this->inner().template layer<1>());
+  }
+};
+template <class R>
+using PixelRNNNet =
+    ModelNet<Stack<PixelRNNBlock<R>, MaskedConv2d<MaskB, typename R::BackendPolicy>>,
+             typename R::BackendPolicy>;
+
+}  // namespace detail
+
+/// PixelRNN (van den Oord et al. 2016, sec. 3 and Table 1): 7×7 mask A, `layers` residual blocks,
+/// then the head of all models. The recurrence brings its own scalar, kernels and execution.
+/// Throws ConfigError unless sizes are positive.
+template <Recurrence R = DiagonalBiLSTM<>, class L = Bernoulli>
+class PixelRNN : public ImageModel<detail::PixelRNNNet<R>, L> {
+ public:
+  using Config = PixelRNNConfig;
+  using B = typename R::BackendPolicy;
+  static constexpr std::string_view kind = R::kind;
+
+  PixelRNN(Config config, Rng& rng)
+      : ImageModel<detail::PixelRNNNet<R>, L>(config.image, make_net(config, rng),
+                                              description(config)) {}
+
+ private:
+  static detail::PixelRNNNet<R> make_net(const Config& config, Rng& rng) {
+    const detail::Widths widths(config, L::outputs);
+    const auto block = [&] {
+      typename R::Config recurrence;
+      recurrence.in_channels = widths.stream;
+      recurrence.hidden = config.hidden;
+      recurrence.colours = config.image.channels;
+      // Two statements: the order of construction is the order of random numbers.
+      R layer(recurrence, rng);
+      return detail::PixelRNNBlock<R>(
+          std::move(layer), widths.template pointwise<B>(config.hidden, widths.stream, rng));
+    };
+    return detail::make_net<B>(widths, config, block, rng);
+  }
+  static std::map<std::string, std::string> description(const Config& config) {
+    auto words = detail::describe(kind, config);
+    words["initial_state"] = R::state_kind;
+    return words;
+  }
+};
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// Residual: a block whose input is added to its output, once.
+#pragma once
+
+#include <pixelrnn/autodiff/functions.hpp>
+#include <pixelrnn/nn/sequential.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// y = x + L_n(... L_1(x)) (van den Oord et al. 2016, sec. 3.3, fig. 5). The layers must return to
+/// the channels of x; forward throws ShapeError otherwise.
+template <class... Layers>
+class Residual {
+ public:
+  using Scalar = typename Sequential<Layers...>::Scalar;
+
+  explicit Residual(Layers... layers) : inner_(std::move(layers)...) {}
+
+  [[nodiscard]] const Sequential<Layers...>& inner() const { return inner_; }
+  [[nodiscard]] Sequential<Layers...>& inner() { return inner_; }
+
+  [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
+    static_cast<void>(output_shape(x.shape()));
+    return add(x, inner_.forward(x));
+  }
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
+    const Shape<4> y = inner_.output_shape(x);
+    if (y != x) {
+      detail::fail<ShapeError>(
+          "Residual: the layers turn ", x, " into ", y,
+          ", expected the same shape; end with a 1x1 MaskedConv2d back to C=", x.c());
+    }
+    return y;
+  }
+  [[nodiscard]] Index flops(Index height, Index width) const { return inner_.flops(height, width); }
+  void for_each_parameter(auto&& visit) { inner_.for_each_parameter(visit); }
+
+  struct Cache {
+    CacheOf<Sequential<Layers...>> inner;
+  };
+  [[nodiscard]] Cache make_cache(WalkShape walk) const requires
+      IncrementalLayer<Sequential<Layers...>> {
+    return {inner_.make_cache(walk)};
+  }
+  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
+            MatrixView<Scalar> y) const requires IncrementalLayer<Sequential<Layers...>> {
+    inner_.step(cache.inner, row, column, x, y);
+    for (Index b = 0; b < x.rows; ++b) detail::add_to(x.columns, x.row(b), y.row(b));
+  }
+  void end_row(Cache& cache, Index row) const requires IncrementalLayer<Sequential<Layers...>> {
+    inner_.end_row(cache.inner, row);
+  }
+
+ private:
+  Sequential<Layers...> inner_;
+};
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

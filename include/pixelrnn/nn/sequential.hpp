@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// Sequential: layers one after the other, of any types.
+#pragma once
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <pixelrnn/nn/layer.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// y = L_n(... L_2(L_1(x))). Incremental if every layer is.
+template <class First, class... Rest>
+class Sequential {
+  static_assert(Layer<First> && (Layer<Rest> && ...),
+                "Sequential takes layers: see concept Layer in pixelrnn/nn/layer.hpp and "
+                "examples/custom_layer.cpp");
+
+ public:
+  using Scalar = typename First::Scalar;
+  static constexpr std::size_t size = 1 + sizeof...(Rest);
+  static constexpr bool is_incremental = IncrementalLayer<First> && (IncrementalLayer<Rest> && ...);
+
+  explicit Sequential(First first, Rest... rest) : layers_(std::move(first), std::move(rest)...) {}
+
+  template <std::size_t I>
+  [[nodiscard]] auto& layer() {
+    return std::get<I>(layers_);
+  }
+  template <std::size_t I>
+  [[nodiscard]] const auto& layer() const {
+    return std::get<I>(layers_);
+  }
+
+  [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
+    std::apply([&x](const auto&... layer) { ((x = layer.forward(x)), ...); }, layers_);
+    return x;
+  }
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
+    std::apply([&x](const auto&... layer) { ((x = layer.output_shape(x)), ...); }, layers_);
+    return x;
+  }
+  [[nodiscard]] Index flops(Index height, Index width) const {
+    return std::apply(
+        [=](const auto&... layer) { return (pixelrnn::flops(layer, height, width) + ...); },
+        layers_);
+  }
+  void for_each_parameter(auto&& visit) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (visit(std::to_string(I), std::get<I>(layers_)), ...);
+    }
+    (std::make_index_sequence<size>{});
+  }
+
+  struct Cache {
+    CacheOf<First> first;
+    std::tuple<CacheOf<Rest>...> rest;
+    std::vector<FeatureMap<Scalar>> between;  ///< output of each layer but the last, one pixel
+  };
+  [[nodiscard]] Cache make_cache(WalkShape walk) const requires is_incremental {
+    return std::apply(
+        [walk](const First& first, const Rest&... rest) {
+          return Cache{first.make_cache(walk), {rest.make_cache(walk)...}, {}};
+        },
+        layers_);
+  }
+  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
+            MatrixView<Scalar> y) const requires is_incremental {
+    if (cache.between.empty()) make_room(cache, x);
+    step_from<0>(cache, row, column, x, y);
+  }
+  void observe(Cache& cache, Index row, Index column,
+               MatrixView<const Scalar> x) const requires is_incremental && ObservingLayer<First> {
+    std::get<0>(layers_).observe(cache.first, row, column, x);
+  }
+  void end_row(Cache& cache, Index row) const requires is_incremental {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (std::get<I>(layers_).end_row(cache_of<I>(cache), row), ...);
+    }
+    (std::make_index_sequence<size>{});
+  }
+
+ private:
+  template <std::size_t I>
+  static auto& cache_of(Cache& cache) {
+    if constexpr (I == 0) {
+      return cache.first;
+    } else {
+      return std::get<I - 1>(cache.rest);
+    }
+  }
+  /// Only the first step knows how many channels x has.
+  void make_room(Cache& cache, MatrixView<const Scalar> x) const {
+    Shape<4> shape{x.rows, 1, 1, x.columns};
+    std::apply(
+        [&](const auto&... layer) {
+          ((shape = layer.output_shape(shape), cache.between.emplace_back(shape)), ...);
+        },
+        layers_);
+  }
+  template <std::size_t I>
+  void step_from(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
+                 MatrixView<Scalar> y) const {
+    if constexpr (I + 1 == size) {
+      std::get<I>(layers_).step(cache_of<I>(cache), row, column, x, y);
+    } else {
+      const MatrixView<Scalar> out = as_rows(cache.between[I].view());
+      std::get<I>(layers_).step(cache_of<I>(cache), row, column, x, out);
+      step_from<I + 1>(cache, row, column, out, y);
+    }
+  }
+
+  std::tuple<First, Rest...> layers_;
+};
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

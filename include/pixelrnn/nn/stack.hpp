@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Stack: a run-time number of blocks of one type, with optional skip connections to its output.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <pixelrnn/autodiff/functions.hpp>
+#include <pixelrnn/nn/layer.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// x_l = block_l(x_{l-1}) for l = 1 .. L, x_0 = x. Without skips y = x_L; with a skip layer S_l for
+/// each block ("learnable skip connections from each layer to the output", van den Oord et al.
+/// 2016, sec. 3.3) y = x_L + (S_1(x_1) + ... + S_L(x_L)). Blocks and skips keep the number of
+/// channels. Throws ConfigError if there are skips but not one a block.
+template <Layer Block, Layer SkipLayer>
+class Stack {
+ public:
+  using Scalar = typename Block::Scalar;
+  static constexpr bool is_incremental = IncrementalLayer<Block> && IncrementalLayer<SkipLayer>;
+
+  explicit Stack(std::vector<Block> blocks, std::vector<SkipLayer> skips = {})
+      : blocks_(std::move(blocks)), skips_(std::move(skips)) {
+    if (!skips_.empty() && skips_.size() != blocks_.size()) {
+      detail::fail<ConfigError>("Stack: ", skips_.size(), " skips for ", blocks_.size(),
+                                " blocks, expected none or one a block");
+    }
+  }
+
+  [[nodiscard]] const std::vector<Block>& blocks() const { return blocks_; }
+
+  [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
+    std::optional<Variable<Scalar>> skipped;
+    for (std::size_t l = 0; l < blocks_.size(); ++l) {
+      x = blocks_[l].forward(x);
+      if (skips_.empty()) continue;
+      const Variable<Scalar> skip = skips_[l].forward(x);
+      skipped = skipped ? add(*skipped, skip) : skip;
+    }
+    return skipped ? add(x, *skipped) : x;
+  }
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
+    for (const Block& block : blocks_) x = block.output_shape(x);
+    return x;
+  }
+  [[nodiscard]] Index flops(Index height, Index width) const {
+    Index total = 0;
+    for (const Block& block : blocks_) total += pixelrnn::flops(block, height, width);
+    for (const SkipLayer& skip : skips_) total += pixelrnn::flops(skip, height, width);
+    return total;
+  }
+  void for_each_parameter(auto&& visit) {
+    for (std::size_t l = 0; l < blocks_.size(); ++l) visit(std::to_string(l), blocks_[l]);
+    for (std::size_t l = 0; l < skips_.size(); ++l) visit("skip" + std::to_string(l), skips_[l]);
+  }
+
+  struct Cache {
+    std::vector<CacheOf<Block>> blocks;
+    std::vector<CacheOf<SkipLayer>> skips;
+    /// One pixel each: two blocks' outputs by turns, the sum of the skips, one skip.
+    std::array<FeatureMap<Scalar>, 4> rooms;
+  };
+  [[nodiscard]] Cache make_cache(WalkShape walk) const requires is_incremental {
+    Cache cache;
+    for (const Block& block : blocks_) cache.blocks.push_back(block.make_cache(walk));
+    for (const SkipLayer& skip : skips_) cache.skips.push_back(skip.make_cache(walk));
+    return cache;
+  }
+  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
+            MatrixView<Scalar> y) const requires is_incremental {
+    if (cache.rooms[0].shape().n() != x.rows) {
+      cache.rooms.fill(FeatureMap<Scalar>({x.rows, 1, 1, x.columns}));
+    }
+    const MatrixView<Scalar> sum = as_rows(cache.rooms[2].view());
+    const MatrixView<Scalar> skip = as_rows(cache.rooms[3].view());
+    for (std::size_t l = 0; l < blocks_.size(); ++l) {
+      const MatrixView<Scalar> out = as_rows(cache.rooms[l % 2].view());
+      blocks_[l].step(cache.blocks[l], row, column, x, out);
+      x = out;
+      if (skips_.empty()) continue;
+      skips_[l].step(cache.skips[l], row, column, x, l == 0 ? sum : skip);
+      if (l > 0) detail::add_to(x.rows * x.columns, skip.data, sum.data);
+    }
+    for (Index b = 0; b < x.rows; ++b) {
+      std::copy_n(x.row(b), x.columns, y.row(b));
+      if (!skips_.empty()) detail::add_to(x.columns, sum.row(b), y.row(b));
+    }
+  }
+  void end_row(Cache& cache, Index row) const requires is_incremental {
+    for (std::size_t l = 0; l < blocks_.size(); ++l) blocks_[l].end_row(cache.blocks[l], row);
+    for (std::size_t l = 0; l < skips_.size(); ++l) skips_[l].end_row(cache.skips[l], row);
+  }
+
+ private:
+  std::vector<Block> blocks_;
+  std::vector<SkipLayer> skips_;
+};
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// WeightAverage: an exponential moving average of the weights, for evaluation and sampling.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include <pixelrnn/autodiff/parameter.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// a = δ·a + (1-δ)·w after every step (Polyak averaging as used by PixelCNN++, Salimans et al.
+/// 2017), starting from the first w it sees. Throws ConfigError unless 0 <= δ < 1.
+template <class T>
+class WeightAverage {
+ public:
+  WeightAverage(double decay, std::vector<NamedParameter<T>> parameters)
+      : decay_(decay), parameters_(std::move(parameters)) {
+    if (!(decay >= 0 && decay < 1)) {
+      detail::fail<ConfigError>("WeightAverage: decay is ", decay, ", expected 0 <= decay < 1");
+    }
+    for (const auto& [name, parameter] : parameters_) {
+      average_.emplace_back(FeatureView<const T>(parameter->value()));
+    }
+  }
+
+  void update() {
+    const T keep = static_cast<T>(decay_), take = static_cast<T>(1 - decay_);
+    for (std::size_t p = 0; p < parameters_.size(); ++p) {
+      const FeatureView<const T> w = parameters_[p].parameter->value();
+      std::transform(average_[p].begin(), average_[p].end(), w.begin(), average_[p].begin(),
+                     [=](T a, T v) { return keep * a + take * v; });
+    }
+  }
+  /// Exchanges weights and averages: once before evaluating, once after.
+  void swap() {
+    for (std::size_t p = 0; p < parameters_.size(); ++p) {
+      const FeatureView<T> w = parameters_[p].parameter->value();
+      std::swap_ranges(w.begin(), w.end(), average_[p].begin());
+    }
+  }
+  [[nodiscard]] FeatureView<T> average(std::size_t p) { return average_[p]; }
+
+ private:
+  double decay_;
+  std::vector<NamedParameter<T>> parameters_;
+  std::vector<FeatureMap<T>> average_;
+};
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

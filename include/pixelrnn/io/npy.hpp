@@ -238,9 +238,10 @@ void write_npy(const std::filesystem::path& path, const std::vector<Index>& shap
   std::string header = "{'descr': '";
   header += detail::npy_descr<std::remove_const_t<T>>;
   header += "', 'fortran_order': False, 'shape': (";
-  for (const Index extent : shape) header += std::to_string(extent) + ", ";
-  if (shape.size() > 1) header.resize(header.size() - 2);
-  header += "), }";
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    header += (axis == 0 ? "" : ", ") + std::to_string(shape[axis]);
+  }
+  header += shape.size() == 1 ? ",), }" : "), }";
   // The values begin at a multiple of 64, and the header ends with a line feed.
   constexpr std::size_t before = detail::npy_magic.size() + 4;
   header.resize((before + header.size() + 1 + 63) / 64 * 64 - before, ' ');

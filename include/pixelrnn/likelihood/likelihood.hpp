@@ -36,16 +36,6 @@ struct Nats {
   return per_image.value / (static_cast<double>(image.subpixels()) * std::numbers::ln2);
 }
 
-/// -ln p of every sub-pixel of one image: logits (H, W, C·outputs), channel by channel, levels and
-/// out (H, W, C).
-template <class L, class T>
-void subpixel_nats(TensorView<const T, 3> logits, TensorView<const Images::Level, 3> levels,
-                   TensorView<T, 3> out) {
-  for (Index i = 0; i < levels.size(); ++i) {
-    out.data()[i] = L::nats(logits.data() + i * L::outputs, levels.data()[i]);
-  }
-}
-
 /// -ln p of each image, (N, 1, 1, 1), as an operation on logits (N, H, W, C·outputs). `images`
 /// (N, H, W, C) must outlive the tape's recording. Sums run in double, sub-pixel by sub-pixel.
 /// Throws ShapeError if the shapes do not fit. Images are parallel by execution policy E.

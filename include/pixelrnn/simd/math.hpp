@@ -9,7 +9,8 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI::simd {
 
-/// e^x and ln x; at most 2 ulp in float and double where the result is a normal number.
+/// e^x and ln x; at most 2 ulp in float and double, where x and the result are normal numbers.
+/// Smaller results may be 0; e^x above 1/√2 of the largest number may be infinite.
 template <class T>
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> exp(Batch<T> x) {
   return xsimd::exp(x);

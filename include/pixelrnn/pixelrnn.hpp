@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// The umbrella: everything but io/, which needs libraries of its own, and the Eigen kernels.
+#pragma once
+
+#include <pixelrnn/autodiff/functions.hpp>
+#include <pixelrnn/autodiff/gradcheck.hpp>
+#include <pixelrnn/core/images.hpp>
+#include <pixelrnn/core/luma.hpp>
+#include <pixelrnn/kernels/eigen_map.hpp>
+#include <pixelrnn/likelihood/bernoulli.hpp>
+#include <pixelrnn/likelihood/categorical.hpp>
+#include <pixelrnn/models/pixel_cnn.hpp>
+#include <pixelrnn/models/pixel_rnn.hpp>
+#include <pixelrnn/sampling/sample.hpp>
+#include <pixelrnn/training/binarize.hpp>
+#include <pixelrnn/training/trainer.hpp>
+#include <pixelrnn/verify/verify.hpp>

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Sampling rules: which level to take, given the probabilities of all and one random number.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <span>
+
+#include <pixelrnn/core/shape.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// A rule picks a level from ln p of each level, which it may overwrite, and u uniform in [0, 1).
+/// check() throws ConfigError on settings that cannot work.
+template <class R>
+concept SamplingRule = requires(const R& rule, std::span<double> log_p, double u) {
+  { rule.draw(log_p, u) } -> std::same_as<int>;
+  rule.check();
+};
+
+/// A draw from the model's own distribution, by inverting its cumulative sum.
+struct Multinomial {
+  void check() const {}
+  [[nodiscard]] int draw(std::span<double> log_p, double u) const {
+    double below = 0;
+    for (std::size_t v = 0; v + 1 < log_p.size(); ++v) {
+      below += std::exp(log_p[v]);
+      if (u < below) return static_cast<int>(v);
+    }
+    return static_cast<int>(log_p.size()) - 1;
+  }
+};
+
+/// A draw from p^(1/temperature), normalised: below 1 bolder, above 1 wilder, 1 is Multinomial.
+struct Temperature {
+  double temperature = 1;
+
+  void check() const {
+    if (!(temperature > 0 && std::isfinite(temperature))) {
+      detail::fail<ConfigError>("Temperature: temperature is ", temperature,
+                                ", expected a finite number above 0 (for the most probable level ",
+                                "use Argmax)");
+    }
+  }
+  [[nodiscard]] int draw(std::span<double> log_p, double u) const {
+    double top = log_p[0] / temperature;
+    for (double& l : log_p) {
+      l /= temperature;
+      top = std::max(top, l);
+    }
+    double sum = 0;
+    for (const double l : log_p) sum += std::exp(l - top);
+    const double norm = top + std::log(sum);
+    for (double& l : log_p) l -= norm;
+    return Multinomial{}.draw(log_p, u);
+  }
+};
+
+/// The most probable level (the lowest of equals); needs no randomness.
+struct Argmax {
+  void check() const {}
+  [[nodiscard]] int draw(std::span<double> log_p, double) const {
+    return static_cast<int>(std::max_element(log_p.begin(), log_p.end()) - log_p.begin());
+  }
+};
+
+static_assert(SamplingRule<Multinomial> && SamplingRule<Temperature> && SamplingRule<Argmax>);
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// Samplers: FullForward runs the whole net for every sub-pixel, Cached walks it once an image.
+#pragma once
+
+#include <vector>
+
+#include <pixelrnn/core/random.hpp>
+#include <pixelrnn/models/model.hpp>
+#include <pixelrnn/sampling/keep.hpp>
+#include <pixelrnn/sampling/rules.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+struct SampleOptions {
+  std::uint64_t seed = 0;
+  int threads = 0;          ///< 0: as many as OpenMP offers
+  Index batch = 64;         ///< images walked together by one thread
+  std::uint64_t first = 0;  ///< number of the first image: image i of one call with first = k is
+                            ///< image i + k of a call with first = 0
+};
+
+namespace detail {
+
+/// Draws one sub-pixel. The randomness is keyed by (seed, image, pixel, channel) alone, so an image
+/// does not depend on its batch, the threads or the sampler.
+template <class L, SamplingRule Rule, class T>
+[[nodiscard]] Images::Level draw(const Rule& rule, const T* logits, std::uint64_t seed,
+                                 std::uint64_t image, Index pixel, Index channel) {
+  std::array<T, static_cast<std::size_t>(L::levels)> values;
+  std::array<double, static_cast<std::size_t>(L::levels)> log_p;
+  L::log_probabilities(logits, values.data());
+  std::copy(values.begin(), values.end(), log_p.begin());
+  for (const double l : log_p) {
+    if (std::isnan(l)) {
+      fail<NumericError>("sample: the model gives NaN at pixel ", pixel, ", channel ", channel,
+                         " of image ", image, "; its weights are not finite or diverged");
+    }
+  }
+  return static_cast<Images::Level>(rule.draw(log_p, keyed_uniform(seed, image, pixel, channel)));
+}
+
+}  // namespace detail
+
+/// One whole forward pass for every unknown sub-pixel: H·W·C passes. Works for every model; the
+/// oracle of Cached.
+struct FullForward {
+  template <Model M, KeepPolicy Keep, SamplingRule Rule>
+  static void fill(const M& model, Images& canvas, const Keep& keep, const Rule& rule,
+                   const SampleOptions& options) {
+    using T = typename M::Scalar;
+    using L = typename M::Likelihood;
+    const ImageShape image = model.image_shape();
+    Tape<T> tape({.threads = options.threads, .record = false});
+    FeatureMap<T> x(canvas.pixels().shape());
+    for (Index row = 0; row < image.height; ++row) {
+      for (Index column = 0; column < image.width; ++column) {
+        if (keep.keeps(row, column)) continue;
+        for (Index channel = 0; channel < image.channels; ++channel) {
+          tape.reset();
+          encode(model, canvas.pixels(), x);
+          const FeatureView<const T> logits = model.logits(tape.constant(x)).value();
+          for (Index n = 0; n < canvas.count(); ++n) {
+            canvas[n](row, column, channel) = detail::draw<L>(
+                rule, &logits(n, row, column, channel * L::outputs), options.seed,
+                options.first + static_cast<std::uint64_t>(n), row * image.width + column, channel);
+          }
+        }
+      }
+    }
+  }
+};
+
+/// One incremental walk over the image: the work of about one forward pass for all of it. Needs a
+/// net whose layers are incremental. Threads take batches of images.
+struct Cached {
+  template <Model M, KeepPolicy Keep, SamplingRule Rule>
+  static void fill(const M& model, Images& canvas, const Keep& keep, const Rule& rule,
+                   const SampleOptions& options) {
+    static_assert(IncrementalLayer<typename M::NetType>,
+                  "Cached needs a net that can step: see concept IncrementalLayer in "
+                  "pixelrnn/nn/layer.hpp and examples/custom_layer.cpp, or use FullForward");
+    // As few images a batch as fill the threads: the batch does not change an image's bits.
+    const Index team = execution::OpenMP::workers(options.threads, canvas.count());
+    const Index batch = std::clamp<Index>((canvas.count() + team - 1) / team, 1, options.batch);
+    const Index batches = (canvas.count() + batch - 1) / batch;
+    execution::OpenMP::for_each(options.threads, batches, [&](Index b, Index) {
+      const Index first = b * batch;
+      walk(model, canvas, first, std::min(batch, canvas.count() - first), keep, rule, options);
+    });
+  }
+
+ private:
+  template <Model M, KeepPolicy Keep, SamplingRule Rule>
+  static void walk(const M& model, Images& canvas, Index first, Index count, const Keep& keep,
+                   const Rule& rule, const SampleOptions& options) {
+    using T = typename M::Scalar;
+    using L = typename M::Likelihood;
+    using Net = typename M::NetType;
+    const ImageShape image = model.image_shape();
+    const Net& net = model.net();
+    auto cache = net.make_cache({count, image.height, image.width});
+    FeatureMap<T> inputs({count, 1, 1, image.channels});
+    FeatureMap<T> outputs({count, 1, 1, image.channels * L::outputs});
+    const MatrixView<T> x = as_rows(inputs.view()), logits = as_rows(outputs.view());
+    for (Index row = 0; row < image.height; ++row) {
+      for (Index column = 0; column < image.width; ++column) {
+        const auto read = [&] {
+          for (Index n = 0; n < count; ++n) {
+            for (Index c = 0; c < image.channels; ++c) {
+              x(n, c) = model.encode(int{canvas[first + n](row, column, c)});
+            }
+          }
+        };
+        read();
+        net.step(cache, row, column, x, logits);
+        if (keep.keeps(row, column)) continue;
+        for (Index channel = 0; channel < image.channels; ++channel) {
+          // A colour's logits need the colours before it.
+          if (channel > 0) net.step(cache, row, column, x, logits);
+          for (Index n = 0; n < count; ++n) {
+            canvas[first + n](row, column, channel) =
+                detail::draw<L>(rule, logits.row(n) + channel * L::outputs, options.seed,
+                                options.first + static_cast<std::uint64_t>(first + n),
+                                row * image.width + column, channel);
+          }
+          read();
+        }
+        if constexpr (ObservingLayer<Net>) {
+          net.observe(cache, row, column, x);
+        } else {
+          net.step(cache, row, column, x, logits);
+        }
+      }
+      net.end_row(cache, row);
+    }
+  }
+};
+
+namespace detail {
+template <class M>
+struct DefaultSampler {
+  using type = FullForward;
+};
+template <class M>
+requires IncrementalLayer<typename M::NetType>
+struct DefaultSampler<M> {
+  using type = Cached;
+};
+}  // namespace detail
+/// Cached where the model's net can step, else FullForward.
+template <Model M>
+using DefaultSampler = typename detail::DefaultSampler<M>::type;
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

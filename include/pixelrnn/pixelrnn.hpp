@@ -13,5 +13,6 @@
 #include <pixelrnn/models/pixel_rnn.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/binarize.hpp>
+#include <pixelrnn/training/toy.hpp>
 #include <pixelrnn/training/trainer.hpp>
 #include <pixelrnn/verify/verify.hpp>

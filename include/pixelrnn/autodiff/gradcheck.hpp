@@ -92,7 +92,7 @@ template <class Owner, class Function>
       const double error = std::abs(target.analytic[i] - numeric) /
                            (options.absolute + options.relative * std::abs(numeric));
       ++report.checked;
-      if (!(error <= report.worst)) {  // a NaN is the worst
+      if (!(error <= report.worst) && !std::isnan(report.worst)) {  // a NaN is the worst
         report.worst = error;
         std::ostringstream where;
         where << target.name << "[" << i << "]: analytic " << target.analytic[i] << ", numeric "

@@ -128,9 +128,7 @@ class Tape {
                      std::initializer_list<Variable<T>> inputs, Op op) {
     bool needed = false;
     for (const Variable<T>& input : inputs) {
-      if (input.tape_ != this) {
-        detail::fail<ConfigError>(name, ": an input is on another tape; use one tape a step");
-      }
+      require_own(input, name);
       needed = needed || nodes_[index(input.id_)].needs_gradient;
     }
     Node node{.name = name, .value = value, .needs_gradient = options_.record && needed};
@@ -152,7 +150,8 @@ class Tape {
 
   /// Adds dL/dθ to every parameter and dL/dx to every input, L being the single number `loss`.
   /// One sweep a recording: operations may reuse what they saved. Throws ShapeError if loss is not
-  /// one number, ConfigError if the tape does not record or was swept already.
+  /// one number, ConfigError if it is on another tape or this one does not record or was swept
+  /// already.
   void backward(Variable<T> loss) {
     if (loss.shape().count() != 1) {
       detail::fail<ShapeError>("Tape::backward: loss is ", loss.shape(),
@@ -163,17 +162,18 @@ class Tape {
   }
   /// The same from a given dL/doutput of any shape.
   void backward(Variable<T> output, FeatureView<const T> output_gradient) {
+    require_own(output, "Tape::backward");
     if (!options_.record) {
       detail::fail<ConfigError>("Tape::backward: the tape does not record; make it with ",
                                 "TapeOptions::record = true");
     }
-    if (std::exchange(swept_, true)) {
-      detail::fail<ConfigError>("Tape::backward: the tape was swept already; call reset() and ",
-                                "run forward again");
-    }
     if (output.shape() != output_gradient.shape()) {
       detail::fail<ShapeError>("Tape::backward: output_gradient is ", output_gradient.shape(),
                                ", expected ", output.shape());
+    }
+    if (std::exchange(swept_, true)) {
+      detail::fail<ConfigError>("Tape::backward: the tape was swept already; call reset() and ",
+                                "run forward again");
     }
     if (!nodes_[index(output.id_)].needs_gradient) return;
     const auto claim = claim_gradient(output.id_);
@@ -193,8 +193,8 @@ class Tape {
 
   /// dL/dx of an input() after backward(); zero if the loss does not depend on it.
   [[nodiscard]] FeatureView<const T> gradient(Variable<T> variable) {
-    Node& node = nodes_[index(variable.id_)];
-    if (!node.keeps_gradient) {
+    require_own(variable, "Tape::gradient");
+    if (!nodes_[index(variable.id_)].keeps_gradient) {
       detail::fail<ConfigError>("Tape::gradient: gradients are kept for input() only");
     }
     return zeroed_gradient(variable.id_);
@@ -246,6 +246,11 @@ class Tape {
     T* memory;
   };
 
+  void require_own(const Variable<T>& variable, const char* where) const {
+    if (variable.tape_ != this) {
+      detail::fail<ConfigError>(where, ": a variable is on another tape; use one tape a step");
+    }
+  }
   static std::size_t index(Index id) { return static_cast<std::size_t>(id); }
   /// Leaves look at memory the tape never writes.
   static FeatureView<T> unconst(FeatureView<const T> view) {

@@ -52,15 +52,8 @@
 /// Forces the register-tile bodies into their caller; accumulators must stay in registers.
 #if defined(__GNUC__) || defined(__clang__)
 #define PIXELRNN_ALWAYS_INLINE inline __attribute__((always_inline))
+#define PIXELRNN_INLINE_LAMBDA __attribute__((always_inline))
 #else
 #define PIXELRNN_ALWAYS_INLINE inline
-#endif
-
-/// Unrolls a loop of known length; register tiles are arrays until their loops are gone.
-#if defined(__clang__)
-#define PIXELRNN_UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#define PIXELRNN_UNROLL _Pragma("GCC unroll 16")
-#else
-#define PIXELRNN_UNROLL
+#define PIXELRNN_INLINE_LAMBDA
 #endif

@@ -187,11 +187,11 @@ class AtomicFile {
   void create(const std::filesystem::path& folder, mode_t mode) {
     static std::atomic<unsigned> number{0};
     for (;;) {
-      const std::filesystem::path path = folder / ("." + std::to_string(::getpid()) + "-" +
-                                                   std::to_string(number++) + ".pixelrnn-tmp");
+      std::filesystem::path path = folder / ("." + std::to_string(::getpid()) + "-" +
+                                             std::to_string(number++) + ".pixelrnn-tmp");
       fd_ = detail::Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
       if (fd_.get() >= 0) {
-        temporary_.path = path;
+        temporary_.path = std::move(path);  // allocates nothing: the file must not be forgotten
         return;
       }
       // A name is taken only by the remains of a killed process of the same number: try the next.

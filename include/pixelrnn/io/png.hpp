@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,7 +41,8 @@ namespace detail {
 /// What libpng's callbacks need.
 struct PngState {
   std::span<const std::byte> unread;  ///< of the file being read
-  std::vector<std::byte> written;     ///< of the file being made
+  std::vector<std::byte> written;     ///< of the file being made, ...
+  bool out_of_memory = false;         ///< ... unless there is no room for it
   std::array<char, 128> message{};    ///< of the last error
 };
 
@@ -60,15 +62,14 @@ inline void png_on_read(png_structp png, png_bytep out, std::size_t count) {
 }
 
 inline void png_on_write(png_structp png, png_bytep bytes, std::size_t count) {
-  auto& written = static_cast<PngState*>(png_get_io_ptr(png))->written;
-  bool failed = false;
+  auto* state = static_cast<PngState*>(png_get_io_ptr(png));
   try {
     const auto* first = reinterpret_cast<const std::byte*>(bytes);
-    written.insert(written.end(), first, first + count);
+    state->written.insert(state->written.end(), first, first + count);
   } catch (...) {  // no exception may cross libpng
-    failed = true;
+    state->out_of_memory = true;
   }
-  if (failed) png_error(png, "out of memory");
+  if (state->out_of_memory) png_error(png, "out of memory");
 }
 inline void png_on_flush(png_structp) {}
 
@@ -124,7 +125,8 @@ struct PngPixels {
 [[nodiscard]] inline PngPixels decode_png(const std::filesystem::path& path,
                                           const PngOptions& options) {
   const std::vector<std::byte> file = read_file(path, options.max_bytes);
-  PngState state{file, {}, {}};
+  PngState state;
+  state.unread = file;
   PngHandle handle(PngHandle::Use::read, state);
   PngPixels pixels;
   const bool has_header = handle.run([&](png_structp png, png_infop info) {
@@ -303,6 +305,7 @@ inline void write_png(const std::filesystem::path& path, const Images& image) {
     }
     png_write_end(png, nullptr);
   });
+  if (state.out_of_memory) throw std::bad_alloc();
   if (!done) detail::fail<FileError>("PNG: cannot make ", path, ": ", state.message.data());
   write_file_atomically(path, state.written);
 }

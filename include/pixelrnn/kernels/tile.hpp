@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include <pixelrnn/kernels/types.hpp>
 #include <pixelrnn/simd/batch.hpp>
@@ -12,22 +13,29 @@ namespace pixelrnn::inline PIXELRNN_ABI::kernels::detail {
 using simd::Batch;
 using simd::lanes;
 
-/// Rows of the largest tile of V vectors: R·V sums, the smaller of R and V operands and one more
-/// must fit the registers.
+/// Rows of the largest tile of V vectors. R·V sums, the smaller of R and V operands and one more
+/// must fit the registers, and at least eight sums must be under way to hide the latency of a
+/// fused multiply-add on two ports.
 template <int V>
-inline constexpr int max_tile_rows = simd::registers >= 32 ? (V == 4 ? 6 : 8)
+inline constexpr int max_tile_rows = simd::registers >= 32 ? (V == 4 ? 6 : (V == 2 ? 12 : 14))
                                                            : (V == 4 ? 3 : (V == 2 ? 6 : 8));
+
+/// Calls f(constant 0), ..., f(constant N-1), unrolled before anything else is optimised: only
+/// arrays indexed by constants become registers, a loop of known length comes too late for that.
+template <int N, class F>
+PIXELRNN_ALWAYS_INLINE void unrolled(F&& f) {
+  [&]<int... I>(std::integer_sequence<int, I...>) PIXELRNN_INLINE_LAMBDA {
+    (f(std::integral_constant<int, I>{}), ...);
+  }
+  (std::make_integer_sequence<int, N>{});
+}
 
 template <class T, int R, int V>
 struct Tile {
   Batch<T> sum[std::size_t{R}][std::size_t{V}];
 
   PIXELRNN_ALWAYS_INLINE Tile() {
-    PIXELRNN_UNROLL
-    for (int r = 0; r < R; ++r) {
-      PIXELRNN_UNROLL
-      for (int v = 0; v < V; ++v) sum[r][v] = Batch<T>(T{0});
-    }
+    unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA { sum[i / V][i % V] = Batch<T>(T{0}); });
   }
 
   /// sum[r][v] += Σ_k a[r·row_stride + k·step] · b[k·b_stride + v·lanes ...], k in order.
@@ -37,24 +45,23 @@ struct Tile {
     for (Index k = 0; k < length; ++k, a += step, b += b_stride) {
       if constexpr (V <= R) {
         Batch<T> right[std::size_t{V}];
-        PIXELRNN_UNROLL
-        for (int v = 0; v < V; ++v) right[v] = simd::load(b + v * lanes<T>);
-        PIXELRNN_UNROLL
-        for (int r = 0; r < R; ++r) {
+        unrolled<V>([&](auto v)
+                        PIXELRNN_INLINE_LAMBDA { right[v] = simd::load(b + v * lanes<T>); });
+        unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
           const Batch<T> left(a[r * row_stride]);
-          PIXELRNN_UNROLL
-          for (int v = 0; v < V; ++v) sum[r][v] = xsimd::fma(left, right[v], sum[r][v]);
-        }
+          unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
+            sum[r][v] = xsimd::fma(left, right[v], sum[r][v]);
+          });
+        });
       } else {
         Batch<T> left[std::size_t{R}];
-        PIXELRNN_UNROLL
-        for (int r = 0; r < R; ++r) left[r] = Batch<T>(a[r * row_stride]);
-        PIXELRNN_UNROLL
-        for (int v = 0; v < V; ++v) {
+        unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { left[r] = Batch<T>(a[r * row_stride]); });
+        unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
           const Batch<T> right = simd::load(b + v * lanes<T>);
-          PIXELRNN_UNROLL
-          for (int r = 0; r < R; ++r) sum[r][v] = xsimd::fma(left[r], right, sum[r][v]);
-        }
+          unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
+            sum[r][v] = xsimd::fma(left[r], right, sum[r][v]);
+          });
+        });
       }
     }
   }

@@ -2,9 +2,9 @@
 // Xsimd kernels: register tiles on packed weights, LSTM cells finished in registers.
 #pragma once
 
+#include <pixelrnn/kernels/gates.hpp>
 #include <pixelrnn/kernels/kernels.hpp>
 #include <pixelrnn/kernels/tile.hpp>
-#include <pixelrnn/simd/math.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI::kernels {
 
@@ -54,18 +54,8 @@ struct Xsimd {
       const Index columns = weights.units - column;
       detail::for_each_tile<V>(rows, [&]<int R>(Index first) {
         const detail::Tile<T, R, V> tile = multiply<R, V>(first, terms, panel);
-        for (int v = 0; v < V; ++v) {
-          const Index n = v * simd::lanes<T>;
-          const Index count = columns - n;
-          const simd::Batch<T> shift =
-              bias != nullptr ? simd::load_up_to(bias + column + n, count) : simd::Batch<T>(T{0});
-          for (int r = 0; r < R; ++r) {
-            T* const to = out[first + r] + column + n;
-            simd::Batch<T> sum = tile.sum[r][v] + shift;
-            if (store == Store::Add) sum = simd::load_up_to(to, count) + sum;
-            simd::store_up_to(to, sum, count);
-          }
-        }
+        finish_affine(tile, columns, bias != nullptr ? bias + column : nullptr,
+                      Rows<T>{out[first] + column, out.stride}, store);
       });
     });
   }
@@ -74,33 +64,26 @@ struct Xsimd {
   static void lstm_step(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
                         const T* bias, const LstmStep<T>& step) noexcept {
     constexpr Index width = simd::lanes<T>;
-    using B = simd::Batch<T>;
     const Index hidden = weights.units;
     for (Index unit = 0; unit < hidden; unit += width) {
       const T* panel = weights.data + unit * weights.rows * gate_count;
       const Index count = hidden - unit;
-      B shift[gate_count];
+      simd::Batch<T> shift[gate_count];
       for (Index gate = 0; gate < gate_count; ++gate) {
-        shift[gate] =
-            bias != nullptr ? simd::load_up_to(bias + gate * hidden + unit, count) : B(T{0});
+        shift[gate] = bias != nullptr ? simd::load_up_to(bias + gate * hidden + unit, count)
+                                      : simd::Batch<T>(T{0});
       }
       detail::for_each_tile<gate_count>(rows, [&]<int R>(Index first) {
-        const detail::Tile<T, R, gate_count> tile = multiply<R, gate_count>(first, terms, panel);
-        for (int r = 0; r < R; ++r) {
-          const Index m = first + r;
-          const auto pre = [&](Gate gate) { return tile.sum[r][gate] + shift[gate]; };
-          const B o = simd::logistic(pre(gate_o));
-          const B f = simd::logistic(pre(gate_f));
-          const B i = simd::logistic(pre(gate_i));
-          const B g = simd::tanh(pre(gate_g));
-          const B c = xsimd::fma(f, simd::load_up_to(step.c_prev[m] + unit, count), i * g);
-          simd::store_up_to(step.c[m] + unit, c, count);
-          simd::store_up_to(step.h[m] + unit, o * simd::tanh(c), count);
-          T* const gates = step.gates[m] + unit;
-          simd::store_up_to(gates + gate_o * hidden, o, count);
-          simd::store_up_to(gates + gate_f * hidden, f, count);
-          simd::store_up_to(gates + gate_i * hidden, i, count);
-          simd::store_up_to(gates + gate_g * hidden, g, count);
+        detail::Tile<T, R, gate_count> tile = multiply<R, gate_count>(first, terms, panel);
+        detail::unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
+          detail::unrolled<gate_count>([&](auto gate) PIXELRNN_INLINE_LAMBDA {
+            tile.sum[r][gate] = tile.sum[r][gate] + shift[gate];
+          });
+        });
+        if (count >= width) {
+          finish_cells<true>(tile, first, hidden, unit, width, step);
+        } else {
+          finish_cells<false>(tile, first, hidden, unit, count, step);
         }
       });
     }
@@ -139,12 +122,10 @@ struct Xsimd {
     detail::for_each_panel<T>(whole, [&]<int V>(Index column) {
       detail::for_each_tile<V>(a.columns, [&]<int R>(Index first) {
         const detail::Tile<T, R, V> tile = outer<R, V>(blocks, rows, a, first, b, column);
-        for (int r = 0; r < R; ++r) {
-          for (int v = 0; v < V; ++v) {
-            T* const to = out[first + r] + column + v * width;
-            simd::store(to, simd::load(to) + tile.sum[r][v]);
-          }
-        }
+        detail::unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
+          T* const to = out[first + i / V] + column + i % V * width;
+          simd::store(to, simd::load(to) + tile.sum[i / V][i % V]);
+        });
       });
     });
     if (whole == b.columns) return;
@@ -154,14 +135,13 @@ struct Xsimd {
     detail::for_each_panel<T>(whole_rows, [&]<int V>(Index row) {
       detail::for_each_tile<V>(rest, [&]<int R>(Index first) {
         const detail::Tile<T, R, V> tile = outer<R, V>(blocks, rows, b, whole + first, a, row);
-        for (int r = 0; r < R; ++r) {
-          for (int v = 0; v < V; ++v) {
-            alignas(64) T sums[static_cast<std::size_t>(width)];
-            tile.sum[r][v].store_aligned(sums);
-            for (Index i = 0; i < width; ++i)
-              out[row + v * width + i][whole + first + r] += sums[i];
+        detail::unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
+          alignas(64) T sums[static_cast<std::size_t>(width)];
+          tile.sum[i / V][i % V].store_aligned(sums);
+          for (Index lane = 0; lane < width; ++lane) {
+            out[row + i % V * width + lane][whole + first + i / V] += sums[lane];
           }
-        }
+        });
       });
     });
     // And the corner that neither operand fills with whole vectors.
@@ -217,6 +197,62 @@ struct Xsimd {
   }
 
  private:
+  /// Bias, addition and store of a tile at `out`; `columns` of it exist.
+  template <int R, int V, class T>
+  PIXELRNN_ALWAYS_INLINE static void finish_affine(const detail::Tile<T, R, V>& tile, Index columns,
+                                                   const T* bias, Rows<T> out,
+                                                   Store store) noexcept {
+    constexpr Index width = simd::lanes<T>;
+    const auto finish = [&](auto load, auto write) PIXELRNN_INLINE_LAMBDA {
+      detail::unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
+        const simd::Batch<T> shift =
+            bias != nullptr ? load(bias + v * width, v) : simd::Batch<T>(T{0});
+        detail::unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
+          T* const to = out[r] + v * width;
+          const simd::Batch<T> sum = tile.sum[r][v] + shift;
+          write(to, store == Store::Add ? load(to, v) + sum : sum, v);
+        });
+      });
+    };
+    if (columns >= V * width) {
+      finish([](const T* from, auto) PIXELRNN_INLINE_LAMBDA { return simd::load(from); },
+             [](T* to, simd::Batch<T> x, auto) PIXELRNN_INLINE_LAMBDA { simd::store(to, x); });
+    } else {
+      finish(
+          [&](const T* from, auto v) { return simd::load_up_to(from, columns - v * width); },
+          [&](T* to, simd::Batch<T> x, auto v) { simd::store_up_to(to, x, columns - v * width); });
+    }
+  }
+
+  /// From a tile of pre-activations to gates, cell states and outputs; `count` units of it exist.
+  template <bool Whole, int R, class T>
+  PIXELRNN_ALWAYS_INLINE static void finish_cells(const detail::Tile<T, R, gate_count>& tile,
+                                                  Index first, Index hidden, Index unit,
+                                                  Index count, const LstmStep<T>& step) noexcept {
+    const auto put = [count](T* to, simd::Batch<T> x) PIXELRNN_INLINE_LAMBDA {
+      if constexpr (Whole) {
+        simd::store(to, x);
+      } else {
+        simd::store_first(to, x, count);
+      }
+    };
+    detail::unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
+      const Index m = first + r;
+      const T* const from = step.c_prev[m] + unit;
+      const detail::Gates<T> gate = detail::activate(tile.sum[r][gate_o], tile.sum[r][gate_f],
+                                                     tile.sum[r][gate_i], tile.sum[r][gate_g]);
+      const simd::Batch<T> c = xsimd::fma(
+          gate.f, Whole ? simd::load(from) : simd::load_first(from, count), gate.i * gate.g);
+      T* const gates = step.gates[m] + unit;
+      put(step.c[m] + unit, c);
+      put(step.h[m] + unit, gate.o * simd::tanh(c));
+      put(gates + gate_o * hidden, gate.o);
+      put(gates + gate_f * hidden, gate.f);
+      put(gates + gate_i * hidden, gate.i);
+      put(gates + gate_g * hidden, gate.g);
+    });
+  }
+
   /// One row of a panel: `count` columns from `column` on, zeros up to `width`.
   template <class T>
   static void pack_row(const Strided<T>& from, Index row, Index column, Index count, Index width,

@@ -15,11 +15,12 @@ struct Bernoulli {
   static constexpr Index outputs = 1;
   static std::string name() { return "bernoulli"; }
 
-  /// -ln p = softplus(z) - level·z, with softplus(z) = max(z, 0) + ln(1 + e^-|z|).
+  /// -ln p(0) = softplus(z) and -ln p(1) = softplus(-z), where
+  /// softplus(z) = max(z, 0) + ln(1 + e^-|z|) neither overflows nor cancels.
   template <class T>
   static T nats(const T* logits, int level) {
-    const T z = logits[0];
-    return (z < 0 ? T{0} : z) + std::log1p(std::exp(-std::abs(z))) - static_cast<T>(level) * z;
+    const T z = level == 0 ? logits[0] : -logits[0];
+    return (z < 0 ? T{0} : z) + std::log1p(std::exp(-std::abs(z)));
   }
   template <class T>
   static void add_gradient(const T* logits, int level, T scale, T* d) {

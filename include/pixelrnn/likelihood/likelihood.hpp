@@ -2,6 +2,7 @@
 // What a likelihood is: from the logits of one sub-pixel to the probability of its level.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <numbers>
 #include <string>
@@ -38,7 +39,8 @@ struct Nats {
 
 /// -ln p of each image, (N, 1, 1, 1), as an operation on logits (N, H, W, C·outputs). `images`
 /// (N, H, W, C) must outlive the tape's recording. Sums run in double, sub-pixel by sub-pixel.
-/// Throws ShapeError if the shapes do not fit. Images are parallel by execution policy E.
+/// Throws ShapeError if the shapes do not fit, ValueError if a level is none of L's. Images are
+/// parallel by execution policy E.
 template <class L, class E, class T>
 requires Likelihood<L, T>
 [[nodiscard]] Variable<T> image_nats(Variable<T> logits,
@@ -62,6 +64,11 @@ requires Likelihood<L, T>
     detail::fail<ShapeError>("image_nats: logits are ", logits.shape(), ", expected ", expected,
                              " (", L::outputs, " for each of the ", images.shape().c(),
                              " channels) for images ", images.shape());
+  }
+  const auto top = std::max_element(images.begin(), images.end());
+  if (top != images.end() && int{*top} >= L::levels) {
+    detail::fail<ValueError>("image_nats: element ", top - images.begin(), " of the images is ",
+                             int{*top}, ", expected 0 to ", L::levels - 1, " for ", L::name());
   }
   const FeatureView<T> y = logits.tape().allocate({images.shape().n(), 1, 1, 1});
   const FeatureView<const T> z = logits.value();

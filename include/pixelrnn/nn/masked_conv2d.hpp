@@ -115,7 +115,7 @@ class MaskedConv2d {
     const auto at = [&](Index r, Index j) {
       return &cache.rows((r + ring) % ring, 0, padding_.left + j, 0);
     };
-    observe(cache, row, column, x);
+    remember(cache, row, column, x);
     for (std::size_t t = 0; t < taps_.size(); ++t) {
       cache.terms[t] = {at(row + taps_[t].dy, column + taps_[t].dx), image,
                         taps_[t].count * x.columns};
@@ -124,12 +124,11 @@ class MaskedConv2d {
                     bias_.value().data(), kernels::Rows<Scalar>{y.data, y.stride},
                     kernels::Store::Overwrite);
   }
-  /// The input of a pixel was not known when it was stepped (mask A): now it is.
-  void observe(Cache& cache, Index row, Index column, MatrixView<const Scalar> x) const {
-    const Index ring = cache.rows.shape()[0];
-    for (Index b = 0; b < x.rows; ++b) {
-      std::copy_n(x.row(b), x.columns, &cache.rows(row % ring, b, padding_.left + column, 0));
-    }
+  /// The input of a pixel was not known when it was stepped: now it is. Under mask B the output
+  /// would have to follow.
+  void observe(Cache& cache, Index row, Index column, MatrixView<const Scalar> x) const
+      requires(!M::sees_self) {
+    remember(cache, row, column, x);
   }
   void end_row(Cache&, Index) const {}
 
@@ -163,6 +162,13 @@ class MaskedConv2d {
       layer->weight_gradient(ctx);
     }
   };
+
+  void remember(Cache& cache, Index row, Index column, MatrixView<const Scalar> x) const {
+    const Index ring = cache.rows.shape()[0];
+    for (Index b = 0; b < x.rows; ++b) {
+      std::copy_n(x.row(b), x.columns, &cache.rows(row % ring, b, padding_.left + column, 0));
+    }
+  }
 
   static Config checked(const Config& c) {
     const auto odd = [](Index k) { return k > 0 && k % 2 == 1; };
@@ -270,6 +276,7 @@ class MaskedConv2d {
   Parameter<Scalar> bias_;
 };
 
-static_assert(IncrementalLayer<MaskedConv2d<MaskA>> && IncrementalLayer<MaskedConv2d<MaskB>>);
+static_assert(IncrementalLayer<MaskedConv2d<MaskB>> && !ObservingLayer<MaskedConv2d<MaskB>>);
+static_assert(ObservingLayer<MaskedConv2d<MaskA>>);
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

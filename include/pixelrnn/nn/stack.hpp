@@ -2,6 +2,7 @@
 // Stack: a run-time number of blocks of one type, with optional skip connections to its output.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,8 +14,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// x_l = block_l(x_{l-1}) for l = 1 .. L, x_0 = x. Without skips y = x_L; with a skip layer S_l for
 /// each block ("learnable skip connections from each layer to the output", van den Oord et al.
-/// 2016, sec. 3.3) y = x_L + (S_1(x_1) + ... + S_L(x_L)). Blocks and skips keep the number of
-/// channels. Throws ConfigError if there are skips but not one a block.
+/// 2016, sec. 3.3) y = x_L + (S_1(x_1) + ... + S_L(x_L)). Throws ConfigError if there are skips but
+/// not one a block, ShapeError if a block or skip changes the number of channels.
 template <Layer Block, Layer SkipLayer>
 class Stack {
  public:
@@ -32,6 +33,7 @@ class Stack {
   [[nodiscard]] const std::vector<Block>& blocks() const { return blocks_; }
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
+    static_cast<void>(output_shape(x.shape()));
     std::optional<Variable<Scalar>> skipped;
     for (std::size_t l = 0; l < blocks_.size(); ++l) {
       x = blocks_[l].forward(x);
@@ -42,7 +44,17 @@ class Stack {
     return skipped ? add(x, *skipped) : x;
   }
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
-    for (const Block& block : blocks_) x = block.output_shape(x);
+    const auto require_same = [&x](const char* what, std::size_t l, const Shape<4>& y) {
+      if (y == x) return;
+      detail::fail<ShapeError>("Stack: ", what, ' ', l, " turns ", x, " into ", y,
+                               ", expected the same shape");
+    };
+    for (std::size_t l = 0; l < blocks_.size(); ++l) {
+      require_same("block", l, blocks_[l].output_shape(x));
+    }
+    for (std::size_t l = 0; l < skips_.size(); ++l) {
+      require_same("skip", l, skips_[l].output_shape(x));
+    }
     return x;
   }
   [[nodiscard]] Index flops(Index height, Index width) const {
@@ -70,8 +82,8 @@ class Stack {
   }
   void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
             MatrixView<Scalar> y) const requires is_incremental {
-    if (cache.rooms[0].shape().n() != x.rows) {
-      cache.rooms.fill(FeatureMap<Scalar>({x.rows, 1, 1, x.columns}));
+    if (const Shape<4> pixel{x.rows, 1, 1, x.columns}; cache.rooms[0].shape() != pixel) {
+      cache.rooms.fill(FeatureMap<Scalar>(output_shape(pixel)));
     }
     const MatrixView<Scalar> sum = as_rows(cache.rooms[2].view());
     const MatrixView<Scalar> skip = as_rows(cache.rooms[3].view());

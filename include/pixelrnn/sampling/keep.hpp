@@ -37,8 +37,8 @@ struct KeepBox {
     return in == inside;
   }
   void check(const ImageShape& image) const {
-    if (top < 0 || left < 0 || height < 0 || width < 0 || top + height > image.height ||
-        left + width > image.width) {
+    if (top < 0 || left < 0 || height < 0 || width < 0 || top > image.height - height ||
+        left > image.width - width) {
       detail::fail<ConfigError>("KeepBox: {top=", top, ", left=", left, ", height=", height,
                                 ", width=", width, "} leaves images ", image);
     }

@@ -240,7 +240,8 @@ class Trainer {
   template <class Data>
   StepReport train_step(const Data& data, const FitOptions& options) {
     const Index images = std::min(options.batch_size, data.count() - position_);
-    const TensorView<const Images::Level, 4> levels = gather(data, images, options.batch_size);
+    const TensorView<const Images::Level, 4> levels =
+        gather(data, images, std::min(options.batch_size, data.count()));
     const FeatureView<Scalar> x = x_.view().slice(0, images);
     encode(model_, levels, x);
 

@@ -2,13 +2,15 @@
 // Checkpoints: weights, or all that a trainer needs to go on, as one safetensors file.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <filesystem>
-#include <map>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -53,7 +55,7 @@ inline void write_checkpoint(const char* where, const std::filesystem::path& pat
   words["format_version"] = checkpoint_version;
   for (const auto& [key, value] : extra) {
     if (!words.emplace(key, value).second) {
-      fail<ConfigError>(where, ": the extra word ", quoted(key),
+      fail<ConfigError>(where, ": the extra word ", detail::quoted(key),
                         " is one of the checkpoint's own; choose another");
     }
   }
@@ -74,7 +76,7 @@ inline void write_checkpoint(const char* where, const std::filesystem::path& pat
   const auto version = file.metadata().find("format_version");
   if (version == file.metadata().end() || version->second != checkpoint_version) {
     fail<FileError>(where, ": ", path, " has format_version ",
-                    version == file.metadata().end() ? "\"\"" : quoted(version->second),
+                    version == file.metadata().end() ? "\"\"" : detail::quoted(version->second),
                     ", expected \"", checkpoint_version, "\"; was it written by a newer pixelrnn?");
   }
   return file;
@@ -97,75 +99,89 @@ inline void require_checkpoint(const char* where, const SafetensorsFile& file) {
   return text + ')';
 }
 
-/// All the ways in which a file does not fit, for one error. Only the first are spelled out: a
-/// stranger's file may have a hundred thousand.
-class Differences {
+/// One kind of difference between a file and what is wanted, as a list for an error. Only the first
+/// are spelled out: a stranger's file may have a hundred thousand.
+class DifferenceList {
  public:
+  explicit DifferenceList(const char* title) : title_(title) {}
   template <class... Parts>
   void add(const Parts&... parts) {
-    constexpr std::size_t spelled_out = 40;
-    if (++count_ <= spelled_out) ((text_ << (count_ == 1 ? ": " : "; ")) << ... << parts);
-    more_ = count_ > spelled_out ? count_ - spelled_out : 0;
+    constexpr std::size_t spelled_out = 16;
+    if (++count_ <= spelled_out) ((text_ << (count_ == 1 ? "" : ", ")) << ... << parts);
+    if (count_ > spelled_out) more_ = " and " + std::to_string(count_ - spelled_out) + " more";
   }
-  /// Throws ConfigError if there are any.
-  void require_none(const char* where, const std::filesystem::path& path) const {
-    if (count_ == 0) return;
-    const std::string more = more_ == 0 ? "" : "; and " + std::to_string(more_) + " more";
-    fail<ConfigError>(where, ": ", path, " does not fit in ", count_,
-                      count_ == 1 ? " point" : " points", text_.str(), more);
+  /// "; title: first, second" or nothing.
+  [[nodiscard]] std::string text() const {
+    return count_ == 0 ? "" : std::string("; ") + title_ + ": " + text_.str() + more_;
   }
 
  private:
+  const char* title_;
   std::ostringstream text_;
-  std::size_t count_ = 0, more_ = 0;
+  std::string more_;
+  std::size_t count_ = 0;
 };
 
-/// The values of a file for tensors of `wanted` names, in their order. `ignored(name)` says which
-/// other tensors may be there. Changes nothing; throws ConfigError listing everything that does not
-/// fit, words included.
+/// A tensor that a file should hold.
+struct Wanted {
+  std::string name;
+  std::vector<Index> shape;
+};
+template <class T>
+[[nodiscard]] Wanted wanted(const std::string& name, const FeatureView<T>& values) {
+  return {name, {values.shape().extent.begin(), values.shape().extent.end()}};
+}
+
+/// The values of the wanted tensors, in their order. `ignored(name)` says which others may be in
+/// the file. Changes nothing; throws one ConfigError with all that does not fit, words included.
 template <class T, class Ignored>
-[[nodiscard]] std::vector<std::vector<T>> matching_values(
-    const char* where, const SafetensorsFile& file, const Metadata& expected,
-    const std::vector<std::pair<std::string, std::vector<Index>>>& wanted, Ignored ignored) {
-  Differences differences;
+[[nodiscard]] std::vector<std::vector<T>> matching_values(const char* where,
+                                                          const SafetensorsFile& file,
+                                                          const Metadata& expected,
+                                                          const std::vector<Wanted>& tensors,
+                                                          Ignored ignored) {
+  DifferenceList words("words"), missing("missing"), shapes("shapes"), unexpected("unexpected");
   for (const auto& [key, value] : expected) {
     const auto word = file.metadata().find(key);
     if (word == file.metadata().end()) {
-      differences.add(key, " is missing, expected ", value);
+      words.add(key, " is missing, expected ", value);
     } else if (word->second != value) {
-      differences.add(key, " is ", quoted(word->second), ", expected ", quoted(value));
+      words.add(key, " is ", detail::quoted(word->second), ", expected ", detail::quoted(value));
     }
   }
-  std::set<std::string> known;
-  for (const auto& [name, shape] : wanted) {
-    known.insert(name);
-    const StoredTensor* tensor = file.find(name);
+  std::set<std::string_view> known;
+  for (const Wanted& want : tensors) {
+    known.insert(want.name);
+    const StoredTensor* tensor = file.find(want.name);
     if (tensor == nullptr) {
-      differences.add("tensor ", name, " is missing");
-    } else if (tensor->shape != shape) {
-      differences.add("tensor ", name, " is ", shape_text(tensor->shape), ", expected ",
-                      shape_text(shape));
-    } else if (!is_floating(tensor->dtype)) {
-      differences.add("tensor ", name, " holds ", name_of(tensor->dtype),
-                      ", expected F32, F64, F16 or BF16");
+      missing.add(want.name);
+    } else if (tensor->shape != want.shape || !is_floating(tensor->dtype)) {
+      shapes.add(want.name, " is ", name_of(tensor->dtype), ' ', shape_text(tensor->shape),
+                 ", expected floating-point ", shape_text(want.shape));
     }
   }
   for (const StoredTensor& tensor : file.tensors()) {
     if (!known.contains(tensor.name) && !ignored(tensor.name)) {
-      differences.add("tensor ", quoted(tensor.name), " is not expected");
+      unexpected.add(detail::quoted(tensor.name));
     }
   }
-  differences.require_none(where, file.path());
+  const std::string differences = words.text() + missing.text() + shapes.text() + unexpected.text();
+  if (!differences.empty()) {
+    fail<ConfigError>(where, ": ", file.path(), " does not fit", differences);
+  }
 
   std::vector<std::vector<T>> values;
-  values.reserve(wanted.size());
-  for (const auto& [name, shape] : wanted) values.push_back(to_values<T>(file.at(name)));
+  values.reserve(tensors.size());
+  for (const Wanted& want : tensors) values.push_back(to_values<T>(file.at(want.name)));
   return values;
 }
 
-template <class T, std::size_t Rank>
-[[nodiscard]] std::vector<Index> extents(const TensorView<T, Rank>& view) {
-  return {view.shape().extent.begin(), view.shape().extent.end()};
+/// Copies values read by matching_values to where they belong.
+template <class T>
+void assign(const std::vector<std::vector<T>>& values, const std::vector<NamedTensor<T>>& to) {
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    std::copy(values[i].begin(), values[i].end(), to[i].values.begin());
+  }
 }
 
 }  // namespace detail
@@ -200,21 +216,21 @@ void load_weights(const std::filesystem::path& path, M& model,
                         average != file.metadata().end() && average->second == "true";
 
   const std::vector<NamedTensor<T>> weights = weights_of(model);
-  std::vector<std::pair<std::string, std::vector<Index>>> wanted;
-  for (const auto& [name, values] : weights) {
-    wanted.emplace_back((averaged ? "average." : "") + name, detail::extents(values));
-  }
-  // The rest of a checkpoint: the state of the rule, and the weights that were not asked for.
+  const std::string prefix = averaged ? "average." : "", other_prefix = averaged ? "" : "average.";
+  std::vector<detail::Wanted> tensors;
+  // The rest of a checkpoint: the weights that were not asked for, and the state of the rule.
   std::set<std::string> others;
-  for (const auto& [name, values] : weights) others.insert((averaged ? "" : "average.") + name);
-  const auto ignored = [&](const std::string& name) {
-    return detail::is_checkpoint(file) && (name.starts_with("optimizer.") || others.contains(name));
-  };
-  const auto values = detail::matching_values<T>(
-      where, file, detail::is_checkpoint(file) ? model.describe() : Metadata{}, wanted, ignored);
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    std::copy(values[i].begin(), values[i].end(), weights[i].values.begin());
+  for (const auto& [name, values] : weights) {
+    tensors.push_back(detail::wanted(prefix + name, values));
+    others.insert(other_prefix + name);
   }
+  const bool ours = detail::is_checkpoint(file);
+  const auto ignored = [&](const std::string& name) {
+    return ours && (name.starts_with("optimizer.") || others.contains(name));
+  };
+  detail::assign(detail::matching_values<T>(where, file, ours ? model.describe() : Metadata{},
+                                            tensors, ignored),
+                 weights);
 }
 
 /// Writes everything a trainer needs to go on with the same bits: weights, the update rule's state,
@@ -242,14 +258,12 @@ void load_checkpoint(const std::filesystem::path& path, S& trainer) {
   detail::require_checkpoint(where, file);
   const auto state = trainer.state();
   using T = typename std::decay_t<decltype(state.front().values)>::Scalar;
-  std::vector<std::pair<std::string, std::vector<Index>>> wanted;
-  for (const auto& [name, values] : state) wanted.emplace_back(name, detail::extents(values));
-  const auto values = detail::matching_values<T>(where, file, trainer.description(), wanted,
+  std::vector<detail::Wanted> tensors;
+  for (const auto& [name, values] : state) tensors.push_back(detail::wanted(name, values));
+  const auto values = detail::matching_values<T>(where, file, trainer.description(), tensors,
                                                  [](const std::string&) { return false; });
   trainer.restore(file.metadata());
-  for (std::size_t i = 0; i < state.size(); ++i) {
-    std::copy(values[i].begin(), values[i].end(), state[i].values.begin());
-  }
+  detail::assign(values, state);
 }
 
 /// The words of a checkpoint: what it is of, where training stood, and the extra ones. Throws

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <concepts>
 #include <cstddef>
@@ -185,16 +184,15 @@ class AtomicFile {
   }
 
   void create(const std::filesystem::path& folder, mode_t mode) {
-    static std::atomic<unsigned> number{0};
-    for (;;) {
+    for (int number = 0;; ++number) {
       std::filesystem::path path = folder / ("." + std::to_string(::getpid()) + "-" +
-                                             std::to_string(number++) + ".pixelrnn-tmp");
+                                             std::to_string(number) + ".pixelrnn-tmp");
       fd_ = detail::Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
       if (fd_.get() >= 0) {
         temporary_.path = std::move(path);  // allocates nothing: the file must not be forgotten
         return;
       }
-      // A name is taken only by the remains of a killed process of the same number: try the next.
+      // Taken: by another thread, or left by a killed process of the same number.
       if (errno != EEXIST) detail::fail_errno("create a temporary file for", target_);
     }
   }

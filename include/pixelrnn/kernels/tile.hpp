@@ -38,6 +38,17 @@ struct Tile {
     unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA { sum[i / V][i % V] = Batch<T>(T{0}); });
   }
 
+  /// Partial sums put aside, and taken up again: exact, so the order of additions stays the same.
+  PIXELRNN_ALWAYS_INLINE void save(T* to) const {
+    unrolled<R * V>(
+        [&](auto i) PIXELRNN_INLINE_LAMBDA { simd::store(to + i * lanes<T>, sum[i / V][i % V]); });
+  }
+  PIXELRNN_ALWAYS_INLINE void resume(const T* from) {
+    unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
+      sum[i / V][i % V] = simd::load(from + i * lanes<T>);
+    });
+  }
+
   /// sum[r][v] += Σ_k a[r·row_stride + k·step] · b[k·b_stride + v·lanes ...], k in order.
   /// One broadcast and V fused multiply-adds a row; the smaller operand stays in registers.
   PIXELRNN_ALWAYS_INLINE void accumulate(const T* a, Index row_stride, Index step, const T* b,
@@ -103,6 +114,45 @@ PIXELRNN_ALWAYS_INLINE void for_each_panel(Index columns, F&& f) {
     column += 2 * lanes<T>;
   }
   if (columns - column > 0) f.template operator()<1>(column);
+}
+
+/// Rows of a panel of V vectors that stay in the first-level cache beside what they meet: 24 kB.
+template <class T, int V>
+inline constexpr Index cached_rows = 24 * 1024 / (V * lanes<T> * static_cast<Index>(sizeof(T)));
+
+/// Tiles of `rows` × V vectors of Σ_terms term·panel, each handed to
+/// finish.template operator()<R>(first_row, tile). A panel too long for the first-level cache is
+/// gone through in parts: all tiles of a stretch of rows take one part before any takes the next.
+template <int V, class T, class F>
+PIXELRNN_ALWAYS_INLINE void multiply(Index rows, std::span<const Term<T>> terms, const T* panel,
+                                     Index panel_rows, F&& finish) {
+  constexpr Index width = V * lanes<T>, stretch = 48;
+  alignas(64) T partial[static_cast<std::size_t>(stretch * width)];
+  for (Index begin = 0; begin < rows; begin += stretch) {
+    Index from = 0;
+    do {
+      const Index to = std::min(from + cached_rows<T, V>, panel_rows);
+      for_each_tile<V>(std::min(stretch, rows - begin), [&]<int R>(Index first) {
+        Tile<T, R, V> tile;
+        if (from > 0) tile.resume(partial + first * width);
+        Index row = 0;
+        for (const Term<T>& term : terms) {
+          const Index low = std::max(from, row), high = std::min(to, row + term.length);
+          if (low < high) {
+            tile.accumulate(term.data + (begin + first) * term.stride + (low - row), term.stride, 1,
+                            panel + low * width, width, high - low);
+          }
+          row += term.length;
+        }
+        if (to < panel_rows) {
+          tile.save(partial + first * width);
+        } else {
+          finish.template operator()<R>(begin + first, tile);
+        }
+      });
+      from = to;
+    } while (from < panel_rows);
+  }
 }
 
 /// Columns after padding to whole vectors.

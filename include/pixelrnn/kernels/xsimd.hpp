@@ -52,11 +52,11 @@ struct Xsimd {
     detail::for_each_panel<T>(weights.units, [&]<int V>(Index column) {
       const T* panel = weights.data + column * weights.rows;
       const Index columns = weights.units - column;
-      detail::for_each_tile<V>(rows, [&]<int R>(Index first) {
-        const detail::Tile<T, R, V> tile = multiply<R, V>(first, terms, panel);
-        finish_affine(tile, columns, bias != nullptr ? bias + column : nullptr,
-                      Rows<T>{out[first] + column, out.stride}, store);
-      });
+      detail::multiply<V>(rows, terms, panel, weights.rows,
+                          [&]<int R>(Index first, const detail::Tile<T, R, V>& tile) {
+                            finish_affine(tile, columns, bias != nullptr ? bias + column : nullptr,
+                                          Rows<T>{out[first] + column, out.stride}, store);
+                          });
     });
   }
 
@@ -73,19 +73,19 @@ struct Xsimd {
         shift[gate] = bias != nullptr ? simd::load_up_to(bias + gate * hidden + unit, count)
                                       : simd::Batch<T>(T{0});
       }
-      detail::for_each_tile<gate_count>(rows, [&]<int R>(Index first) {
-        detail::Tile<T, R, gate_count> tile = multiply<R, gate_count>(first, terms, panel);
-        detail::unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
-          detail::unrolled<gate_count>([&](auto gate) PIXELRNN_INLINE_LAMBDA {
-            tile.sum[r][gate] = tile.sum[r][gate] + shift[gate];
+      detail::multiply<gate_count>(
+          rows, terms, panel, weights.rows,
+          [&]<int R>(Index first, detail::Tile<T, R, gate_count>& tile) {
+            detail::unrolled<R * gate_count>([&](auto i) PIXELRNN_INLINE_LAMBDA {
+              auto& sum = tile.sum[i / gate_count][i % gate_count];
+              sum = sum + shift[i % gate_count];
+            });
+            if (count >= width) {
+              finish_cells<true>(tile, first, hidden, unit, width, step);
+            } else {
+              finish_cells<false>(tile, first, hidden, unit, count, step);
+            }
           });
-        });
-        if (count >= width) {
-          finish_cells<true>(tile, first, hidden, unit, width, step);
-        } else {
-          finish_cells<false>(tile, first, hidden, unit, count, step);
-        }
-      });
     }
   }
 
@@ -117,45 +117,18 @@ struct Xsimd {
   template <class T>
   static void add_outer_products(Index blocks, Index rows, BlockedRows<T> a, BlockedRows<T> b,
                                  Rows<T> out) noexcept {
-    constexpr Index width = simd::lanes<T>;
-    const Index whole = b.columns / width * width;
-    detail::for_each_panel<T>(whole, [&]<int V>(Index column) {
-      detail::for_each_tile<V>(a.columns, [&]<int R>(Index first) {
-        const detail::Tile<T, R, V> tile = outer<R, V>(blocks, rows, a, first, b, column);
-        detail::unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
-          T* const to = out[first + i / V] + column + i % V * width;
-          simd::store(to, simd::load(to) + tile.sum[i / V][i % V]);
-        });
-      });
-    });
-    if (whole == b.columns) return;
-    // The last few columns: the same tile with the operands' roles swapped, stored transposed.
-    const Index rest = b.columns - whole;
-    const Index whole_rows = a.columns / width * width;
-    detail::for_each_panel<T>(whole_rows, [&]<int V>(Index row) {
-      detail::for_each_tile<V>(rest, [&]<int R>(Index first) {
-        const detail::Tile<T, R, V> tile = outer<R, V>(blocks, rows, b, whole + first, a, row);
-        detail::unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
-          alignas(64) T sums[static_cast<std::size_t>(width)];
-          tile.sum[i / V][i % V].store_aligned(sums);
-          for (Index lane = 0; lane < width; ++lane) {
-            out[row + i % V * width + lane][whole + first + i / V] += sums[lane];
-          }
-        });
-      });
-    });
-    // And the corner that neither operand fills with whole vectors.
-    a.data += whole_rows, a.columns -= whole_rows;
-    b.data += whole, b.columns = rest;
-    for (Index m = 0; m < a.columns; ++m) {
-      for (Index n = 0; n < rest; ++n) {
-        T sum{0};
-        for (Index block = 0; block < blocks; ++block) {
-          const T* x = a.data + block * a.block_stride + m;
-          const T* y = b.data + block * b.block_stride + n;
-          for (Index r = 0; r < rows; ++r) sum += x[r * a.stride] * y[r * b.stride];
-        }
-        out[whole_rows + m][whole + n] += sum;
+    // In parts whose rows of b stay in the first-level cache for all columns of a.
+    const Index part = detail::cached_rows<T, 4>;
+    if (blocks > 1) {
+      const Index few = std::max<Index>(1, part / std::max<Index>(rows, 1));
+      for (Index block = 0; block < blocks; block += few) {
+        add_part(std::min(few, blocks - block), rows, a, b, out);
+        a.data += few * a.block_stride, b.data += few * b.block_stride;
+      }
+    } else {
+      for (Index row = 0; row < rows; row += part) {
+        add_part(blocks, std::min(part, rows - row), a, b, out);
+        a.data += part * a.stride, b.data += part * b.stride;
       }
     }
   }
@@ -261,17 +234,50 @@ struct Xsimd {
     for (Index c = count; c < width; ++c) to[c] = T{0};
   }
 
-  /// R rows of all terms times one panel.
-  template <int R, int V, class T>
-  [[nodiscard]] PIXELRNN_ALWAYS_INLINE static detail::Tile<T, R, V> multiply(
-      Index first, std::span<const Term<T>> terms, const T* panel) noexcept {
-    constexpr Index width = V * simd::lanes<T>;
-    detail::Tile<T, R, V> tile;
-    for (const Term<T>& term : terms) {
-      tile.accumulate(term.data + first * term.stride, term.stride, 1, panel, width, term.length);
-      panel += term.length * width;
+  template <class T>
+  static void add_part(Index blocks, Index rows, BlockedRows<T> a, BlockedRows<T> b,
+                       Rows<T> out) noexcept {
+    constexpr Index width = simd::lanes<T>;
+    const Index whole = b.columns / width * width;
+    detail::for_each_panel<T>(whole, [&]<int V>(Index column) {
+      detail::for_each_tile<V>(a.columns, [&]<int R>(Index first) {
+        const detail::Tile<T, R, V> tile = outer<R, V>(blocks, rows, a, first, b, column);
+        detail::unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
+          T* const to = out[first + i / V] + column + i % V * width;
+          simd::store(to, simd::load(to) + tile.sum[i / V][i % V]);
+        });
+      });
+    });
+    if (whole == b.columns) return;
+    // The last few columns: the same tile with the operands' roles swapped, stored transposed.
+    const Index rest = b.columns - whole;
+    const Index whole_rows = a.columns / width * width;
+    detail::for_each_panel<T>(whole_rows, [&]<int V>(Index row) {
+      detail::for_each_tile<V>(rest, [&]<int R>(Index first) {
+        const detail::Tile<T, R, V> tile = outer<R, V>(blocks, rows, b, whole + first, a, row);
+        detail::unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
+          alignas(64) T sums[static_cast<std::size_t>(width)];
+          tile.sum[i / V][i % V].store_aligned(sums);
+          for (Index lane = 0; lane < width; ++lane) {
+            out[row + i % V * width + lane][whole + first + i / V] += sums[lane];
+          }
+        });
+      });
+    });
+    // And the corner that neither operand fills with whole vectors.
+    a.data += whole_rows, a.columns -= whole_rows;
+    b.data += whole, b.columns = rest;
+    for (Index m = 0; m < a.columns; ++m) {
+      for (Index n = 0; n < rest; ++n) {
+        T sum{0};
+        for (Index block = 0; block < blocks; ++block) {
+          const T* x = a.data + block * a.block_stride + m;
+          const T* y = b.data + block * b.block_stride + n;
+          for (Index r = 0; r < rows; ++r) sum += x[r * a.stride] * y[r * b.stride];
+        }
+        out[whole_rows + m][whole + n] += sum;
+      }
     }
-    return tile;
   }
 
   /// R columns of a times V vectors of columns of b, summed over all rows.

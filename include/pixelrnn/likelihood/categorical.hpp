@@ -41,7 +41,7 @@ requires(Levels >= 2 && Levels <= 256) struct Categorical {
   template <class T>
   static T log_sum_exp(const T* z) {
     const T top = *std::max_element(z, z + Levels);
-    alignas(64) T e[Levels];
+    alignas(64) T e[static_cast<std::size_t>(Levels)];
     const simd::Batch<T> shift(top);
     simd::transform(Index{Levels}, z, e, [=](simd::Batch<T> v) { return simd::exp(v - shift); });
     T sum{0};

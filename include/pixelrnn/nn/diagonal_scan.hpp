@@ -48,8 +48,8 @@ class DiagonalScan {
         input_weights_({1, 1, config.in_channels, gates()}),
         state_weights_({2, 1, config.hidden, gates()}),
         bias_({1, 1, 1, gates()}),
-        h0_({1, 1, 1, State::is_learned ? config.hidden : 0}),
-        c0_({1, 1, 1, State::is_learned ? config.hidden : 0}) {
+        h0_(detail::initial_parameter<State, Scalar>(config.hidden)),
+        c0_(detail::initial_parameter<State, Scalar>(config.hidden)) {
     glorot_uniform(input_weights_.value(), config.in_channels, config.hidden, rng);
     glorot_uniform(state_weights_.value(), 2 * config.hidden, config.hidden, rng);
     apply_mask();

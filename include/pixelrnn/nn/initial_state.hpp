@@ -5,7 +5,7 @@
 #include <concepts>
 #include <string_view>
 
-#include <pixelrnn/core/config.hpp>
+#include <pixelrnn/autodiff/parameter.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -41,4 +41,17 @@ concept InitialState = requires {
   { S::is_scanned } -> std::convertible_to<bool>;
 };
 
+namespace detail {
+
+/// h or c of `hidden` units outside the image: (1, 1, 1, hidden) if it is learned, else nothing.
+template <InitialState S, class T>
+[[nodiscard]] Parameter<T> initial_parameter(Index hidden) {
+  if constexpr (S::is_learned) {
+    return Parameter<T>({1, 1, 1, hidden});
+  } else {
+    return {};
+  }
+}
+
+}  // namespace detail
 }  // namespace pixelrnn::inline PIXELRNN_ABI

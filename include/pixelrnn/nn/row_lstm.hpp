@@ -45,8 +45,8 @@ requires(!State::is_scanned) class RowLSTM {
         input_weights_({1, config.kernel, config.in_channels, gates()}),
         state_weights_({1, config.kernel, config.hidden, gates()}),
         bias_({1, 1, 1, gates()}),
-        h0_({1, 1, 1, State::is_learned ? config.hidden : 0}),
-        c0_({1, 1, 1, State::is_learned ? config.hidden : 0}) {
+        h0_(detail::initial_parameter<State, Scalar>(config.hidden)),
+        c0_(detail::initial_parameter<State, Scalar>(config.hidden)) {
     glorot_uniform(input_weights_.value(), input_run_.count * config.in_channels, config.hidden,
                    rng);
     glorot_uniform(state_weights_.value(), config.kernel * config.hidden, config.hidden, rng);

@@ -71,18 +71,8 @@ template <class T>
 [[nodiscard]] Variable<T> add(Variable<T> a, Variable<T> b) {
   struct Op {
     void backward(Backward<T>& ctx) {
-      const T* const dy = ctx.output_gradient().data();
       for (Index i = 0; i < 2; ++i) {
-        if (!ctx.wants_gradient(i)) continue;
-        const auto claim = ctx.claim_gradient(i);
-        T* const dx = claim.gradient.data();
-        detail::for_each_part(ctx.threads(), claim.gradient.size(), [&](Index at, Index count) {
-          if (claim.fresh) {
-            std::copy_n(dy + at, count, dx + at);
-          } else {
-            detail::add_to(count, dy + at, dx + at);
-          }
-        });
+        if (ctx.wants_gradient(i)) ctx.pass_gradient(i);
       }
     }
   };

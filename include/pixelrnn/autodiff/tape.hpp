@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <initializer_list>
 #include <new>
 #include <string>
@@ -58,6 +59,9 @@ class Backward {
     bool fresh;
   };
   [[nodiscard]] Claim claim_gradient(Index i) const;
+  /// dL/dinput(i) += dL/doutput, as for either operand of a sum: the first contribution shares the
+  /// output's memory instead of copying it.
+  void pass_gradient(Index i) const;
   [[nodiscard]] int threads() const;
   /// Memory that is given back when the operation's backward returns.
   [[nodiscard]] Workspace& scratch() const;
@@ -183,11 +187,11 @@ class Tape {
     }
     for (Index id = output.id_; id >= 0; --id) {
       Node& node = nodes_[index(id)];
-      if (node.backward == nullptr || node.gradient == nullptr) continue;
+      if (node.backward == nullptr || node.gradient == no_gradient) continue;
       Backward<T> context(*this, id);
       const Scratch scratch(scratch_);
       node.backward(node.op, context);
-      if (!node.keeps_gradient) recycle(node);
+      if (!node.keeps_gradient) release(nodes_[index(id)]);
     }
   }
 
@@ -204,7 +208,7 @@ class Tape {
   void reset() {
     destroy_operations();
     nodes_.clear();
-    free_.clear();
+    gradients_.clear();
     workspace_.reset();
     scratch_.reset();
     swept_ = false;
@@ -231,7 +235,7 @@ class Tape {
   struct Node {
     const char* name = "";
     FeatureView<T> value{};
-    T* gradient = nullptr;
+    Index gradient = no_gradient;  ///< in gradients_
     const Parameter<T>* parameter = nullptr;
     Index* inputs = nullptr;
     Index input_count = 0;
@@ -241,10 +245,13 @@ class Tape {
     bool needs_gradient = false;
     bool keeps_gradient = false;
   };
-  struct FreeGradient {
-    Index count;
+  /// Memory of a gradient. Several nodes may look at one while it is only read.
+  struct Gradient {
     T* memory;
+    Index count;
+    Index users;  ///< 0: free for the next gradient of this size
   };
+  static constexpr Index no_gradient = -1;
 
   void require_own(const Variable<T>& variable, const char* where) const {
     if (variable.tape_ != this) {
@@ -267,27 +274,51 @@ class Tape {
   typename Backward<T>::Claim claim_gradient(Index id) {
     Node& node = nodes_[index(id)];
     if (node.parameter != nullptr) return {node.parameter->gradient(), false};
-    const bool fresh = node.gradient == nullptr;
-    if (fresh) node.gradient = take(node.value.size());
-    return {FeatureView<T>(node.gradient, node.value.shape()), fresh};
+    const bool fresh = node.gradient == no_gradient;
+    if (fresh) {
+      node.gradient = take(node.value.size());
+    } else if (gradients_[index(node.gradient)].users > 1) {  // shared, and about to be written
+      const T* const shared = gradients_[index(node.gradient)].memory;
+      release(node);
+      node.gradient = take(node.value.size());
+      std::copy_n(shared, node.value.size(), gradients_[index(node.gradient)].memory);
+    }
+    return {gradient_of(node), fresh};
+  }
+  FeatureView<T> gradient_of(const Node& node) const {
+    return {gradients_[index(node.gradient)].memory, node.value.shape()};
   }
   FeatureView<T> zeroed_gradient(Index id) {
     const auto [gradient, fresh] = claim_gradient(id);
     if (fresh) std::fill(gradient.begin(), gradient.end(), T{0});
     return gradient;
   }
-  /// Gradients are as large as values, of few sizes: a released one is reused for an equal one.
-  T* take(Index count) {
-    const auto match = std::find_if(free_.begin(), free_.end(),
-                                    [count](const FreeGradient& f) { return f.count == count; });
-    if (match == free_.end()) return workspace_.template allocate<T>(count);
-    T* memory = match->memory;
-    free_.erase(match);
-    return memory;
+  void pass_gradient(const Node& from, Index to) {
+    Node& node = nodes_[index(to)];
+    if (node.parameter == nullptr && node.gradient == no_gradient) {
+      node.gradient = from.gradient;
+      ++gradients_[index(node.gradient)].users;
+      return;
+    }
+    const T* const dy = gradient_of(from).data();
+    const FeatureView<T> dx = claim_gradient(to).gradient;
+    std::transform(dx.begin(), dx.end(), dy, dx.begin(), std::plus<T>());
   }
-  void recycle(Node& node) {
-    free_.push_back({node.value.size(), node.gradient});
-    node.gradient = nullptr;
+  /// Gradients are as large as values, of few sizes: a free one serves the next of its size.
+  Index take(Index count) {
+    const auto match = std::find_if(gradients_.begin(), gradients_.end(), [=](const Gradient& g) {
+      return g.users == 0 && g.count == count;
+    });
+    if (match != gradients_.end()) {
+      match->users = 1;
+      return match - gradients_.begin();
+    }
+    gradients_.push_back({workspace_.template allocate<T>(count), count, 1});
+    return static_cast<Index>(gradients_.size()) - 1;
+  }
+  void release(Node& node) {
+    --gradients_[index(node.gradient)].users;
+    node.gradient = no_gradient;
   }
   void destroy_operations() {
     for (const Node& node : nodes_) {
@@ -299,14 +330,13 @@ class Tape {
   Workspace workspace_;  ///< values, saved state, operations and gradients: until reset()
   Workspace scratch_;    ///< what one forward or backward needs while it runs
   std::vector<Node> nodes_;
-  std::vector<FreeGradient> free_;
+  std::vector<Gradient> gradients_;
   bool swept_ = false;
 };
 
 template <class T>
 FeatureView<const T> Backward<T>::output_gradient() const {
-  const auto& node = tape_.nodes_[tape_.index(node_)];
-  return FeatureView<T>(node.gradient, node.value.shape());
+  return tape_.gradient_of(tape_.nodes_[tape_.index(node_)]);
 }
 template <class T>
 FeatureView<const T> Backward<T>::output() const {
@@ -327,6 +357,11 @@ FeatureView<T> Backward<T>::input_gradient(Index i) const {
 template <class T>
 typename Backward<T>::Claim Backward<T>::claim_gradient(Index i) const {
   return tape_.claim_gradient(tape_.nodes_[tape_.index(node_)].inputs[i]);
+}
+template <class T>
+void Backward<T>::pass_gradient(Index i) const {
+  const auto& node = tape_.nodes_[tape_.index(node_)];
+  tape_.pass_gradient(node, node.inputs[i]);
 }
 template <class T>
 int Backward<T>::threads() const {

@@ -91,26 +91,11 @@ struct Xsimd {
 
   template <class T>
   static void lstm_step_backward(Index rows, Index hidden, const LstmStepBackward<T>& s) noexcept {
-    using B = simd::Batch<T>;
-    const B one(T{1});
+    constexpr Index width = simd::lanes<T>;
     for (Index m = 0; m < rows; ++m) {
-      for (Index k = 0; k < hidden; k += simd::lanes<T>) {
-        const Index count = hidden - k;
-        T* const gates = s.gates[m] + k;
-        const B o = simd::load_up_to(gates + gate_o * hidden, count);
-        const B f = simd::load_up_to(gates + gate_f * hidden, count);
-        const B i = simd::load_up_to(gates + gate_i * hidden, count);
-        const B g = simd::load_up_to(gates + gate_g * hidden, count);
-        const B tanh_c = simd::tanh(simd::load_up_to(s.c[m] + k, count));
-        const B dh = simd::load_up_to(s.dh[m] + k, count);
-        const B dc = simd::load_up_to(s.dc[m] + k, count) + dh * o * (one - tanh_c * tanh_c);
-        const B c_prev = simd::load_up_to(s.c_prev[m] + k, count);
-        simd::store_up_to(s.dc_prev[m] + k, dc * f, count);
-        simd::store_up_to(gates + gate_o * hidden, dh * tanh_c * o * (one - o), count);
-        simd::store_up_to(gates + gate_f * hidden, dc * c_prev * f * (one - f), count);
-        simd::store_up_to(gates + gate_i * hidden, dc * g * i * (one - i), count);
-        simd::store_up_to(gates + gate_g * hidden, dc * i * (one - g * g), count);
-      }
+      Index k = 0;
+      for (; k + width <= hidden; k += width) reverse_cells<true>(m, k, hidden, width, s);
+      if (k < hidden) reverse_cells<false>(m, k, hidden, hidden - k, s);
     }
   }
 
@@ -232,6 +217,36 @@ struct Xsimd {
                        T* to) noexcept {
     for (Index c = 0; c < count; ++c) to[c] = from(row, column + c);
     for (Index c = count; c < width; ++c) to[c] = T{0};
+  }
+
+  /// `count` units from k on of cell m, backwards: see Reference::lstm_step_backward.
+  template <bool Whole, class T>
+  PIXELRNN_ALWAYS_INLINE static void reverse_cells(Index m, Index k, Index hidden, Index count,
+                                                   const LstmStepBackward<T>& s) noexcept {
+    using B = simd::Batch<T>;
+    const auto get = [=](const T* from) PIXELRNN_INLINE_LAMBDA {
+      return Whole ? simd::load(from) : simd::load_first(from, count);
+    };
+    const auto put = [=](T* to, B x) PIXELRNN_INLINE_LAMBDA {
+      if constexpr (Whole) {
+        simd::store(to, x);
+      } else {
+        simd::store_first(to, x, count);
+      }
+    };
+    const B one(T{1});
+    T* const gates = s.gates[m] + k;
+    const B o = get(gates + gate_o * hidden), f = get(gates + gate_f * hidden);
+    const B i = get(gates + gate_i * hidden), g = get(gates + gate_g * hidden);
+    const B tanh_c = simd::tanh(get(s.c[m] + k));
+    const B dh = get(s.dh[m] + k);
+    const B dc = get(s.dc[m] + k) + dh * o * (one - tanh_c * tanh_c);
+    const B c_prev = get(s.c_prev[m] + k);
+    put(s.dc_prev[m] + k, dc * f);
+    put(gates + gate_o * hidden, dh * tanh_c * o * (one - o));
+    put(gates + gate_f * hidden, dc * c_prev * f * (one - f));
+    put(gates + gate_i * hidden, dc * g * i * (one - i));
+    put(gates + gate_g * hidden, dc * i * (one - g * g));
   }
 
   template <class T>

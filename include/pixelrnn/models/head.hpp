@@ -4,15 +4,14 @@
 
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/nn/masked_conv2d.hpp>
-#include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/nn/sequential.hpp>
 #include <pixelrnn/nn/stack.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI::detail {
 
 template <class Blocks, class B>
-using ModelLayers = Sequential<MaskedConv2d<MaskA, B>, Blocks, ReLU<B>, MaskedConv2d<MaskB, B>,
-                               ReLU<B>, MaskedConv2d<MaskB, B>, MaskedConv2d<MaskB, B>>;
+using ModelLayers = Sequential<MaskedConv2d<MaskA, B>, Blocks, MaskedConv2d<MaskB, B>,
+                               MaskedConv2d<MaskB, B>, MaskedConv2d<MaskB, B>>;
 
 /// Table 1 of van den Oord et al. 2016: 7×7 conv mask A; blocks; ReLU, 1×1; ReLU, 1×1; 1×1 logits.
 template <class Blocks, class B>
@@ -22,9 +21,9 @@ class ModelNet : public ModelLayers<Blocks, B> {
   void for_each_parameter(auto&& visit) {
     visit("input", this->template layer<0>());
     visit("blocks", this->template layer<1>());
-    visit("head1", this->template layer<3>());
-    visit("head2", this->template layer<5>());
-    visit("logits", this->template layer<6>());
+    visit("head1", this->template layer<2>());
+    visit("head2", this->template layer<3>());
+    visit("logits", this->template layer<4>());
   }
 };
 
@@ -42,10 +41,13 @@ struct Widths {
                         ", head=", config.head, "}, expected 1 or more of each");
     }
   }
+  /// A 1×1 convolution, mask B; with `relu_input` of max(x, 0).
   template <class B>
-  [[nodiscard]] MaskedConv2d<MaskB, B> pointwise(Index in, Index out, Rng& rng) const {
-    return MaskedConv2d<MaskB, B>({.in_channels = in, .out_channels = out, .colours = colours},
-                                  rng);
+  [[nodiscard]] MaskedConv2d<MaskB, B> pointwise(Index in, Index out, Rng& rng,
+                                                 bool relu_input = false) const {
+    return MaskedConv2d<MaskB, B>(
+        {.in_channels = in, .out_channels = out, .colours = colours, .relu_input = relu_input},
+        rng);
   }
   Index colours, stream, head, logits;
 };
@@ -69,12 +71,11 @@ auto make_net(const Widths& widths, const Config& config, MakeBlock make_block, 
       skips.push_back(widths.template pointwise<B>(widths.stream, widths.stream, rng));
     }
   }
-  auto wide = widths.template pointwise<B>(widths.stream, widths.head, rng);
-  auto deep = widths.template pointwise<B>(widths.head, widths.head, rng);
+  auto wide = widths.template pointwise<B>(widths.stream, widths.head, rng, true);
+  auto deep = widths.template pointwise<B>(widths.head, widths.head, rng, true);
   auto logits = widths.template pointwise<B>(widths.head, widths.logits, rng);
   return ModelNet<Blocks, B>(std::move(first), Blocks(std::move(blocks), std::move(skips)),
-                             ReLU<B>(), std::move(wide), ReLU<B>(), std::move(deep),
-                             std::move(logits));
+                             std::move(wide), std::move(deep), std::move(logits));
 }
 
 template <class Config>

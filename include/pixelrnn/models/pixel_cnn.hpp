@@ -22,16 +22,16 @@ namespace detail {
 
 /// x + 1×1(ReLU(3×3 B(ReLU(1×1(ReLU(x)))))), 2h -> h -> h -> 2h (van den Oord et al. 2016, fig. 5).
 template <class B>
-using PixelCNNLayers = Residual<ReLU<B>, MaskedConv2d<MaskB, B>, ReLU<B>, MaskedConv2d<MaskB, B>,
-                                ReLU<B>, MaskedConv2d<MaskB, B>>;
+using PixelCNNLayers =
+    Residual<MaskedConv2d<MaskB, B>, MaskedConv2d<MaskB, B>, MaskedConv2d<MaskB, B>>;
 template <class B>
 class PixelCNNBlock : public PixelCNNLayers<B> {
  public:
   using PixelCNNLayers<B>::Residual;
   void for_each_parameter(auto&& visit) {
-    visit("down", this->inner().template layer<1>());
-    visit("conv", this->inner().template layer<3>());
-    visit("up", this->inner().template layer<5>());
+    visit("down", this->inner().template layer<0>());
+    visit("conv", this->inner().template layer<1>());
+    visit("up", this->inner().template layer<2>());
   }
 };
 template <class B>
@@ -56,15 +56,16 @@ class PixelCNN : public ImageModel<detail::PixelCNNNet<B>, L> {
   static detail::PixelCNNNet<B> make_net(const Config& config, Rng& rng) {
     const detail::Widths widths(config, L::outputs);
     const auto block = [&] {
-      return detail::PixelCNNBlock<B>(
-          ReLU<B>(), widths.template pointwise<B>(widths.stream, config.hidden, rng), ReLU<B>(),
-          MaskedConv2d<MaskB, B>({.in_channels = config.hidden,
-                                  .out_channels = config.hidden,
-                                  .kernel_height = 3,
-                                  .kernel_width = 3,
-                                  .colours = config.image.channels},
-                                 rng),
-          ReLU<B>(), widths.template pointwise<B>(config.hidden, widths.stream, rng));
+      auto down = widths.template pointwise<B>(widths.stream, config.hidden, rng, true);
+      MaskedConv2d<MaskB, B> conv({.in_channels = config.hidden,
+                                   .out_channels = config.hidden,
+                                   .kernel_height = 3,
+                                   .kernel_width = 3,
+                                   .colours = config.image.channels,
+                                   .relu_input = true},
+                                  rng);
+      auto up = widths.template pointwise<B>(config.hidden, widths.stream, rng, true);
+      return detail::PixelCNNBlock<B>(std::move(down), std::move(conv), std::move(up));
     };
     return detail::make_net<B>(widths, config, block, rng);
   }

@@ -30,6 +30,7 @@ class MaskedConv2d {
     Index kernel_width = 1;
     Index dilation = 1;
     Index colours = 1;
+    bool relu_input = false;  ///< convolve max(x, 0): "ReLU followed by ..." of the paper's Table 1
   };
 
   MaskedConv2d(Config config, Rng& rng)
@@ -66,31 +67,24 @@ class MaskedConv2d {
   void apply_mask() { pixelrnn::apply_mask<M>(weights_.value(), config_.colours); }
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
-    Tape<Scalar>& tape = x.tape();
-    const FeatureView<Scalar> y = tape.allocate(output_shape(x.shape()));
-    const Scratch guard(tape.scratch());
-    const Pieces pieces(x.shape());
-    const auto packed = as_const(pack(tape.scratch()));
-    const Rooms rooms(tape.scratch(), tape.threads(), pieces, config_.in_channels, *this);
-    const Scalar* in = x.value().data();
-    B::Execution::for_each(tape.threads(), pieces.chunks.size(), [&](Index chunk, Index worker) {
-      pieces.for_each(chunk, [&](const Piece& piece) {
-        const Frame<Scalar> f =
-            frame(in, config_.in_channels, pieces, piece, padding_, rooms.frame(worker));
-        for (Index line = 0; line < f.lines; ++line) {
-          kernels::Term<Scalar>* terms = rooms.terms(worker);
-          for (std::size_t t = 0; t < taps_.size(); ++t) {
-            terms[t] = {f.at(line, taps_[t].dy, taps_[t].dx), f.channels,
-                        taps_[t].count * f.channels};
-          }
-          Kernels::affine(f.pixels, std::span<const kernels::Term<Scalar>>(terms, taps_.size()),
-                          packed, bias_.value().data(),
-                          rows_from(y, piece.first_pixel + line * f.pixels),
-                          kernels::Store::Overwrite);
-        }
-      });
-    });
-    return tape.record("MaskedConv2d", y, {x, tape.leaf(bias_)}, Op{this});
+    const FeatureView<Scalar> y = convolve(x, nullptr);
+    return x.tape().record("MaskedConv2d", y, {x, x.tape().leaf(bias_)}, Op{this});
+  }
+  /// residual + forward(x). Throws ShapeError if the residual has not the output's shape.
+  [[nodiscard]] Variable<Scalar> forward_add(Variable<Scalar> x, Variable<Scalar> residual) const {
+    struct AddOp {
+      const MaskedConv2d* layer;
+      void backward(pixelrnn::Backward<Scalar>& ctx) const {
+        if (ctx.wants_gradient(2)) ctx.pass_gradient(2);
+        Op{layer}.backward(ctx);
+      }
+    };
+    if (residual.shape() != output_shape(x.shape())) {
+      detail::fail<ShapeError>("MaskedConv2d::forward_add: residual is ", residual.shape(),
+                               ", expected ", output_shape(x.shape()));
+    }
+    const FeatureView<Scalar> y = convolve(x, residual.value().data());
+    return x.tape().record("MaskedConv2d", y, {x, x.tape().leaf(bias_), residual}, AddOp{this});
   }
 
   /// A ring of the input rows that taps reach, for each image with its padding.
@@ -133,27 +127,71 @@ class MaskedConv2d {
   void end_row(Cache&, Index) const {}
 
  private:
-  /// What each worker writes to while it works on a piece.
+  using Terms = std::span<const kernels::Term<Scalar>>;
+
+  /// What each worker writes to while it works: a frame, a line of results, terms.
   class Rooms {
    public:
-    Rooms(Workspace& workspace, int threads, const Pieces& pieces, Index channels,
-          const MaskedConv2d& layer)
-        : frame_size_(frame_size(pieces, channels, layer.padding_)),
-          term_count_(static_cast<Index>(layer.taps_.size())) {
+    Rooms(Workspace& workspace, int threads, const Pieces& pieces, Index frame, Index line,
+          std::size_t terms)
+        : frame_(frame), line_(line), term_count_(static_cast<Index>(terms)) {
       const Index workers = B::Execution::workers(threads, pieces.chunks.size());
-      frames_ = workspace.allocate<Scalar>(workers * frame_size_);
+      values_ = workspace.allocate<Scalar>(workers * (frame_ + line_));
       terms_ = workspace.allocate<kernels::Term<Scalar>>(workers * term_count_);
     }
-    [[nodiscard]] Scalar* frame(Index worker) const { return frames_ + worker * frame_size_; }
-    [[nodiscard]] kernels::Term<Scalar>* terms(Index worker) const {
-      return terms_ + worker * term_count_;
+    [[nodiscard]] Scalar* frame(Index worker) const { return values_ + worker * (frame_ + line_); }
+    [[nodiscard]] Scalar* line(Index worker) const { return frame(worker) + frame_; }
+    /// The terms of one line: each run's slab, as `offset(run)` finds it.
+    template <class Offset>
+    [[nodiscard]] Terms terms(Index worker, const std::vector<TapRun>& taps, const Frame<Scalar>& f,
+                              Offset&& offset) const {
+      kernels::Term<Scalar>* const list = terms_ + worker * term_count_;
+      for (std::size_t t = 0; t < taps.size(); ++t) {
+        list[t] = {offset(taps[t]), f.channels, taps[t].count * f.channels};
+      }
+      return Terms(list, taps.size());
     }
 
    private:
-    Index frame_size_, term_count_;
-    Scalar* frames_;
+    Index frame_, line_, term_count_;
+    Scalar* values_;
     kernels::Term<Scalar>* terms_;
   };
+  /// Pixels of a line of a frame.
+  [[nodiscard]] Index line_pixels(const Pieces& pieces) const {
+    return padding_.none() ? frame_pixels : pieces.width;
+  }
+
+  /// The output map, with `residual` added where it is not null.
+  [[nodiscard]] FeatureView<Scalar> convolve(Variable<Scalar> x, const Scalar* residual) const {
+    Tape<Scalar>& tape = x.tape();
+    const FeatureView<Scalar> y = tape.allocate(output_shape(x.shape()));
+    const Scratch guard(tape.scratch());
+    const Pieces pieces(x.shape());
+    const Index in = config_.in_channels, out = config_.out_channels;
+    const auto packed = as_const(pack(tape.scratch()));
+    const Rooms rooms(tape.scratch(), tape.threads(), pieces, frame_size(pieces, in, padding_), 0,
+                      taps_.size());
+    const auto store = residual != nullptr ? kernels::Store::Add : kernels::Store::Overwrite;
+    const Scalar* const from = x.value().data();
+    B::Execution::for_each(tape.threads(), pieces.chunks.size(), [&](Index chunk, Index worker) {
+      for_each_frame<Kernels>(
+          from, in, pieces, chunk, padding_, config_.relu_input, rooms.frame(worker),
+          [&](const Frame<Scalar>& f, Index first_pixel) {
+            for (Index line = 0; line < f.lines; ++line) {
+              const Index pixel = (first_pixel + line * f.pixels) * out;
+              if (residual != nullptr) {
+                std::copy_n(residual + pixel, f.pixels * out, y.data() + pixel);
+              }
+              const Terms terms = rooms.terms(
+                  worker, taps_, f, [&](const TapRun& run) { return f.at(line, run.dy, run.dx); });
+              Kernels::affine(f.pixels, terms, packed, bias_.value().data(),
+                              kernels::Rows<Scalar>{y.data() + pixel, out}, store);
+            }
+          });
+    });
+    return y;
+  }
 
   struct Op {
     const MaskedConv2d* layer;
@@ -166,7 +204,12 @@ class MaskedConv2d {
   void remember(Cache& cache, Index row, Index column, MatrixView<const Scalar> x) const {
     const Index ring = cache.rows.shape()[0];
     for (Index b = 0; b < x.rows; ++b) {
-      std::copy_n(x.row(b), x.columns, &cache.rows(row % ring, b, padding_.left + column, 0));
+      Scalar* const to = &cache.rows(row % ring, b, padding_.left + column, 0);
+      if (config_.relu_input) {
+        Kernels::relu(x.columns, x.row(b), to);
+      } else {
+        std::copy_n(x.row(b), x.columns, to);
+      }
     }
   }
 
@@ -181,11 +224,6 @@ class MaskedConv2d {
           "}, expected odd kernel sizes and 1 or more of the others");
     }
     return c;
-  }
-
-  static kernels::Rows<Scalar> rows_from(FeatureView<Scalar> map, Index pixel) {
-    const Index channels = map.shape().c();
-    return {map.data() + pixel * channels, channels};
   }
 
   /// The allowed taps' weights, one below the other.
@@ -206,31 +244,37 @@ class MaskedConv2d {
     return packed;
   }
 
-  /// dx(r, j) += Σ over taps of dy(r - dy, j - dx) · K[dy, dx]ᵀ.
+  /// dx(r, j) += Σ over taps of dy(r - dy, j - dx) · K[dy, dx]ᵀ, where x > 0 if relu_input.
   void input_gradient(pixelrnn::Backward<Scalar>& ctx) const {
     const Pieces pieces(ctx.input(0).shape());
-    const Index out_channels = config_.out_channels;
+    const Index in = config_.in_channels, out = config_.out_channels;
+    const Padding pad = padding_.mirrored();
     const auto packed = as_const(pack_transposed(ctx.scratch()));
-    const Rooms rooms(ctx.scratch(), ctx.threads(), pieces, out_channels, *this);
-    const auto [dx, fresh] = ctx.claim_gradient(0);
-    const FeatureView<Scalar> to = dx;
-    const auto store = fresh ? kernels::Store::Overwrite : kernels::Store::Add;
-    const Scalar* dy = ctx.output_gradient().data();
+    const Rooms rooms(ctx.scratch(), ctx.threads(), pieces, frame_size(pieces, out, pad),
+                      config_.relu_input ? line_pixels(pieces) * in : 0, taps_.size());
+    const auto claim = ctx.claim_gradient(0);
+    Scalar* const dx = claim.gradient.data();
+    const auto store = claim.fresh ? kernels::Store::Overwrite : kernels::Store::Add;
+    const Scalar* const x = ctx.input(0).data();
+    const Scalar* const dy = ctx.output_gradient().data();
     B::Execution::for_each(ctx.threads(), pieces.chunks.size(), [&](Index chunk, Index worker) {
-      pieces.for_each(chunk, [&](const Piece& piece) {
-        const Frame<Scalar> f =
-            frame(dy, out_channels, pieces, piece, padding_.mirrored(), rooms.frame(worker));
-        for (Index line = 0; line < f.lines; ++line) {
-          kernels::Term<Scalar>* terms = rooms.terms(worker);
-          for (std::size_t t = 0; t < taps_.size(); ++t) {
-            terms[t] = {f.at(line, -taps_[t].dy, -taps_[t].dx - taps_[t].count + 1), f.channels,
-                        taps_[t].count * f.channels};
-          }
-          Kernels::affine(f.pixels, std::span<const kernels::Term<Scalar>>(terms, taps_.size()),
-                          packed, static_cast<const Scalar*>(nullptr),
-                          rows_from(to, piece.first_pixel + line * f.pixels), store);
-        }
-      });
+      for_each_frame<Kernels>(
+          dy, out, pieces, chunk, pad, false, rooms.frame(worker),
+          [&](const Frame<Scalar>& f, Index first_pixel) {
+            for (Index line = 0; line < f.lines; ++line) {
+              const Index at = (first_pixel + line * f.pixels) * in;
+              const Terms terms = rooms.terms(worker, taps_, f, [&](const TapRun& run) {
+                return f.at(line, -run.dy, -run.dx - run.count + 1);
+              });
+              Scalar* const to = config_.relu_input ? rooms.line(worker) : dx + at;
+              Kernels::affine(f.pixels, terms, packed, static_cast<const Scalar*>(nullptr),
+                              kernels::Rows<Scalar>{to, in},
+                              config_.relu_input ? kernels::Store::Overwrite : store);
+              if (config_.relu_input) {
+                Kernels::relu_backward(f.pixels * in, x + at, to, dx + at, store);
+              }
+            }
+          });
     });
   }
 
@@ -238,29 +282,29 @@ class MaskedConv2d {
   void weight_gradient(pixelrnn::Backward<Scalar>& ctx) const {
     const Pieces pieces(ctx.input(0).shape());
     const Index in = config_.in_channels, out = config_.out_channels;
-    const Rooms rooms(ctx.scratch(), ctx.threads(), pieces, in, *this);
+    const Rooms rooms(ctx.scratch(), ctx.threads(), pieces, frame_size(pieces, in, padding_), 0, 0);
     const Index part = weights_.size() + out;
-    Scalar* parts = ctx.scratch().template allocate_zero<Scalar>(pieces.chunks.size() * part);
-    const Scalar* x = ctx.input(0).data();
-    const Scalar* dy = ctx.output_gradient().data();
+    Scalar* const parts = ctx.scratch().template allocate_zero<Scalar>(pieces.chunks.size() * part);
+    const Scalar* const x = ctx.input(0).data();
+    const Scalar* const dy = ctx.output_gradient().data();
     B::Execution::for_each(ctx.threads(), pieces.chunks.size(), [&](Index chunk, Index worker) {
       Scalar* const dk = parts + chunk * part;
-      pieces.for_each(chunk, [&](const Piece& piece) {
-        const Frame<Scalar> f = frame(x, in, pieces, piece, padding_, rooms.frame(worker));
-        const Scalar* d = dy + piece.first_pixel * out;
-        const Index pixels = f.lines * f.pixels;
-        for (const TapRun& run : taps_) {
-          Kernels::add_outer_products(
-              f.lines, f.pixels,
-              kernels::BlockedRows<Scalar>{f.at(0, run.dy, run.dx), f.line_stride, in,
-                                           run.count * in},
-              kernels::BlockedRows<Scalar>{d, f.pixels * out, out, out},
-              kernels::Rows<Scalar>{dk + (run.row * config_.kernel_width + run.column) * in * out,
-                                    out});
-        }
-        Kernels::add_column_sums(pixels, out, kernels::Rows<const Scalar>{d, out},
-                                 dk + weights_.size());
-      });
+      for_each_frame<Kernels>(
+          x, in, pieces, chunk, padding_, config_.relu_input, rooms.frame(worker),
+          [&](const Frame<Scalar>& f, Index first_pixel) {
+            const Scalar* const d = dy + first_pixel * out;
+            for (const TapRun& run : taps_) {
+              Kernels::add_outer_products(
+                  f.lines, f.pixels,
+                  kernels::BlockedRows<Scalar>{f.at(0, run.dy, run.dx), f.line_stride, in,
+                                               run.count * in},
+                  kernels::BlockedRows<Scalar>{d, f.pixels * out, out, out},
+                  kernels::Rows<Scalar>{
+                      dk + (run.row * config_.kernel_width + run.column) * in * out, out});
+            }
+            Kernels::add_column_sums(f.lines * f.pixels, out, kernels::Rows<const Scalar>{d, out},
+                                     dk + weights_.size());
+          });
     });
     detail::add_chunks<B>(parts, pieces.chunks.size(), part, weights_.size(),
                           weights_.gradient().data());

@@ -55,31 +55,66 @@ struct Frame {
   }
 };
 
-/// Scalars that a padded copy of any piece needs.
+/// Pixels of an unpadded map that are worked on together: few enough to stay in the first-level
+/// cache, enough to use a packed panel well.
+inline constexpr Index frame_pixels = 96;
+
+/// Scalars that a copy of any frame needs.
 [[nodiscard]] constexpr Index frame_size(const Pieces& pieces, Index channels, const Padding& pad) {
-  return pad.none() ? 0
-                    : (pieces.height + pad.above + pad.below) *
-                          (pieces.width + pad.left + pad.right) * channels;
+  return channels * (pad.none() ? frame_pixels
+                                : (pieces.height + pad.above + pad.below) *
+                                      (pieces.width + pad.left + pad.right));
 }
 
-/// Frames a piece of a map of `channels` channels. Without padding that is the memory itself as one
-/// long line; with padding a copy in `room`, zeros outside the image.
-template <class T>
-[[nodiscard]] Frame<T> frame(const T* map, Index channels, const Pieces& pieces, const Piece& piece,
-                             const Padding& pad, T* room) {
+/// Rows [first, last) of an image, framed: copied to `room` with the padding around them, zeros
+/// outside the image; with `relu`, max(x, 0) of it. Rows of padding inside the image hold the
+/// image.
+template <class K, class T>
+[[nodiscard]] Frame<T> padded_frame(const T* image, Index channels, const Pieces& pieces,
+                                    Index first, Index last, const Padding& pad, bool relu,
+                                    T* room) {
   const Index row = pieces.width * channels;
-  const Index rows = piece.last_row - piece.first_row;
-  if (pad.none()) return {map + piece.first_pixel * channels, 1, rows * pieces.width, 0, channels};
-  const T* image = map + piece.image * pieces.height * row;
   T* to = room;
-  for (Index r = piece.first_row - pad.above; r < piece.last_row + pad.below; ++r) {
+  for (Index r = first - pad.above; r < last + pad.below; ++r) {
     to = std::fill_n(to, pad.left * channels, T{0});
-    to = r < 0 || r >= pieces.height ? std::fill_n(to, row, T{0})
-                                     : std::copy_n(image + r * row, row, to);
-    to = std::fill_n(to, pad.right * channels, T{0});
+    if (r < 0 || r >= pieces.height) {
+      std::fill_n(to, row, T{0});
+    } else if (relu) {
+      K::relu(row, image + r * row, to);
+    } else {
+      std::copy_n(image + r * row, row, to);
+    }
+    to = std::fill_n(to + row, pad.right * channels, T{0});
   }
   const Index line = row + (pad.left + pad.right) * channels;
-  return {room + pad.above * line + pad.left * channels, rows, pieces.width, line, channels};
+  return {room + pad.above * line + pad.left * channels, last - first, pieces.width, line,
+          channels};
+}
+
+/// Calls f(frame, first pixel) for frames that cover a chunk of a map of `channels` channels:
+/// padded pieces in `room` or, without padding, stretches of pixels in place (copied only for
+/// `relu`).
+template <class K, class T, class F>
+void for_each_frame(const T* map, Index channels, const Pieces& pieces, Index chunk,
+                    const Padding& pad, bool relu, T* room, F&& f) {
+  pieces.for_each(chunk, [&](const Piece& piece) {
+    if (!pad.none()) {
+      const T* const image = map + piece.image * pieces.height * pieces.width * channels;
+      f(padded_frame<K>(image, channels, pieces, piece.first_row, piece.last_row, pad, relu, room),
+        piece.first_pixel);
+      return;
+    }
+    const Index end = piece.first_pixel + (piece.last_row - piece.first_row) * pieces.width;
+    for (Index pixel = piece.first_pixel; pixel < end; pixel += frame_pixels) {
+      const Index pixels = std::min(frame_pixels, end - pixel);
+      const T* from = map + pixel * channels;
+      if (relu) {
+        K::relu(pixels * channels, from, room);
+        from = room;
+      }
+      f(Frame<T>{from, 1, pixels, 0, channels}, pixel);
+    }
+  });
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -21,7 +21,7 @@ class Residual {
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
     static_cast<void>(output_shape(x.shape()));
-    return add(x, inner_.forward(x));
+    return inner_.forward_add(x, x);
   }
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
     const Shape<4> y = inner_.output_shape(x);

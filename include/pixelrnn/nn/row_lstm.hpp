@@ -100,8 +100,8 @@ requires(!State::is_scanned) class RowLSTM {
     B::Execution::for_each(tape.threads(), s.n(), [&](Index image, Index worker) {
       const Index slot = keep ? image : worker;
       const Frame<Scalar> input =
-          frame(in, s.c(), pieces, Piece{image, 0, s.h(), image * s.h() * s.w()}, at.input_padding,
-                frames + worker * at.input_size);
+          padded_frame<Kernels>(in + image * s.h() * s.w() * s.c(), s.c(), pieces, 0, s.h(),
+                                at.input_padding, false, frames + worker * at.input_size);
       Scalar* const state = states + worker * at.state_size + reach_ * config_.hidden;
       Scalar* const c = cells + slot * at.cells_size;
       Scalar* const z = gates + slot * at.gates_size + reach_ * this->gates();
@@ -185,7 +185,7 @@ requires(!State::is_scanned) class RowLSTM {
           state_line((x.w() + 2 * layer.reach_) * layer.config_.hidden),
           state_size((x.h() + 1) * state_line),
           input_padding{0, 0, layer.reach_, 0},
-          input_size(frame_size(Pieces(x), x.c(), input_padding)) {}
+          input_size(x.h() * (x.w() + layer.reach_) * x.c()) {}
     Index gates_line, gates_size;  ///< (H, W + 2·reach, 4·hidden), zero at the sides
     Index cells_line, cells_size;  ///< (H + 1, W, hidden), from row -1
     Index state_line, state_size;  ///< (H + 1, W + 2·reach, hidden), from row -1, zero at the sides
@@ -309,8 +309,9 @@ requires(!State::is_scanned) class RowLSTM {
         Kernels::add_column_sums(s.w(), hidden, kernels::Rows<const Scalar>{dc, hidden},
                                  d_initial + hidden);
 
-        const Frame<Scalar> input = frame(x, s.c(), pieces, Piece{image, 0, s.h(), first_pixel},
-                                          at.input_padding, frames + worker * at.input_size);
+        const Frame<Scalar> input =
+            padded_frame<Kernels>(x + first_pixel * s.c(), s.c(), pieces, 0, s.h(),
+                                  at.input_padding, false, frames + worker * at.input_size);
         fill_initial(h0_, state, s.w());
         for (Index r = 0; r + 1 < s.h(); ++r) {
           std::copy_n(y + (first_pixel + r * s.w()) * hidden, at.cells_line,

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include <pixelrnn/autodiff/functions.hpp>
 #include <pixelrnn/nn/layer.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -36,6 +37,17 @@ class Sequential {
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
     std::apply([&x](const auto&... layer) { ((x = layer.forward(x)), ...); }, layers_);
     return x;
+  }
+  /// residual + forward(x), in one pass if the last layer can.
+  [[nodiscard]] Variable<Scalar> forward_add(Variable<Scalar> x, Variable<Scalar> residual) const {
+    const auto& last = layer<size - 1>();
+    [&]<std::size_t... I>(std::index_sequence<I...>) { ((x = layer<I>().forward(x)), ...); }
+    (std::make_index_sequence<size - 1>{});
+    if constexpr (requires { last.forward_add(x, residual); }) {
+      return last.forward_add(x, residual);
+    } else {
+      return add(residual, last.forward(x));
+    }
   }
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
     std::apply([&x](const auto&... layer) { ((x = layer.output_shape(x)), ...); }, layers_);

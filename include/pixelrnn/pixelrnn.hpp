@@ -7,10 +7,13 @@
 #include <pixelrnn/core/images.hpp>
 #include <pixelrnn/core/luma.hpp>
 #include <pixelrnn/kernels/eigen_map.hpp>
+#include <pixelrnn/kernels/reference.hpp>
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
+#include <pixelrnn/nn/relu.hpp>
+#include <pixelrnn/nn/skew.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/binarize.hpp>
 #include <pixelrnn/training/toy.hpp>

@@ -29,7 +29,7 @@ class Variable {
   using Scalar = T;
 
   [[nodiscard]] FeatureView<const T> value() const { return tape_->value(*this); }
-  [[nodiscard]] const Shape<4>& shape() const { return tape_->value(*this).shape(); }
+  [[nodiscard]] Shape<4> shape() const { return tape_->value(*this).shape(); }
   [[nodiscard]] Tape<T>& tape() const { return *tape_; }
   [[nodiscard]] Index id() const { return id_; }
 

@@ -49,6 +49,10 @@
   PIXELRNN_ABI_NAME(PIXELRNN_VERSION_MAJOR, PIXELRNN_VERSION_MINOR, PIXELRNN_ABI_ISA, \
                     PIXELRNN_ABI_THREADS)
 
+// Some system headers define these as macros; no C++ program can mean that.
+#undef min
+#undef max
+
 /// Forces the register-tile bodies into their caller; accumulators must stay in registers.
 #if defined(__GNUC__) || defined(__clang__)
 #define PIXELRNN_ALWAYS_INLINE inline __attribute__((always_inline))

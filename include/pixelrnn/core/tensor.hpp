@@ -28,7 +28,7 @@ class TensorView {
   }
 
   [[nodiscard]] constexpr T* data() const { return data_; }
-  [[nodiscard]] constexpr const Shape<Rank>& shape() const { return shape_; }
+  [[nodiscard]] constexpr Shape<Rank> shape() const { return shape_; }
   [[nodiscard]] constexpr Index size() const { return shape_.count(); }
   [[nodiscard]] constexpr bool empty() const { return size() == 0; }
   [[nodiscard]] constexpr T* begin() const { return data_; }

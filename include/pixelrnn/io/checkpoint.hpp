@@ -108,7 +108,8 @@ class DifferenceList {
   void add(const Parts&... parts) {
     constexpr std::size_t spelled_out = 16;
     if (++count_ <= spelled_out) ((text_ << (count_ == 1 ? "" : ", ")) << ... << parts);
-    if (count_ > spelled_out) more_ = " and " + std::to_string(count_ - spelled_out) + " more";
+    if (count_ > spelled_out)
+      more_ = std::string(" and ") + std::to_string(count_ - spelled_out) + " more";
   }
   /// "; title: first, second" or nothing.
   [[nodiscard]] std::string text() const {

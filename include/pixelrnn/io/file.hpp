@@ -185,7 +185,7 @@ class AtomicFile {
 
   void create(const std::filesystem::path& folder, mode_t mode) {
     for (int number = 0;; ++number) {
-      std::filesystem::path path = folder / ("." + std::to_string(::getpid()) + "-" +
+      std::filesystem::path path = folder / ('.' + std::to_string(::getpid()) + '-' +
                                              std::to_string(number) + ".pixelrnn-tmp");
       fd_ = detail::Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
       if (fd_.get() >= 0) {

@@ -239,7 +239,8 @@ void write_npy(const std::filesystem::path& path, const std::vector<Index>& shap
   header += detail::npy_descr<std::remove_const_t<T>>;
   header += "', 'fortran_order': False, 'shape': (";
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    header += (axis == 0 ? "" : ", ") + std::to_string(shape[axis]);
+    if (axis != 0) header += ", ";
+    header += std::to_string(shape[axis]);
   }
   header += shape.size() == 1 ? ",), }" : "), }";
   // The values begin at a multiple of 64, and the header ends with a line feed.

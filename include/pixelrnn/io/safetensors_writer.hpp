@@ -72,11 +72,15 @@ inline void require_storable(const StoredTensor& tensor) {
     header += name_of(tensor->dtype);
     header += "\",\"shape\":[";
     for (std::size_t axis = 0; axis < tensor->shape.size(); ++axis) {
-      header += (axis == 0 ? "" : ",") + std::to_string(tensor->shape[axis]);
+      if (axis != 0) header += ',';
+      header += std::to_string(tensor->shape[axis]);
     }
-    header += "],\"data_offsets\":[" + std::to_string(offset);
+    header += "],\"data_offsets\":[";
+    header += std::to_string(offset);
     offset += tensor->bytes.size();
-    header += ',' + std::to_string(offset) + "]}";
+    header += ',';
+    header += std::to_string(offset);
+    header += "]}";
   }
   header += '}';
   header.resize((header.size() + 7) / 8 * 8, ' ');

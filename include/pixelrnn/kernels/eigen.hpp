@@ -11,6 +11,8 @@ namespace pixelrnn::inline PIXELRNN_ABI::kernels {
 
 /// Opt-in policy: Eigen's own symbols do not carry our ABI namespace, so a program that uses this
 /// policy must be built with one -march throughout. May throw std::bad_alloc (Eigen's blocking).
+/// Outside our parallel regions Eigen may start threads of its own for large products, whatever our
+/// thread count says: Eigen::setNbThreads(1) or EIGEN_DONT_PARALLELIZE keep it to one.
 struct Eigen {
   static constexpr std::string_view name = "Eigen";
 

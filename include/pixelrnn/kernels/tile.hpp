@@ -61,7 +61,7 @@ struct Tile {
         unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
           const Batch<T> left(a[r * row_stride]);
           unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
-            sum[r][v] = xsimd::fma(left, right[v], sum[r][v]);
+            sum[r][v] = simd::fma(left, right[v], sum[r][v]);
           });
         });
       } else {
@@ -70,7 +70,7 @@ struct Tile {
         unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
           const Batch<T> right = simd::load(b + v * lanes<T>);
           unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
-            sum[r][v] = xsimd::fma(left[r], right, sum[r][v]);
+            sum[r][v] = simd::fma(left[r], right, sum[r][v]);
           });
         });
       }
@@ -78,7 +78,7 @@ struct Tile {
   }
 };
 
-/// Calls f.template operator()<R>() with the run-time number of rows as a constant.
+/// Calls f.template operator()<R>() with the run-time number of rows, 1 to R, as a constant.
 template <int R, class F>
 PIXELRNN_ALWAYS_INLINE void with_rows(Index rows, F&& f) {
   if constexpr (R > 1) {
@@ -87,16 +87,27 @@ PIXELRNN_ALWAYS_INLINE void with_rows(Index rows, F&& f) {
   f.template operator()<R>();
 }
 
-/// Splits [0, rows) into tiles of at most `max_tile_rows<V>` rows, as even as they come, and calls
-/// f.template operator()<R>(first_row) for each.
+/// Calls f.template operator()<R>(first_row) for tiles that cover [0, rows), largest first. Narrow
+/// tiles come in few heights, which keeps the library quick to compile; the wide ones, where the
+/// work is, in all, and as even as they come: a tile of one row runs at half speed.
 template <int V, class F>
 PIXELRNN_ALWAYS_INLINE void for_each_tile(Index rows, F&& f) {
-  constexpr Index most = max_tile_rows<V>;
-  const Index tiles = (rows + most - 1) / most;
-  for (Index t = 0; t < tiles; ++t) {
-    const Index first = rows * t / tiles;
-    const Index last = rows * (t + 1) / tiles;
-    with_rows<max_tile_rows<V>>(last - first, [&]<int R>() { f.template operator()<R>(first); });
+  constexpr int most = max_tile_rows<V>;
+  for (Index first = 0; first < rows;) {
+    const Index left = rows - first;
+    const Index even = (left + (left + most - 1) / most - 1) / ((left + most - 1) / most);
+    const auto call = [&]<int R>() PIXELRNN_INLINE_LAMBDA {
+      f.template operator()<R>(first);
+      first += R;
+    };
+    if constexpr (V == 4) {
+      with_rows<most>(even, call);
+    } else {
+      left >= most              ? call.template operator()<most>()
+      : most >= 12 && left >= 6 ? call.template operator()<6>()
+      : left >= 3               ? call.template operator()<3>()
+                                : call.template operator()<1>();
+    }
   }
 }
 

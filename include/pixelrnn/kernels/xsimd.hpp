@@ -139,13 +139,13 @@ struct Xsimd {
     const B zero(T{0});
     if (store == Store::Overwrite) {
       simd::transform(count, x, dy, dx,
-                      [zero](B v, B d) { return xsimd::select(v > zero, d, zero); });
+                      [zero](B v, B d) { return simd::select(v > zero, d, zero); });
       return;
     }
     for (Index i = 0; i < count; i += simd::lanes<T>) {
       const Index rest = count - i;
       const B d =
-          xsimd::select(simd::load_up_to(x + i, rest) > zero, simd::load_up_to(dy + i, rest), zero);
+          simd::select(simd::load_up_to(x + i, rest) > zero, simd::load_up_to(dy + i, rest), zero);
       simd::store_up_to(dx + i, simd::load_up_to(dx + i, rest) + d, rest);
     }
   }
@@ -199,7 +199,7 @@ struct Xsimd {
       const T* const from = step.c_prev[m] + unit;
       const detail::Gates<T> gate = detail::activate(tile.sum[r][gate_o], tile.sum[r][gate_f],
                                                      tile.sum[r][gate_i], tile.sum[r][gate_g]);
-      const simd::Batch<T> c = xsimd::fma(
+      const simd::Batch<T> c = simd::fma(
           gate.f, Whole ? simd::load(from) : simd::load_first(from, count), gate.i * gate.g);
       T* const gates = step.gates[m] + unit;
       put(step.c[m] + unit, c);
@@ -267,18 +267,14 @@ struct Xsimd {
     // The last few columns: the same tile with the operands' roles swapped, stored transposed.
     const Index rest = b.columns - whole;
     const Index whole_rows = a.columns / width * width;
-    detail::for_each_panel<T>(whole_rows, [&]<int V>(Index row) {
-      detail::for_each_tile<V>(rest, [&]<int R>(Index first) {
-        const detail::Tile<T, R, V> tile = outer<R, V>(blocks, rows, b, whole + first, a, row);
-        detail::unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
-          alignas(64) T sums[static_cast<std::size_t>(width)];
-          tile.sum[i / V][i % V].store_aligned(sums);
-          for (Index lane = 0; lane < width; ++lane) {
-            out[row + i % V * width + lane][whole + first + i / V] += sums[lane];
-          }
-        });
-      });
-    });
+    for (Index row = 0; row < whole_rows; row += width) {
+      for (Index column = 0; column < rest; ++column) {
+        const detail::Tile<T, 1, 1> tile = outer<1, 1>(blocks, rows, b, whole + column, a, row);
+        alignas(64) T sums[static_cast<std::size_t>(width)];
+        tile.save(sums);
+        for (Index lane = 0; lane < width; ++lane) out[row + lane][whole + column] += sums[lane];
+      }
+    }
     // And the corner that neither operand fills with whole vectors.
     a.data += whole_rows, a.columns -= whole_rows;
     b.data += whole, b.columns = rest;

@@ -27,7 +27,7 @@ using PixelCNNLayers =
 template <class B>
 class PixelCNNBlock : public PixelCNNLayers<B> {
  public:
-  using PixelCNNLayers<B>::Residual;
+  using PixelCNNLayers<B>::PixelCNNLayers;
   void for_each_parameter(auto&& visit) {
     visit("down", this->inner().template layer<0>());
     visit("conv", this->inner().template layer<1>());

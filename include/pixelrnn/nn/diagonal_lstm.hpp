@@ -55,7 +55,7 @@ class DiagonalSum {
     const Index in_size = s.h() * s.w() * s.c(), out_size = s.h() * s.w() * config().hidden;
     // A worker takes a share of the images through one direction, then through the other: weights
     // stay in its cache meanwhile. Where the shares are cut changes no result.
-    const Index shares = B::Execution::workers(tape.threads(), s.n());
+    const Index shares = y.empty() ? 0 : B::Execution::workers(tape.threads(), s.n());
     B::Execution::for_each(tape.threads(), shares, [&](Index share, Index worker) {
       for_each_scan([&](auto i, const auto& scan) {
         for (Index image = s.n() * share / shares; image < s.n() * (share + 1) / shares; ++image) {
@@ -114,6 +114,7 @@ class DiagonalSum {
 
   void reverse(pixelrnn::Backward<Scalar>& ctx, const Saved& saved) const {
     const Shape<4> s = ctx.input(0).shape();
+    if (ctx.output().empty()) return;
     const DiagonalGeometry g{s.h(), s.w()};
     const Chunks chunks{s.n()};
     const Index workers = B::Execution::workers(ctx.threads(), chunks.size());

@@ -27,6 +27,9 @@ inline constexpr int registers = 32;
 inline constexpr int registers = 16;
 #endif
 
+using xsimd::fma;     ///< a·b + c; rounded once where the instruction set can
+using xsimd::select;  ///< condition ? a : b, lane by lane
+
 template <class T>
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> load(const T* from) {
   return Batch<T>::load_unaligned(from);

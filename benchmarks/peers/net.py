@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""What every peer starts from: the net that pixelrnn_peer wrote, and the lines that drive a peer."""
+
+import json
+import sys
+import time
+
+import numpy as np
+from safetensors import safe_open
+
+TOLERANCE = 1e-4  # of logits, loss and gradients, relative to the largest value
+
+
+class Net:
+    """Sizes, weights, a batch of images, and what our library computes for it.
+
+    Weights are [kernel height][kernel width][C_in][C_out], gates in the order o, f, i, g.
+    """
+
+    def __init__(self, path):
+        with safe_open(path, "numpy") as file:
+            words = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        facts = json.loads(words["facts"])
+        self.kind = words["model"]
+        self.layers = int(words["layers"])
+        self.hidden = int(words["hidden"])
+        self.height, self.width, self.colours = map(int, words["image"].split("x"))
+        self.levels = facts["levels"]
+        self.loss = facts["loss"]
+        self.images = tensors.pop("images")  # (N, H, W, C), levels
+        self.logits = tensors.pop("logits")  # (N, H, W, C · outputs)
+        self.weights, self.gradients = (
+            {
+                name.removeprefix(kind): tensor
+                for name, tensor in tensors.items()
+                if name.startswith(kind)
+            }
+            for kind in ("weights.", "gradients.")
+        )
+
+    @property
+    def encoded(self):
+        """The images as the net sees them: -1 to 1."""
+        return (2.0 * self.images / (self.levels - 1) - 1.0).astype(np.float32)
+
+    def mask(self, name):
+        """Ones where mask A (of the first layer) or B lets the named weights be; for a state's
+        weights and for what is no weights, ones."""
+        shape = height, width, n_in, n_out = self.weights[name].shape
+        if not name.endswith("weights") or name.endswith("state_weights"):
+            return np.ones(shape, np.float32)
+        kind = "A" if name.startswith("input.") else "B"
+        gates = 4 if name.endswith("input_weights") else 1
+        mask = np.zeros(shape, np.float32)
+        mask[: height // 2] = 1
+        mask[height // 2, : width // 2] = 1
+        units = n_out // gates
+        group_in = self.colours * np.arange(n_in) // n_in
+        group_out = self.colours * (np.arange(n_out) % units) // units
+        seen = np.less if kind == "A" else np.less_equal
+        mask[height // 2, width // 2] = seen(group_in[:, None], group_out[None, :])
+        return mask
+
+    def check(self, loss, logits, gradients):
+        """Raises AssertionError unless a peer computes what we do."""
+        assert abs(loss - self.loss) <= TOLERANCE * abs(self.loss), (loss, self.loss)
+        pairs = {"logits": (logits, self.logits)}
+        for name, expected in self.gradients.items():
+            pairs[name] = (np.asarray(gradients[name]).reshape(expected.shape), expected)
+        for name, (value, expected) in pairs.items():
+            error = np.abs(value - expected).max() / np.abs(expected).max()
+            assert error <= TOLERANCE, f"{name} differs by {error:.1e} of its largest value"
+
+
+def seconds_of(least, call):
+    """Seconds of one call: the mean over as many as take `least` seconds, one at least."""
+    begin = time.perf_counter()
+    calls = 0
+    while True:
+        call()
+        calls += 1
+        elapsed = time.perf_counter() - begin
+        if elapsed >= least:
+            return elapsed / calls
+
+
+def serve(commands):
+    """Answers each line on standard input, "NAME ARGUMENT...", by what commands[NAME] returns."""
+    for line in sys.stdin:
+        name, *arguments = line.split()
+        print(commands[name](*arguments), flush=True)

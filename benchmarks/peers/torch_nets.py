@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The three nets in PyTorch, as one would write them today. Maps are (N, C, H, W)."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def parameter(net, name, order=(0, 1, 2, 3)):
+    """Our weights in another order of axes, remembering the way back for their gradient."""
+    value = nn.Parameter(torch.from_numpy(net.weights[name]).permute(order).contiguous())
+    value.ours = name, tuple(int(axis) for axis in np.argsort(order))
+    return value
+
+
+def cell(gates, c, dim):
+    """One LSTM step from pre-activations o, f, i, g along an axis."""
+    hidden = c.shape[dim]
+    o, f, i = gates.narrow(dim, 0, 3 * hidden).sigmoid().chunk(3, dim)
+    c = f * c + i * gates.narrow(dim, 3 * hidden, hidden).tanh()
+    return o * c.tanh(), c
+
+
+class MaskedConv(nn.Module):
+    """A convolution whose weights are multiplied by a mask, unless the mask is full."""
+
+    def __init__(self, net, name, weights="weights", bias="bias"):
+        super().__init__()
+        self.weight = parameter(net, f"{name}.{weights}", (3, 2, 0, 1))
+        self.bias = parameter(net, f"{name}.{bias}")
+        mask = torch.from_numpy(net.mask(f"{name}.{weights}")).permute(3, 2, 0, 1).contiguous()
+        self.register_buffer("mask", None if mask.all() else mask)
+        self.padding = tuple(side // 2 for side in self.weight.shape[2:])
+
+    def forward(self, x):
+        weight = self.weight if self.mask is None else self.weight * self.mask
+        return F.conv2d(x, weight, self.bias.view(-1), padding=self.padding)
+
+
+class RowLSTM(nn.Module):
+    """Row after row: the input's part for the whole map at once, the state's by a product a row."""
+
+    def __init__(self, net, name):
+        super().__init__()
+        self.to_gates = MaskedConv(net, name, "input_weights")
+        self.state = parameter(net, f"{name}.state_weights", (0, 1, 2, 3))
+        self.h0, self.c0 = (parameter(net, f"{name}.{state}0") for state in "hc")
+
+    def forward(self, x):
+        n, _, height, width = x.shape
+        inputs = self.to_gates(x).permute(2, 0, 3, 1)  # (H, N, W, 4h)
+        h, c = (s.view(1, 1, -1).expand(n, width, -1) for s in (self.h0, self.c0))
+        weights = self.state.flatten(0, 2)  # (3h, 4h)
+        rows = []
+        for r in range(height):
+            taps = F.pad(h, (0, 0, 1, 1)).unfold(1, width, 1)  # (N, 3, h, W)
+            taps = taps.permute(0, 3, 1, 2).flatten(2).flatten(0, 1)
+            gates = torch.addmm(inputs[r].flatten(0, 1), taps, weights)
+            h, c = cell(gates.view(n, width, -1), c, 2)
+            rows.append(h)
+        return torch.stack(rows, 2).permute(0, 3, 2, 1)
+
+
+def skew(x):
+    """(..., H, W, C) to (..., H, H + W - 1, C): row r begins r columns later."""
+    height, width = x.shape[-3:-1]
+    x = F.pad(x, (0, 0, 0, height)).flatten(-3, -2)
+    return x[..., : height * (height + width - 1), :].unflatten(-2, (height, -1))
+
+
+def unskew(x):
+    """The inverse of skew."""
+    height, width = x.shape[-3], x.shape[-2] - x.shape[-3] + 1
+    x = F.pad(x.flatten(-3, -2), (0, 0, 0, height))
+    return x.unflatten(-2, (height, height + width))[..., :width, :]
+
+
+class DiagonalBiLSTM(nn.Module):
+    """The skewed map column by column, both directions in one batched product."""
+
+    def __init__(self, net, name):
+        super().__init__()
+        sides = [f"{name}.{side}" for side in ("left", "right")]
+        self.to_gates = nn.ModuleList(MaskedConv(net, side, "input_weights") for side in sides)
+        self.state = nn.ParameterList(parameter(net, f"{s}.state_weights") for s in sides)
+        self.h0, self.c0 = (
+            nn.ParameterList(parameter(net, f"{s}.{state}0") for s in sides) for state in "hc"
+        )
+
+    def forward(self, x):
+        n, _, height, width = x.shape
+        left, right = (to_gates(x) for to_gates in self.to_gates)
+        inputs = torch.stack([left, right.flip(3)]).permute(0, 1, 3, 4, 2)
+        inputs = skew(inputs).permute(3, 0, 1, 2, 4).flatten(2, 3).contiguous()  # (T, 2, N·H, 4h)
+        weights = torch.stack([w.flatten(0, 2) for w in self.state])  # (2, 2h, 4h)
+        h0, c0 = (torch.stack([s.view(1, 1, -1) for s in p]) for p in (self.h0, self.c0))
+        hidden = h0.shape[-1]
+        begins = torch.eye(height, device=x.device).bool().view(height, height, 1)
+        h, c = (s.expand(2, n, height, hidden) for s in (h0, c0))  # row 0 begins with them
+        columns = []
+        for t in range(height + width - 1):
+            above = F.pad(h, (0, 0, 1, -1))  # row -1 is zero
+            both = torch.cat([above, h], -1).view(2, n * height, 2 * hidden)
+            gates = torch.baddbmm(inputs[t], both, weights)
+            h, c = cell(gates.view(2, n, height, -1), c, 3)
+            columns.append(h)
+            if t + 1 < height:  # row t + 1 begins in the next column
+                h, c = torch.where(begins[t + 1], h0, h), torch.where(begins[t + 1], c0, c)
+        left, right = unskew(torch.stack(columns, 3))
+        y = left + F.pad(right.flip(2), (0, 0, 0, 0, 1, -1))
+        return y.permute(0, 3, 1, 2)
+
+
+class RecurrentBlock(nn.Module):
+    def __init__(self, net, name):
+        super().__init__()
+        layer = {"row_lstm": RowLSTM, "diagonal_bilstm": DiagonalBiLSTM}[net.kind]
+        self.recurrence = layer(net, f"{name}.recurrence")
+        self.upsample = MaskedConv(net, f"{name}.upsample")
+
+    def forward(self, x):
+        return x + self.upsample(self.recurrence(x))
+
+
+class ConvBlock(nn.Module):
+    def __init__(self, net, name):
+        super().__init__()
+        self.down, self.conv, self.up = (
+            MaskedConv(net, f"{name}.{layer}") for layer in ("down", "conv", "up")
+        )
+
+    def forward(self, x):
+        return x + self.up(self.conv(self.down(x.relu()).relu()).relu())
+
+
+class Model(nn.Module):
+    """Encoded images to logits (N, C · outputs, H, W)."""
+
+    def __init__(self, net):
+        super().__init__()
+        block = ConvBlock if net.kind == "pixel_cnn" else RecurrentBlock
+        self.input = MaskedConv(net, "input")
+        self.blocks = nn.ModuleList(block(net, f"blocks.{l}") for l in range(net.layers))
+        self.head1, self.head2, self.logits = (
+            MaskedConv(net, name) for name in ("head1", "head2", "logits")
+        )
+
+    def head(self, x):
+        return self.logits(self.head2(self.head1(x.relu()).relu()))
+
+    def forward(self, x):
+        x = self.input(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+
+
+def nats(logits, levels, images):
+    """Mean nats per image; images (N, C, H, W) hold levels."""
+    if levels == 2:
+        each = F.binary_cross_entropy_with_logits(logits, images.float(), reduction="sum")
+    else:
+        n, _, height, width = images.shape
+        logits = logits.view(n, -1, levels, height, width).transpose(1, 2)
+        each = F.cross_entropy(logits, images, reduction="sum")
+    return each / images.shape[0]

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# demo.sh TOOL DATA [OUT]: trains a small Diagonal BiLSTM with the command line tool TOOL on the
+# Fashion-MNIST in folder DATA (on generated shapes if it is not there), then samples and completes.
+set -eu
+tool=$1 data=$2 out=${3:-demo}
+mkdir -p "$out"
+
+train=$data/train-images-idx3-ubyte.gz test=$data/t10k-images-idx3-ubyte.gz
+if [ ! -r "$train" ] || [ ! -r "$test" ]; then
+  echo "No Fashion-MNIST in $data: generated shapes instead."
+  train=$out/shapes-train.idx.gz test=$out/shapes-test.idx.gz
+  "$tool" shapes --out "$train" --count 4000 --seed 1
+  "$tool" shapes --out "$test" --count 500 --seed 2
+fi
+
+model=$out/model.safetensors
+fit() {
+  "$tool" train --data "$train" --limit 4000 --binarize threshold --model diagonal_bilstm \
+    --layers 2 --hidden 16 --optimizer adam --learning-rate 3e-3 --clip-norm 50 --batch-size 16 \
+    --seed 1 --out "$model" "$@"
+}
+held_out() { "$tool" evaluate --model "$model" --data "$test" --limit 500; }
+
+echo "== one step, and what held-out images cost"
+fit --epochs 2 --steps 1
+held_out
+echo "== training"
+fit --epochs 2 --resume "$model"
+held_out
+echo "== samples"
+"$tool" sample --model "$model" --count 32 --seed 1 --out "$out/samples.png"
+"$tool" sample --model "$model" --count 6 --seed 1 --show --out "$out/shown.png"
+echo "== completions: image, known part, completions"
+"$tool" complete --model "$model" --data "$test" --keep-rows 14 --count 6 --variants 4 --seed 1 \
+  --out "$out/completions.png"
+"$tool" complete --model "$model" --data "$test" --keep-rows 14 --count 2 --variants 1 --seed 1 \
+  --show --out "$out/shown.png"
+rm -f "$out/shown.png"
+echo "== the images are in $out/samples.png and $out/completions.png"

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <pixelrnn/autodiff/gradcheck.hpp>
+
+#include "support/catch.hpp"
+#include "support/random.hpp"
+
+using namespace pixelrnn;
+using test::random_map;
+using Inputs = std::vector<Variable<double>>;
+
+namespace {
+
+/// x^3, whose derivative is what the test makes of it.
+template <class Derivative>
+struct Cube {
+  static constexpr const char* name = "cube";
+  static void forward(std::span<const double> x, std::span<double> y) {
+    for (std::size_t i = 0; i < x.size(); ++i) y[i] = x[i] * x[i] * x[i];
+  }
+  static void backward(std::span<const double> x, std::span<const double>,
+                       std::span<const double> dy, std::span<double> dx) {
+    for (std::size_t i = 0; i < x.size(); ++i) Derivative::add(i, x[i], dy[i], dx[i]);
+  }
+};
+struct Right {
+  static void add(std::size_t, double x, double dy, double& dx) { dx += dy * 3 * x * x; }
+};
+struct WrongByAHundredth {
+  static void add(std::size_t, double x, double dy, double& dx) { dx += dy * 3.03 * x * x; }
+};
+struct WrongAtFour {
+  static void add(std::size_t i, double x, double dy, double& dx) {
+    dx += dy * (i == 4 ? 2 : 3) * x * x;
+  }
+};
+struct Overwrites {
+  static void add(std::size_t, double x, double dy, double& dx) { dx = dy * 3 * x * x; }
+};
+struct NanAtTwo {
+  static void add(std::size_t i, double x, double dy, double& dx) {
+    dx += i == 2 ? std::numeric_limits<double>::quiet_NaN() : dy * 3 * x * x;
+  }
+};
+
+template <class Derivative>
+GradcheckReport check_cube(GradcheckOptions options = {}) {
+  return gradcheck(
+      {random_map<double>({1, 2, 3, 1}, 1, 0.5, 1)},
+      [](Tape<double>&, const Inputs& x) { return apply(Cube<Derivative>{}, x[0]); }, options);
+}
+
+/// y = x with a derivative that swaps two outputs: it would pass if all outputs counted equally.
+struct Swapped {
+  static constexpr const char* name = "swapped";
+  static void forward(std::span<const double> x, std::span<double> y) {
+    std::copy(x.begin(), x.end(), y.begin());
+  }
+  static void backward(std::span<const double>, std::span<const double>, std::span<const double> dy,
+                       std::span<double> dx) {
+    dx[0] += dy[1], dx[1] += dy[0];
+  }
+};
+
+/// y = x · weights + bias · `bias_share`, whose backward knows nothing of bias_share: right for 1.
+struct Linear {
+  using Scalar = double;
+  Parameter<double> weights{Shape<4>{1, 1, 1, 3}}, bias{Shape<4>{1, 1, 1, 3}};
+  double bias_share = 1;
+
+  [[nodiscard]] Variable<double> forward(Variable<double> x) const {
+    struct Op {
+      const Linear* layer;
+      void backward(Backward<double>& context) const {
+        const auto dy = context.output_gradient(), x = context.input(0);
+        const auto dx = context.input_gradient(0);
+        for (Index i = 0; i < dy.size(); ++i) {
+          dx.data()[i] += dy.data()[i] * layer->weights.value().data()[i % 3];
+          layer->weights.gradient().data()[i % 3] += dy.data()[i] * x.data()[i];
+          layer->bias.gradient().data()[i % 3] += dy.data()[i];
+        }
+      }
+    };
+    const FeatureView<double> y = x.tape().allocate(x.shape());
+    for (Index i = 0; i < y.size(); ++i) {
+      y.data()[i] = x.value().data()[i] * weights.value().data()[i % 3] +
+                    bias_share * bias.value().data()[i % 3];
+    }
+    return x.tape().record("Linear", y, {x, x.tape().leaf(bias)}, Op{this});
+  }
+  void for_each_parameter(auto&& visit) { visit("weights", weights), visit("bias", bias); }
+};
+
+}  // namespace
+
+TEST_CASE("gradcheck passes a right derivative", "[autodiff][gradcheck]") {
+  const GradcheckReport report = check_cube<Right>();
+  CHECK(report);
+  CHECK(report.passed);
+  CHECK(report.checked == 6);
+  CHECK(report.worst < 0.1);
+  CHECK(report.where != "");
+}
+
+TEST_CASE("gradcheck reports a derivative that is wrong by a hundredth", "[autodiff][gradcheck]") {
+  const GradcheckReport report = check_cube<WrongByAHundredth>();
+  CHECK_FALSE(report);
+  CHECK(report.worst > 100);
+  CHECK(check_cube<WrongByAHundredth>({.relative = 0.02}));
+}
+
+TEST_CASE("gradcheck names the element that is wrong, and both values", "[autodiff][gradcheck]") {
+  const GradcheckReport report = check_cube<WrongAtFour>();
+  CHECK_FALSE(report);
+  CHECK(report.where.substr(0, 11) == "input 0[4]:");
+  CHECK(report.where.find("analytic ") != std::string::npos);
+  CHECK(report.where.find("numeric ") != std::string::npos);
+}
+
+TEST_CASE("gradcheck names the element whose derivative is NaN", "[autodiff][gradcheck]") {
+  const GradcheckReport report = check_cube<NanAtTwo>();
+  CHECK_FALSE(report);
+  CHECK(std::isnan(report.worst));
+  CHECK(report.where.substr(0, 11) == "input 0[2]:");
+  CHECK(report.checked == 6);
+}
+
+TEST_CASE("gradcheck finds a derivative that overwrites where it must add",
+          "[autodiff][gradcheck]") {
+  // The operation is recorded first, so it is reversed last and meets the gradient of the product.
+  const auto twice = [](auto op) {
+    return gradcheck({random_map<double>({1, 2, 3, 1}, 1, 0.5, 1)},
+                     [op](Tape<double>&, const Inputs& x) {
+                       const Variable<double> cube = apply(op, x[0]);
+                       return add(cube, mul(x[0], x[0]));
+                     });
+  };
+  CHECK(twice(Cube<Right>{}));
+  CHECK_FALSE(twice(Cube<Overwrites>{}));
+}
+
+TEST_CASE("gradcheck checks every parameter of a layer and names it", "[autodiff][gradcheck]") {
+  Linear layer;
+  test::randomise(layer, 1);
+  const FeatureMap<double> x = random_map<double>({2, 1, 2, 3}, 2);
+  const GradcheckReport right = gradcheck(layer, x);
+  CHECK(right);
+  CHECK(right.checked == 12 + 3 + 3);
+
+  layer.bias_share = 2;
+  const GradcheckReport wrong = gradcheck(layer, x);
+  CHECK_FALSE(wrong);
+  CHECK(wrong.where.substr(0, 5) == "bias[");
+}
+
+TEST_CASE("gradcheck leaves the values as they were", "[autodiff][gradcheck]") {
+  Linear layer;
+  test::randomise(layer, 1);
+  const std::vector<double> before(layer.weights.value().begin(), layer.weights.value().end());
+  static_cast<void>(gradcheck(layer, random_map<double>({2, 1, 2, 3}, 2)));
+  CHECK(std::equal(before.begin(), before.end(), layer.weights.value().begin()));
+}
+
+TEST_CASE("gradcheck begins with cleared gradients", "[autodiff][gradcheck]") {
+  Linear layer;
+  test::randomise(layer, 1);
+  layer.weights.gradient().data()[1] = 1000;
+  CHECK(gradcheck(layer, random_map<double>({2, 1, 2, 3}, 2)));
+}
+
+TEST_CASE("gradcheck counts every output, with weights that its seed chooses",
+          "[autodiff][gradcheck]") {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    CHECK_FALSE(gradcheck({random_map<double>({1, 1, 2, 1}, 1)},
+                          [](Tape<double>&, const Inputs& x) { return apply(Swapped{}, x[0]); },
+                          {.seed = seed}));
+  }
+}

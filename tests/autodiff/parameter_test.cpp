@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <pixelrnn/autodiff/parameter.hpp>
+
+#include "support/catch.hpp"
+
+using namespace pixelrnn;
+
+namespace {
+
+struct Inner {
+  using Scalar = float;
+  Parameter<float> weights{Shape<4>{1, 2, 3, 4}}, bias{Shape<4>{1, 1, 1, 4}};
+  void for_each_parameter(auto&& visit) { visit("weights", weights), visit("bias", bias); }
+};
+struct Outer {
+  using Scalar = float;
+  Inner left, right;
+  Parameter<float> scale{Shape<4>{1, 1, 1, 1}};
+  void for_each_parameter(auto&& visit) {
+    visit("left", left), visit("scale", scale), visit("right", right);
+  }
+};
+struct Net {
+  using Scalar = float;
+  std::vector<Outer> blocks = std::vector<Outer>(2);
+  void for_each_parameter(auto&& visit) {
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      visit("blocks." + std::to_string(i), blocks[i]);
+    }
+  }
+};
+struct Nothing {
+  using Scalar = float;
+  void for_each_parameter(auto&&) {}
+};
+
+}  // namespace
+
+TEST_CASE("A parameter has a zero value and a zero gradient at birth", "[autodiff][parameter]") {
+  const Parameter<float> parameter({1, 2, 3, 4});
+  CHECK(parameter.shape() == Shape<4>{1, 2, 3, 4});
+  CHECK(parameter.size() == 24);
+  CHECK(parameter.gradient().shape() == parameter.shape());
+  for (const float v : parameter.value()) CHECK(v == 0);
+  for (const float g : parameter.gradient()) CHECK(g == 0);
+}
+
+TEST_CASE("A const parameter can be differentiated but not changed", "[autodiff][parameter]") {
+  const Parameter<float> parameter({1, 1, 1, 2});
+  parameter.gradient().data()[1] += 3;
+  CHECK(parameter.gradient().data()[1] == 3);
+  parameter.clear_gradient();
+  CHECK(parameter.gradient().data()[1] == 0);
+  STATIC_REQUIRE(std::is_same_v<decltype(parameter.value()), FeatureView<const float>>);
+}
+
+TEST_CASE("A copied parameter is another parameter", "[autodiff][parameter]") {
+  Parameter<float> first({1, 1, 1, 1});
+  first.gradient().data()[0] = 1;
+  Parameter<float> second = first;
+  second.value().data()[0] = 5;
+  second.gradient().data()[0] = 7;
+  CHECK(first.value().data()[0] == 0);
+  CHECK(first.gradient().data()[0] == 1);
+}
+
+TEST_CASE("An empty parameter has an empty gradient", "[autodiff][parameter]") {
+  const Parameter<float> nothing({1, 2, 1, 0}), default_made;
+  CHECK(nothing.gradient().empty());
+  CHECK(default_made.gradient().empty());
+  CHECK_NOTHROW(default_made.clear_gradient());
+}
+
+TEST_CASE("Parameters are listed in visiting order under their full names",
+          "[autodiff][parameter]") {
+  Net net;
+  const std::vector<std::string> expected{"blocks.0.left.weights",  "blocks.0.left.bias",
+                                          "blocks.0.scale",         "blocks.0.right.weights",
+                                          "blocks.0.right.bias",    "blocks.1.left.weights",
+                                          "blocks.1.left.bias",     "blocks.1.scale",
+                                          "blocks.1.right.weights", "blocks.1.right.bias"};
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : parameters(net)) names.push_back(name);
+  CHECK(names == expected);
+  CHECK(parameters(net)[5].parameter == &net.blocks[1].left.weights);
+
+  const Net& constant = net;
+  names.clear();
+  for (const auto& [name, parameter] : parameters(constant)) names.push_back(name);
+  CHECK(names == expected);
+  STATIC_REQUIRE(
+      std::is_same_v<decltype(parameters(constant)), std::vector<NamedConstParameter<float>>>);
+}
+
+TEST_CASE("Trained values are counted over all parameters", "[autodiff][parameter]") {
+  CHECK(parameter_count(Net()) == 2 * (2 * 28 + 1));
+  CHECK(parameter_count(Nothing()) == 0);
+}
+
+TEST_CASE("All gradients of an owner are cleared together", "[autodiff][parameter]") {
+  Net net;
+  for (const auto& [name, parameter] : parameters(net)) parameter->gradient().data()[0] = 9;
+  clear_gradients(net);
+  for (const auto& [name, parameter] : parameters(net)) CHECK(parameter->gradient().data()[0] == 0);
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include <pixelrnn/io/idx.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/damage.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace pixelrnn {
+namespace {
+
+using test::bytes_of;
+using test::read_text;
+using test::write_text;
+
+/// An IDX file of that type and those sizes.
+std::string idx(const std::vector<std::uint32_t>& sizes, const std::string& values, char type = 8) {
+  std::string file{'\0', '\0', type, static_cast<char>(sizes.size())};
+  for (const std::uint32_t size : sizes) {
+    for (int shift = 24; shift >= 0; shift -= 8) file += static_cast<char>(size >> shift);
+  }
+  return file + values;
+}
+
+std::string zip(const std::string& text) { return test::text_of(deflate_gzip(bytes_of(text))); }
+
+Images random_images(Index count, ImageShape shape, int levels, std::string binarization = "none") {
+  Images images(count, shape, levels, std::move(binarization));
+  std::uint32_t state = 1;
+  for (Images::Level& v : images.pixels()) {
+    v = static_cast<Images::Level>(((state = state * 1664525 + 1013904223) >> 16) %
+                                   static_cast<std::uint32_t>(levels));
+  }
+  return images;
+}
+
+bool same_pixels(const Images& a, const Images& b) {
+  return a.pixels().shape() == b.pixels().shape() && std::ranges::equal(a.pixels(), b.pixels());
+}
+
+/// What read_idx says of a file with that content.
+Images read(const std::string& content, const IdxOptions& options = {}) {
+  const test::TemporaryDirectory directory;
+  write_text(directory / "file", content);
+  return read_idx(directory / "file", options);
+}
+std::vector<std::uint8_t> read_labels(const std::string& content, int classes = 10) {
+  const test::TemporaryDirectory directory;
+  write_text(directory / "file", content);
+  return read_idx_labels(directory / "file", classes);
+}
+
+}  // namespace
+
+TEST_CASE("Images come back from IDX as they were written, plain or zipped", "[io][idx]") {
+  const test::TemporaryDirectory directory;
+  for (const Index channels : {1, 3}) {
+    const Images images = random_images(3, {4, 5, channels}, 256);
+    for (const char* name : {"images", "images.gz"}) {
+      write_idx(directory / name, images);
+      const Images back = read_idx(directory / name);
+      CHECK(same_pixels(back, images));
+      CHECK(back.levels() == 256);
+      CHECK(back.binarization() == "none");
+    }
+    CHECK(is_gzip(bytes_of(read_text(directory / "images.gz"))));
+    CHECK_FALSE(is_gzip(bytes_of(read_text(directory / "images"))));
+  }
+}
+
+TEST_CASE("write_idx writes the bytes the format asks for", "[io][idx]") {
+  const test::TemporaryDirectory directory;
+  Images grey(1, {1, 2, 1}, 256);
+  grey[0](0, 1, 0) = 200;
+  write_idx(directory / "grey", grey);
+  CHECK(read_text(directory / "grey") == idx({1, 1, 2}, std::string("\0\xc8", 2)));
+  const Images colour(2, {1, 1, 3}, 256);
+  write_idx(directory / "colour", colour);
+  CHECK(read_text(directory / "colour") == idx({2, 1, 1, 3}, std::string(6, '\0')));
+}
+
+TEST_CASE("An extent that IDX cannot hold is not written", "[io][idx]") {
+  const test::TemporaryDirectory directory;
+  const Images images(0, {1, Index{1} << 32, 1}, 256);
+  CHECK_THROWS_ERROR(write_idx(directory / "file", images), ShapeError, "W=4294967296");
+  CHECK(directory.names().empty());
+}
+
+TEST_CASE("gzip is known by the first bytes of a file, not by its name", "[io][idx]") {
+  const test::TemporaryDirectory directory;
+  const std::string plain = idx({1, 1, 2}, "ab");
+  write_text(directory / "plain.gz", plain);
+  write_text(directory / "zipped.idx", zip(plain));
+  CHECK(same_pixels(read_idx(directory / "plain.gz"), read_idx(directory / "zipped.idx")));
+}
+
+TEST_CASE("A binary file is read with 2 levels and is then called fixed", "[io][idx]") {
+  const std::string file = idx({1, 1, 2}, std::string("\0\1", 2));
+  const Images binary = read(file, {.levels = 2});
+  CHECK(binary.levels() == 2);
+  CHECK(binary.binarization() == "fixed");
+  CHECK(read(file, {.levels = 2, .binarization = "threshold 128"}).binarization() ==
+        "threshold 128");
+  CHECK(read(file).levels() == 256);
+  CHECK(read(file).binarization() == "none");
+}
+
+TEST_CASE("A value that is not a level is named with its place and the knob", "[io][idx]") {
+  const std::string file = idx({1, 1, 3}, std::string("\0\1\2", 3));
+  CHECK_THROWS_ERROR(read(file, {.levels = 2}), FileError,
+                     "offset 18: the value is 2, expected 0 to 1 (IdxOptions::levels)");
+  CHECK(read(file, {.levels = 3}).levels() == 3);
+  CHECK_THROWS_ERROR(read(file, {.levels = 1}), ConfigError, "IdxOptions::levels is 1");
+  CHECK_THROWS_ERROR(read(file, {.levels = 257}), ConfigError, "IdxOptions::levels is 257");
+}
+
+TEST_CASE("Four axes are images only if the last is 1 or 3", "[io][idx]") {
+  CHECK(read(idx({1, 1, 1, 3}, "abc")).image_shape() == ImageShape{1, 1, 3});
+  CHECK(read(idx({3, 1, 1, 1}, "abc")).image_shape() == ImageShape{1, 1, 1});
+  CHECK_THROWS_ERROR(read(idx({1, 1, 1, 2}, "ab")), FileError, "4 axes, the last of 2");
+  CHECK_THROWS_ERROR(read(idx({2, 1}, "ab")), FileError, "2 axes");
+  CHECK_THROWS_ERROR(read(idx({2}, "ab")), FileError, "1 axes");
+}
+
+TEST_CASE("A file without images is read, one of images without pixels is not", "[io][idx]") {
+  CHECK(read(idx({0, 28, 28}, "")).empty());
+  CHECK_THROWS_ERROR(read(idx({5, 0, 28}, "")), FileError, "0x28, expected pixels");
+  CHECK_THROWS_ERROR(read(idx({5, 28, 0}, "")), FileError, "28x0, expected pixels");
+}
+
+TEST_CASE("Every broken header is refused", "[io][idx]") {
+  const std::string valid = idx({1, 1, 2}, "ab");
+  REQUIRE(read(valid).count() == 1);
+  const auto with = [&](std::size_t at, char byte) {
+    std::string file = valid;
+    file[at] = byte;
+    return file;
+  };
+  CHECK_THROWS_ERROR(read(with(0, 1)), FileError, "does not begin with 00 00");
+  CHECK_THROWS_ERROR(read(with(1, 1)), FileError, "does not begin with 00 00");
+  for (const char type : {'\x09', '\x0b', '\x0c', '\x0d', '\x0e', '\0'}) {
+    CHECK_THROWS_ERROR(read(with(2, type)), FileError, "expected 8 (unsigned bytes)");
+  }
+  CHECK_THROWS_ERROR(read(with(3, 0)), FileError, "the number of axes is 0");
+  CHECK_THROWS_ERROR(read(with(3, 5)), FileError, "the number of axes is 5");
+  CHECK_THROWS_ERROR(read(valid.substr(0, 3)), FileError, "ends within its header");
+  CHECK_THROWS_ERROR(read(valid.substr(0, 15)), FileError, "ends within its header");
+  CHECK_THROWS_ERROR(read(""), FileError, "ends within its header");
+}
+
+TEST_CASE("Sizes are held against the file before memory is allocated for them", "[io][idx]") {
+  CHECK_THROWS_ERROR(read(idx({2, 1, 2}, "abc")), FileError,
+                     "promise 4 values, but at most 3 can follow");
+  CHECK_THROWS_ERROR(read(idx({1, 1, 2}, "abc")), FileError, "goes on after its last value");
+  // 2^96 and 2^64 wrap around; 2^63 is no Index; 4 GB are not there.
+  const std::uint32_t most = 0xffffffff;
+  CHECK_THROWS_ERROR(read(idx({most, most, most}, "abc")), FileError, "2^63 or more");
+  CHECK_THROWS_ERROR(read(idx({1u << 31, 1u << 31, 4}, "abc")), FileError, "2^63 or more");
+  CHECK_THROWS_ERROR(read(idx({2, 1u << 31, 1u << 31}, "abc")), FileError, "2^63 or more");
+  CHECK_THROWS_ERROR(read(idx({0, most, most, 3}, "")), FileError, "2^63 or more");
+  CHECK_THROWS_ERROR(read(idx({1, 1, most}, "abc")), FileError, "promise 4294967295 values");
+  CHECK_THROWS_ERROR(read(zip(idx({1, 1, most}, "abc"))), FileError, "promise 4294967295 values");
+}
+
+TEST_CASE("A zipped file must unpack to exactly what its header says", "[io][idx]") {
+  CHECK(read(zip(idx({1, 1, 3}, "abc"))).count() == 1);
+  CHECK_THROWS_ERROR(read(zip(idx({1, 1, 4}, "abc"))), FileError, "ends before 1 of the values");
+  CHECK_THROWS_ERROR(read(zip(idx({1, 1, 2}, "abc"))), FileError, "goes on after its last value");
+  CHECK_THROWS_ERROR(read(zip(idx({1, 1, 3}, "abc")) + "x"), FileError, "not gzip");
+  std::string bad_sum = zip(idx({1, 1, 3}, "abc"));
+  bad_sum[bad_sum.size() - 8] = static_cast<char>(bad_sum[bad_sum.size() - 8] ^ 1);
+  CHECK_THROWS_ERROR(read(bad_sum), FileError, "incorrect data check");
+}
+
+TEST_CASE("The cap holds for a file and for what it unpacks to", "[io][idx]") {
+  const std::string file = idx({1, 100, 100}, std::string(10'000, 'a'));
+  CHECK(read(file, {.max_bytes = file.size()}).count() == 1);
+  CHECK_THROWS_ERROR(read(file, {.max_bytes = file.size() - 1}), FileError, "max_bytes");
+  CHECK(read(zip(file), {.max_bytes = 10'000}).count() == 1);
+  CHECK_THROWS_ERROR(read(zip(file), {.max_bytes = 9'999}), FileError, "max_bytes is 9999");
+}
+
+TEST_CASE("Labels are read and held below the number of classes", "[io][idx]") {
+  CHECK(read_labels(idx({3}, std::string("\0\x09\5", 3))) == std::vector<std::uint8_t>{0, 9, 5});
+  CHECK(read_labels(zip(idx({1}, "\7"))) == std::vector<std::uint8_t>{7});
+  CHECK_THROWS_ERROR(read_labels(idx({2}, "\1\x0a")), FileError,
+                     "offset 9: the value is 10, expected 0 to 9 (classes)");
+  CHECK(read_labels(idx({2}, "\1\x0a"), 11).size() == 2);
+  CHECK_THROWS_ERROR(read_labels(idx({1, 1, 1}, "\1")), FileError, "3 axes, expected labels");
+}
+
+TEST_CASE("Images and labels must be of one number", "[io][idx]") {
+  const test::TemporaryDirectory directory;
+  write_text(directory / "images", idx({2, 1, 1}, std::string("\1\0", 2)));
+  write_text(directory / "labels", idx({2}, "\3\4"));
+  write_text(directory / "more", idx({3}, "\3\4\5"));
+  const LabelledImages both =
+      read_labelled_idx(directory / "images", directory / "labels", {.levels = 2});
+  CHECK(both.images.levels() == 2);
+  CHECK(both.labels == std::vector<std::uint8_t>{3, 4});
+  CHECK_THROWS_ERROR(read_labelled_idx(directory / "images", directory / "more"), FileError,
+                     "3 labels");
+}
+
+TEST_CASE("Damaged IDX files are errors or images of the same shape", "[io][idx]") {
+  const auto shape_of = [](const std::filesystem::path& path) {
+    return read_idx(path).pixels().shape();
+  };
+  const std::string file = idx({3, 2, 5}, "abcdefghijklmnopqrstuvwxyz0123");
+  test::check_survives_damage(file, shape_of);
+  test::check_survives_damage(zip(file), shape_of);
+  test::check_survives_damage(idx({5}, "\1\2\3\4\5"), [](const std::filesystem::path& path) {
+    return read_idx_labels(path).size();
+  });
+}
+
+}  // namespace pixelrnn

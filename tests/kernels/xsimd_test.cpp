@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include <pixelrnn/kernels/xsimd.hpp>
+
+#include "support/kernel_checks.hpp"
+
+using namespace pixelrnn;
+using kernels::Xsimd;
+
+TEMPLATE_TEST_CASE("Xsimd: affine maps are Reference's, whole numbers exactly", "[kernels][xsimd]",
+                   float, double) {
+  test::check_affine_is_reference<Xsimd, TestType>();
+}
+
+TEMPLATE_TEST_CASE("Xsimd: LSTM steps are Reference's", "[kernels][xsimd]", float, double) {
+  test::check_lstm_step_is_reference<Xsimd, TestType>();
+}
+
+TEMPLATE_TEST_CASE("Xsimd: reversed LSTM steps are Reference's", "[kernels][xsimd]", float,
+                   double) {
+  test::check_lstm_step_backward_is_reference<Xsimd, TestType>();
+}
+
+TEMPLATE_TEST_CASE("Xsimd: sums over rows are Reference's, whole numbers exactly",
+                   "[kernels][xsimd]", float, double) {
+  test::check_reductions_are_reference<Xsimd, TestType>();
+}
+
+TEMPLATE_TEST_CASE("Xsimd: pointwise functions are Reference's", "[kernels][xsimd]", float,
+                   double) {
+  test::check_pointwise_is_reference<Xsimd, TestType>();
+  test::check_relu_keeps_nan<Xsimd, TestType>();
+}
+
+TEMPLATE_TEST_CASE("Xsimd: a NaN stays in its row", "[kernels][xsimd]", float, double) {
+  test::check_nan_stays_in_its_row<Xsimd, TestType>();
+}
+
+TEMPLATE_TEST_CASE("Xsimd: the bits of a row do not depend on the rows beside it",
+                   "[kernels][xsimd]", float, double) {
+  test::check_rows_do_not_depend_on_each_other<Xsimd, TestType>();
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include "support/row_lstm_cases.hpp"
+
+using namespace pixelrnn;
+using test::random_map, test::RowLSTMCase, test::With;
+namespace naive = test::naive;
+
+TEMPLATE_TEST_CASE("Row LSTM in float is equation 3 of the paper", "[nn][row_lstm]",
+                   (With<ZeroState, test::FloatReferenceBackend>),
+                   (With<LearnedState, test::FloatEigenBackend>),
+                   (With<ZeroState, test::FloatXsimdBackend>),
+                   (With<LearnedState, test::FloatXsimdBackend>)) {
+  for (const RowLSTMCase& c : test::row_lstm_cases) {
+    const auto layer =
+        test::make_row_lstm<typename TestType::State, typename TestType::Backend>(c, test::calm);
+    for (const Shape<3>& map : test::maps) {
+      CAPTURE(c, map);
+      const auto x = random_map<float>(test::with_channels(map, c.in_channels), 2);
+      CHECK(test::difference(
+                test::output(layer, x),
+                naive::row_lstm(naive::in_double(x), naive::weights_of(layer), c.colours),
+                test::rounding<float>) == "");
+      test::check_walk_is_forward<typename TestType::Backend>(layer, x);
+    }
+  }
+}
+
+TEST_CASE("Row LSTM in float has the same bits for any number of threads and any batch",
+          "[nn][row_lstm]") {
+  for (const RowLSTMCase& c : test::row_lstm_cases) {
+    const auto layer = test::make_row_lstm<LearnedState, test::FloatXsimdBackend>(c);
+    const auto x = random_map<float>({11, 5, 6, c.in_channels}, 2);
+    CAPTURE(c);
+    test::check_same_bits_for_all_threads(layer, x);
+    test::check_images_do_not_depend_on_each_other(layer, x);
+  }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include <pixelrnn/likelihood/categorical.hpp>
+#include <pixelrnn/models/pixel_cnn.hpp>
+
+#include "support/catch.hpp"
+#include "support/samplers.hpp"
+
+using namespace pixelrnn;
+
+namespace {
+
+using Grey = PixelCNN<>;
+using Colour = PixelCNN<Categorical<3>>;
+
+}  // namespace
+
+TEST_CASE("PixelCNN: Cached gives the images of FullForward", "[sampling][cached][pixel_cnn]") {
+  for (const ImageShape image :
+       {ImageShape{5, 4, 1}, ImageShape{1, 6, 1}, ImageShape{6, 1, 1}, ImageShape{8, 9, 1}}) {
+    CAPTURE(image);
+    CHECK(test::sampler_difference(test::random_model<Grey>(
+              {.image = image, .layers = 2, .hidden = 5, .head = 6, .skip = true}, 1)) == "");
+  }
+  for (const ImageShape image : {ImageShape{4, 3, 3}, ImageShape{1, 1, 3}}) {
+    CAPTURE(image);
+    CHECK(test::sampler_difference(test::random_model<Colour>(
+              {.image = image, .layers = 2, .hidden = 5, .head = 6}, 2)) == "");
+  }
+}
+
+TEST_CASE("PixelCNN: an image is the same in every batch, thread and call",
+          "[sampling][cached][pixel_cnn]") {
+  CHECK(test::batch_difference(test::random_model<Grey>(
+            {.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 6}, 3)) == "");
+  CHECK(test::batch_difference(test::random_model<Colour>(
+            {.image = {2, 3, 3}, .layers = 1, .hidden = 5, .head = 6}, 4)) == "");
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// The backends that layers are tested with: each kernel policy, each execution policy, both
+// scalars.
+#pragma once
+
+#include <concepts>
+
+#include <pixelrnn/kernels/eigen.hpp>
+#include <pixelrnn/kernels/reference.hpp>
+#include <pixelrnn/kernels/xsimd.hpp>
+#include <pixelrnn/nn/backend.hpp>
+
+namespace pixelrnn::test {
+
+using ReferenceBackend = Backend<double, kernels::Reference, execution::Sequential>;
+using EigenBackend = Backend<double, kernels::Eigen, execution::OpenMP>;
+using XsimdBackend = Backend<double, kernels::Xsimd, execution::OpenMP>;
+
+using FloatReferenceBackend = Backend<float, kernels::Reference, execution::OpenMP>;
+using FloatEigenBackend = Backend<float, kernels::Eigen, execution::Sequential>;
+using FloatXsimdBackend = Backend<float, kernels::Xsimd, execution::OpenMP>;
+
+/// Whether the bits of a pixel are the same in a walk and in a whole map: Eigen's matrix product
+/// chooses its order of summation by the number of rows and cannot promise it.
+template <class B>
+inline constexpr bool promises_bits = !std::same_as<typename B::Kernels, kernels::Eigen>;
+
+/// What rounding may do to the sums of a small layer of weights up to 1.
+template <class T>
+inline constexpr double rounding = std::same_as<T, float> ? 5e-5 : 1e-12;
+/// In float a recurrence of such weights is chaotic, and after some thirty steps no two ways of
+/// rounding agree: there recurrences get weights up to this.
+inline constexpr double calm = 0.3;
+
+}  // namespace pixelrnn::test

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+// A kernel policy against Reference, in every function and at every size.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <vector>
+
+#include <pixelrnn/kernels/reference.hpp>
+
+#include "support/catch.hpp"
+#include "support/kernel_cases.hpp"
+
+namespace pixelrnn::test {
+
+/// What rounding may do to a sum of some twenty numbers below 1, or to an LSTM cell fed with it.
+template <class T>
+inline constexpr double kernel_rounding = std::same_as<T, float> ? 5e-6 : 1e-14;
+
+template <class K, class T>
+void check_affine_is_reference() {
+  using kernels::Reference, kernels::Store;
+  for (const Index rows : row_counts) {
+    for (const Index columns : column_counts) {
+      const Operands<T> whole(rows, columns, Numbers::whole), real(rows, columns, Numbers::real);
+      for (const bool has_bias : {true, false}) {
+        for (const Store store : {Store::Overwrite, Store::Add}) {
+          CAPTURE(rows, columns, has_bias, store == Store::Add);
+          CHECK(difference(affine<K>(rows, whole, has_bias, store),
+                           affine<Reference>(rows, whole, has_bias, store), 0) == "");
+          CHECK(difference(affine<K>(rows, real, has_bias, store),
+                           affine<Reference>(rows, real, has_bias, store), kernel_rounding<T>,
+                           kernel_rounding<T>) == "");
+        }
+      }
+    }
+  }
+}
+
+template <class K, class T>
+void check_lstm_step_is_reference() {
+  using kernels::Reference;
+  for (const Index rows : row_counts) {
+    for (const Index hidden : column_counts) {
+      const Operands<T> operands(rows, 4 * hidden, Numbers::real);
+      for (const bool has_bias : {true, false}) {
+        CAPTURE(rows, hidden, has_bias);
+        CHECK(difference(lstm_step<K>(rows, hidden, operands, has_bias),
+                         lstm_step<Reference>(rows, hidden, operands, has_bias),
+                         kernel_rounding<T>) == "");
+      }
+    }
+  }
+}
+
+template <class K, class T>
+void check_lstm_step_backward_is_reference() {
+  using kernels::Reference;
+  for (const Index rows : row_counts) {
+    for (const Index hidden : column_counts) {
+      for (const bool in_place : {true, false}) {
+        CAPTURE(rows, hidden, in_place);
+        CHECK(difference(lstm_step_backward<K, T>(rows, hidden, in_place),
+                         lstm_step_backward<Reference, T>(rows, hidden, in_place),
+                         kernel_rounding<T>) == "");
+      }
+    }
+  }
+}
+
+template <class K, class T>
+void check_reductions_are_reference() {
+  using kernels::Reference;
+  for (const Index rows : row_counts) {
+    for (const Index n : column_counts) {
+      CAPTURE(rows, n);
+      CHECK(difference(add_column_sums<K, T>(rows, n, Numbers::whole),
+                       add_column_sums<Reference, T>(rows, n, Numbers::whole), 0) == "");
+      CHECK(difference(add_column_sums<K, T>(rows, n, Numbers::real),
+                       add_column_sums<Reference, T>(rows, n, Numbers::real), kernel_rounding<T>,
+                       kernel_rounding<T>) == "");
+      for (const Index m : {Index{1}, Index{3}, Index{16}, Index{17}, Index{33}}) {
+        for (const Index blocks : {Index{0}, Index{1}, Index{3}}) {
+          CAPTURE(m, blocks);
+          CHECK(difference(add_outer_products<K, T>(blocks, rows, m, n, Numbers::whole),
+                           add_outer_products<Reference, T>(blocks, rows, m, n, Numbers::whole),
+                           0) == "");
+          CHECK(difference(add_outer_products<K, T>(blocks, rows, m, n, Numbers::real),
+                           add_outer_products<Reference, T>(blocks, rows, m, n, Numbers::real),
+                           2 * kernel_rounding<T>, kernel_rounding<T>) == "");
+        }
+      }
+    }
+  }
+}
+
+template <class K, class T>
+void check_pointwise_is_reference() {
+  for (Index count = 0; count <= 70; ++count) {
+    CAPTURE(count);
+    CHECK(difference(pointwise<K, T>(count), pointwise<kernels::Reference, T>(count), 0) == "");
+  }
+}
+
+/// relu keeps NaN, and passes no gradient there, as Reference.
+template <class K, class T>
+void check_relu_keeps_nan() {
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  for (Index count = 1; count <= 35; ++count) {
+    std::vector<T> x(static_cast<std::size_t>(count), T{1}), y(x), dx(x);
+    const std::vector<T> dy(x.size(), T{2});
+    x.back() = nan;
+    K::relu(count, x.data(), y.data());
+    K::relu_backward(count, x.data(), dy.data(), dx.data(), kernels::Store::Overwrite);
+    CHECK(std::isnan(y.back()));
+    CHECK(std::count_if(y.begin(), y.end(), [](T v) { return std::isnan(v); }) == 1);
+    CHECK(dx.back() == 0);
+  }
+}
+
+/// A NaN in one row of an affine map or an LSTM step stays in that row.
+template <class K, class T>
+void check_nan_stays_in_its_row() {
+  constexpr Index rows = 13, columns = 20;
+  for (Index bad = 0; bad < rows; ++bad) {
+    Operands<T> operands(rows, columns, Numbers::real);
+    operands.back(bad, 2) = std::numeric_limits<T>::quiet_NaN();
+    const auto bad_rows = [](const std::vector<T>& values, Index width, Index first_row) {
+      std::vector<Index> found;
+      for (Index r = 0; r < rows; ++r) {
+        const auto row = values.begin() + (first_row + r) * width;
+        if (std::any_of(row, row + width, [](T v) { return std::isnan(v); })) found.push_back(r);
+      }
+      return found;
+    };
+    CHECK(bad_rows(affine<K>(rows, operands, true, kernels::Store::Overwrite).values, columns, 0) ==
+          std::vector<Index>{bad});
+    const std::vector<T> step = lstm_step<K>(rows, columns / 4, operands, true).values;
+    CHECK(bad_rows(step, columns / 4, 0) == std::vector<Index>{bad});     // c
+    CHECK(bad_rows(step, columns / 4, rows) == std::vector<Index>{bad});  // h
+  }
+}
+
+/// A row's bits are the same in a call of its own, among four others, and among all.
+template <class K, class T>
+void check_rows_do_not_depend_on_each_other() {
+  using kernels::Store;
+  for (const Index rows : row_counts) {
+    for (const Index columns : column_counts) {
+      const Operands<T> operands(rows, columns, Numbers::real);
+      const Operands<T> gate_operands(rows, 4 * columns, Numbers::real);
+      const auto all = affine<K>(rows, operands, true, Store::Add);
+      const auto step = lstm_step<K>(rows, columns, gate_operands, true);
+      const auto back = lstm_step_backward<K, T>(rows, columns, true);
+      for (const Index at_a_time : {Index{1}, Index{5}}) {
+        CAPTURE(rows, columns, at_a_time);
+        CHECK(bit_difference(affine<K>(rows, operands, true, Store::Add, at_a_time), all) == "");
+        CHECK(bit_difference(lstm_step<K>(rows, columns, gate_operands, true, at_a_time), step) ==
+              "");
+        CHECK(bit_difference(lstm_step_backward<K, T>(rows, columns, true, at_a_time), back) == "");
+      }
+    }
+  }
+}
+
+}  // namespace pixelrnn::test

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// What must hold for every layer, whatever it computes.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <pixelrnn/autodiff/gradcheck.hpp>
+
+#include "support/backends.hpp"
+#include "support/catch.hpp"
+#include "support/layers.hpp"
+#include "support/naive.hpp"
+
+namespace pixelrnn::test {
+
+/// Single pixels, rows and columns; more rows than columns and fewer.
+inline const std::vector<Shape<3>> small_maps{
+    {1, 1, 1}, {2, 1, 5}, {1, 6, 1}, {2, 5, 3}, {3, 2, 4}};
+/// The same and one that no vector or tile divides.
+inline const std::vector<Shape<3>> maps{{1, 1, 1}, {2, 1, 9}, {1, 8, 1},  {2, 5, 3},
+                                        {7, 3, 5}, {9, 2, 2}, {1, 33, 17}};
+
+[[nodiscard]] inline Shape<4> with_channels(const Shape<3>& map, Index channels) {
+  return {map[0], map[1], map[2], channels};
+}
+
+/// Empty if gradcheck passes and has checked all values, else what is wrong.
+template <class L>
+[[nodiscard]] std::string gradcheck_says(L& layer, const FeatureMap<double>& x) {
+  const GradcheckReport report = gradcheck(layer, x, {.threads = 2});
+  if (report.checked != x.size() + parameter_count(layer)) return "not every value was checked";
+  return report.passed ? "" : report.where;
+}
+
+/// The walk gives what forward gives: the same bits if the kernels promise them.
+template <class B, class L>
+void check_walk_is_forward(const L& layer, const FeatureMap<typename L::Scalar>& x) {
+  const auto y = output(layer, x);
+  for (const Visits visits : {Visits::once, Visits::thrice}) {
+    CAPTURE(visits == Visits::thrice);
+    const auto walked = walk(layer, x, visits);
+    if constexpr (promises_bits<B>) {
+      CHECK(bit_difference(walked, y) == "");
+    } else {
+      CHECK(difference(walked, y, rounding<typename L::Scalar>) == "");
+    }
+  }
+}
+
+/// Values and gradients have the same bits for any number of threads, and with or without a
+/// recording.
+template <class L>
+void check_same_bits_for_all_threads(const L& layer, const FeatureMap<typename L::Scalar>& x) {
+  const auto y = output(layer, x, {.threads = 1});
+  const auto d = gradients(layer, x, 1);
+  for (const int threads : {1, 2, 4}) {
+    CAPTURE(threads);
+    CHECK(bit_difference(output(layer, x, {.threads = threads}), y) == "");
+    CHECK(bit_difference(output(layer, x, {.threads = threads, .record = false}), y) == "");
+    CHECK(bit_difference(gradients(layer, x, threads), d) == "");
+  }
+}
+
+/// An image's bits do not depend on the images beside it.
+template <class L>
+void check_images_do_not_depend_on_each_other(const L& layer,
+                                              const FeatureMap<typename L::Scalar>& x) {
+  using T = typename L::Scalar;
+  const auto y = output(layer, x);
+  for (Index n = 0; n < x.shape().n(); ++n) {
+    const auto alone = output(layer, FeatureMap<T>(x.view().slice(n, 1)));
+    CHECK(bit_difference(alone, FeatureMap<T>(y.view().slice(n, 1))) == "");
+  }
+}
+
+/// A layer whose masked weights are NaN computes what it computes when they are 0, and gives them a
+/// gradient of exactly 0, whatever their gradient was before. `name` is the masked parameter's.
+template <class L>
+void check_masked_weights_are_never_used(L layer, const std::string& name,
+                                         const FeatureMap<typename L::Scalar>& x, naive::Mask mask,
+                                         Index colours, Index gates) {
+  using T = typename L::Scalar;
+  L clean(layer);
+  clean.apply_mask();
+  Index masked = 0;
+  const auto for_each_masked = [&](L& of, auto f) {
+    for (const auto& [found, parameter] : parameters(of)) {
+      if (found != name) continue;
+      const Shape<4> k = parameter->shape();
+      const Index units = k[3] / gates;
+      for (Index y = 0; y < k[0]; ++y)
+        for (Index c = 0; c < k[1]; ++c)
+          for (Index i = 0; i < k[2]; ++i)
+            for (Index o = 0; o < k[3]; ++o) {
+              if (naive::mask_value(mask, y, c, k[0], k[1], naive::group(i, k[2], colours),
+                                    naive::group(o % units, units, colours)) == 0) {
+                f(*parameter, parameter->value()(y, c, i, o), parameter->gradient()(y, c, i, o));
+              }
+            }
+    }
+  };
+  for_each_masked(layer, [&](auto&, T& value, T&) {
+    value = std::numeric_limits<T>::quiet_NaN();
+    ++masked;
+  });
+  REQUIRE(masked > 0);
+  CHECK(bit_difference(output(layer, x), output(clean, x)) == "");
+  CHECK(bit_difference(gradients(layer, x), gradients(clean, x)) == "");
+  bool all_zero = true;
+  for_each_masked(layer, [&](auto&, T&, T& gradient) { all_zero = all_zero && gradient == 0; });
+  CHECK(all_zero);
+  bool is_applied = true;
+  for_each_masked(clean, [&](auto&, T& value, T&) { is_applied = is_applied && value == 0; });
+  CHECK(is_applied);
+}
+
+}  // namespace pixelrnn::test

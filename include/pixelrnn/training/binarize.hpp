@@ -101,11 +101,15 @@ class DynamicImages {
   return {std::move(images), rule};
 }
 
-/// Images of V levels from images of more: level · V / levels, rounded down.
+/// Images of V levels from images of more: level · V / levels, rounded down. Two levels are those
+/// of Threshold{levels / 2}, rounded up, and are named so.
 /// Throws ConfigError unless 2 <= V <= levels.
 [[nodiscard]] inline Images quantize(const Images& images, int levels) {
   if (levels < 2 || levels > images.levels()) {
     detail::fail<ConfigError>("quantize: levels is ", levels, ", expected 2 to ", images.levels());
+  }
+  if (levels == 2 && images.levels() > 2) {
+    return binarize(images, Threshold{(images.levels() + 1) / 2});
   }
   Images out(images.count(), images.image_shape(), levels, images.binarization());
   std::transform(images.pixels().begin(), images.pixels().end(), out.pixels().begin(),

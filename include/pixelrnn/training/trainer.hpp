@@ -4,7 +4,9 @@
 
 #include <functional>
 #include <limits>
+#include <locale>
 #include <optional>
+#include <sstream>
 #include <string>
 
 #include <pixelrnn/autodiff/functions.hpp>
@@ -39,7 +41,7 @@ struct StepReport {
 struct EpochReport {
   Index epoch = 0;  ///< counted from 0
   Index step = 0;
-  double train_nats_per_image = 0;                  ///< mean over the epoch's batches
+  double train_nats_per_image = 0;                  ///< mean over the epoch, even if resumed
   std::optional<double> validation_nats_per_image;  ///< with FitOptions::validation
 };
 struct FitReport {
@@ -130,19 +132,16 @@ class Trainer {
     check(data, options);
     FitReport report;
     while (!report.stopped && epoch_ < options.epochs && !finished(options)) {
+      const double count = static_cast<double>(data.count());
       epoch_order(data.count(), options_.seed, static_cast<Index>(epoch_), order_);
-      double sum = 0;
-      Index seen = 0;
       while (!report.stopped && position_ < data.count() && !finished(options)) {
         const StepReport step = train_step(data, options);
         report.last_nats_per_image = step.nats_per_image;
-        sum += step.nats_per_image * static_cast<double>(step.images);
-        seen += step.images;
         if (options.on_step && !options.on_step(step)) report.stopped = true;
       }
       if (position_ < data.count()) break;
       position_ = 0;
-      EpochReport epoch{epoch_++, steps(), sum / static_cast<double>(seen), {}};
+      EpochReport epoch{epoch_++, steps(), std::exchange(epoch_nats_, 0) / count, {}};
       if (options.validation != nullptr) {
         epoch.validation_nats_per_image = validate(*options.validation, options);
         report.validation_nats_per_image = epoch.validation_nats_per_image;
@@ -197,6 +196,11 @@ class Trainer {
     words["trainer.steps"] = std::to_string(steps());
     words["trainer.epoch"] = std::to_string(epoch_);
     words["trainer.position"] = std::to_string(position_);
+    std::ostringstream nats;
+    nats.imbue(std::locale::classic());
+    nats.precision(std::numeric_limits<double>::max_digits10);
+    nats << epoch_nats_;
+    words["trainer.epoch_nats"] = nats.str();
     return words;
   }
   /// Takes the position from metadata(); the tensors are restored through state().
@@ -205,8 +209,10 @@ class Trainer {
     require_metadata("Trainer::restore", description(), words);
     const Index steps = number(words, "trainer.steps");
     const Index epoch = number(words, "trainer.epoch");
-    position_ = number(words, "trainer.position");
+    const Index position = number(words, "trainer.position");
+    epoch_nats_ = nats_of(words);
     epoch_ = epoch;
+    position_ = position;
     optimizer_.set_steps(steps);
   }
 
@@ -264,6 +270,7 @@ class Trainer {
     optimizer_.step(options_.schedule(steps()));
     if (average_) average_->update();
     position_ += images;
+    epoch_nats_ += report.nats_per_image * static_cast<double>(images);
     return report;
   }
 
@@ -320,6 +327,18 @@ class Trainer {
     }
     return static_cast<Index>(std::stoll(text));
   }
+  static double nats_of(const Metadata& words) {
+    const auto word = words.find("trainer.epoch_nats");
+    const std::string text = word == words.end() ? "" : word->second;
+    std::istringstream in(text);
+    in.imbue(std::locale::classic());
+    double nats = 0;
+    if (!(in >> nats) || !in.eof() || !std::isfinite(nats)) {
+      detail::fail<ConfigError>("Trainer::restore: trainer.epoch_nats is '", text,
+                                "', expected a number");
+    }
+    return nats;
+  }
 
   M& model_;
   TrainerOptions options_;
@@ -331,6 +350,7 @@ class Trainer {
   std::vector<Index> order_;
   Index epoch_ = 0;
   Index position_ = 0;
+  double epoch_nats_ = 0;  ///< of the images of this epoch seen so far
 };
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

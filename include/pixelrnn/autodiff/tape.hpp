@@ -141,6 +141,8 @@ class Tape {
       node.input_count = static_cast<Index>(inputs.size());
       std::transform(inputs.begin(), inputs.end(), node.inputs,
                      [](const Variable<T>& input) { return input.id_; });
+      // Room first: once op exists, nothing may throw before the tape knows it.
+      if (nodes_.size() == nodes_.capacity()) nodes_.reserve(2 * nodes_.size() + 16);
       node.op = ::new (workspace_.allocate_bytes(sizeof(Op))) Op(std::move(op));
       node.backward = [](void* self, Backward<T>& context) {
         static_cast<Op*>(self)->backward(context);

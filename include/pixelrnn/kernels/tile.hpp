@@ -93,21 +93,29 @@ PIXELRNN_ALWAYS_INLINE void with_rows(Index rows, F&& f) {
 template <int V, class F>
 PIXELRNN_ALWAYS_INLINE void for_each_tile(Index rows, F&& f) {
   constexpr int most = max_tile_rows<V>;
-  for (Index first = 0; first < rows;) {
+  Index first = 0;
+  const auto call = [&]<int R>() PIXELRNN_INLINE_LAMBDA { f.template operator()<R>(first); };
+  while (first < rows) {
     const Index left = rows - first;
-    const Index even = (left + (left + most - 1) / most - 1) / ((left + most - 1) / most);
-    const auto call = [&]<int R>() PIXELRNN_INLINE_LAMBDA {
-      f.template operator()<R>(first);
-      first += R;
-    };
+    Index height = 0;
     if constexpr (V == 4) {
-      with_rows<most>(even, call);
+      const Index tiles = (left + most - 1) / most;
+      height = (left + tiles - 1) / tiles;
+      with_rows<most>(height, call);
+    } else if (left >= most) {
+      height = most;
+      call.template operator()<most>();
+    } else if (most >= 12 && left >= 6) {
+      height = 6;
+      call.template operator()<6>();
+    } else if (left >= 3) {
+      height = 3;
+      call.template operator()<3>();
     } else {
-      left >= most              ? call.template operator()<most>()
-      : most >= 12 && left >= 6 ? call.template operator()<6>()
-      : left >= 3               ? call.template operator()<3>()
-                                : call.template operator()<1>();
+      height = 1;
+      call.template operator()<1>();
     }
+    first += height;
   }
 }
 

@@ -187,7 +187,7 @@ struct Xsimd {
   PIXELRNN_ALWAYS_INLINE static void finish_cells(const detail::Tile<T, R, gate_count>& tile,
                                                   Index first, Index hidden, Index unit,
                                                   Index count, const LstmStep<T>& step) noexcept {
-    const auto put = [count](T* to, simd::Batch<T> x) PIXELRNN_INLINE_LAMBDA {
+    const auto put = [=](T* to, simd::Batch<T> x) PIXELRNN_INLINE_LAMBDA {
       if constexpr (Whole) {
         simd::store(to, x);
       } else {

@@ -89,6 +89,7 @@ void require_images(const char* where, const M& model, const Images& images) {
 template <Model M>
 void encode(const M& model, TensorView<const Images::Level, 4> levels,
             FeatureView<typename M::Scalar> out) {
+  static_assert(M::Likelihood::levels <= 256, "levels of images are bytes");
   std::array<typename M::Scalar, 256> table;
   for (int level = 0; level < M::Likelihood::levels; ++level) {
     table[static_cast<std::size_t>(level)] = model.encode(level);

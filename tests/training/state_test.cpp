@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include <string>
+#include <vector>
+
+#include <pixelrnn/training/state.hpp>
+
+#include "support/catch.hpp"
+
+using namespace pixelrnn;
+
+namespace {
+
+struct Owner {
+  using Scalar = double;
+  Parameter<double> a{Shape<4>{1, 1, 2, 3}}, b{Shape<4>{1, 1, 1, 2}};
+  void for_each_parameter(auto&& visit) { visit("a", a), visit("b", b); }
+};
+struct Outer {
+  using Scalar = double;
+  Owner inner;
+  void for_each_parameter(auto&& visit) { visit("inner", inner); }
+};
+
+}  // namespace
+
+TEST_CASE("The weights of a model are views of its parameters, by full name", "[training][state]") {
+  Outer model;
+  model.inner.a.value()(0, 0, 1, 2) = 7;
+  const auto weights = weights_of(model);
+  REQUIRE(weights.size() == 2);
+  CHECK(weights[0].name == "inner.a");
+  CHECK(weights[1].name == "inner.b");
+  CHECK(weights[0].values.shape() == Shape<4>{1, 1, 2, 3});
+  CHECK(weights[0].values(0, 0, 1, 2) == 7);
+  weights[1].values(0, 0, 0, 1) = 5;
+  CHECK(model.inner.b.value()(0, 0, 0, 1) == 5);
+}
+
+TEST_CASE("Metadata fit if every expected word is there, whatever else is", "[training][state]") {
+  const Metadata expected{{"model", "x"}, {"layers", "2"}};
+  CHECK_NOTHROW(require_metadata("here", expected, expected));
+  CHECK_NOTHROW(require_metadata("here", {}, expected));
+  Metadata more = expected;
+  more["extra"] = "1";
+  CHECK_NOTHROW(require_metadata("here", expected, more));
+}
+
+TEST_CASE("All words that differ are listed", "[training][state]") {
+  const Metadata expected{{"hidden", "16"}, {"layers", "2"}, {"model", "x"}};
+  CHECK_THROWS_ERROR(require_metadata("here", expected, {{"layers", "3"}, {"model", "x"}}),
+                     ConfigError,
+                     "here: the file describes another model or run; hidden is missing, expected "
+                     "16; layers is 3, expected 2");
+  // A word that fits is not listed.
+  CHECK_THROWS_MATCHES(require_metadata("here", {{"a", "1"}, {"b", "1"}}, {{"a", "1"}}),
+                       ConfigError,
+                       Catch::Matchers::Predicate<ConfigError>([](const ConfigError& error) {
+                         return std::string(error.what()).find("a is") == std::string::npos;
+                       }));
+}

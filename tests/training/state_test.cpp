@@ -52,9 +52,6 @@ TEST_CASE("All words that differ are listed", "[training][state]") {
                      "here: the file describes another model or run; hidden is missing, expected "
                      "16; layers is 3, expected 2");
   // A word that fits is not listed.
-  CHECK_THROWS_MATCHES(require_metadata("here", {{"a", "1"}, {"b", "1"}}, {{"a", "1"}}),
-                       ConfigError,
-                       Catch::Matchers::Predicate<ConfigError>([](const ConfigError& error) {
-                         return std::string(error.what()).find("a is") == std::string::npos;
-                       }));
+  CHECK_THROWS_ERROR(require_metadata("here", {{"a", "1"}, {"b", "1"}}, {{"a", "1"}}), ConfigError,
+                     "model or run; b is missing, expected 1");
 }

@@ -130,7 +130,8 @@ struct Wanted {
 };
 template <class T>
 [[nodiscard]] Wanted wanted(const std::string& name, const FeatureView<T>& values) {
-  return {name, {values.shape().extent.begin(), values.shape().extent.end()}};
+  const Shape<4> shape = values.shape();
+  return {name, {shape.extent.begin(), shape.extent.end()}};
 }
 
 /// The values of the wanted tensors, in their order. `ignored(name)` says which others may be in

@@ -263,7 +263,8 @@ void write_npy(const std::filesystem::path& path, const NpyArray<T>& array) {
 }
 template <class T, std::size_t Rank>
 void write_npy(const std::filesystem::path& path, TensorView<T, Rank> values) {
-  write_npy(path, {values.shape().extent.begin(), values.shape().extent.end()}, values.flat());
+  const Shape<Rank> shape = values.shape();
+  write_npy(path, {shape.extent.begin(), shape.extent.end()}, values.flat());
 }
 template <NpyValue T, std::size_t Rank>
 void write_npy(const std::filesystem::path& path, const Tensor<T, Rank>& values) {

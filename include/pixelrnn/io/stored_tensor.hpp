@@ -37,8 +37,9 @@ struct StoredTensor {
 template <class T, std::size_t Rank>
 requires StoredValue<std::remove_const_t<T>>
 [[nodiscard]] StoredTensor stored(std::string name, TensorView<T, Rank> values) {
+  const Shape<Rank> shape = values.shape();
   return {std::move(name), *detail::dtype_of<std::remove_const_t<T>>,
-          std::vector<Index>(values.shape().extent.begin(), values.shape().extent.end()),
+          std::vector<Index>(shape.extent.begin(), shape.extent.end()),
           std::as_bytes(values.flat())};
 }
 template <StoredValue T, std::size_t Rank>

@@ -43,6 +43,7 @@ class Peer:
             name, order = p.ours
             gradients[name] = p.grad.permute(order).numpy()
         net.check(loss.item(), logits.detach().permute(0, 2, 3, 1).numpy(), gradients)
+        self.sampler = None
         return "ok"
 
     def train(self, least):
@@ -63,10 +64,10 @@ class Peer:
     def cached(self, count, least):
         """Seconds for `count` images; one image is faster on one thread."""
         torch.set_num_threads(1 if int(count) == 1 else THREADS)
-        sampler = CachedSampler(self.net, MODE == "compile")
-        sampler.check()
-        sampler.sample(int(count))
-        seconds = seconds_of(float(least), lambda: sampler.sample(int(count)))
+        if self.sampler is None:
+            self.sampler = CachedSampler(self.net, MODE == "compile")
+            self.sampler.check()
+        seconds = seconds_of(float(least), lambda: self.sampler.sample(int(count)))
         torch.set_num_threads(THREADS)
         return seconds
 

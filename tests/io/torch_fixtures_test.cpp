@@ -1,52 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Layers and optimisers against PyTorch, from tests/fixtures.
+// Optimisers against PyTorch, from tests/fixtures; and what the comparison itself must report.
 #include <filesystem>
 #include <set>
 #include <string>
 
-#include <pixelrnn/nn/diagonal_lstm.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
-#include <pixelrnn/nn/row_lstm.hpp>
 #include <pixelrnn/optim/optimizer.hpp>
 
-#include "support/backends.hpp"
 #include "support/fixture.hpp"
 
 using namespace pixelrnn;
 using test::Fixture, test::Kind;
 
 namespace {
-
-/// Everything a fixture of a layer says, against a layer with its parameters: empty, or where they
-/// first disagree.
-template <class L>
-std::string layer_disagreement(const L& layer, Fixture& fixture) {
-  using T = typename L::Scalar;
-  clear_gradients(layer);
-  Tape<T> tape({.threads = 2});
-  const FeatureMap<T> input = fixture.map<T>("input");
-  const Variable<T> x = tape.input(input);
-  const Variable<T> y = layer.forward(x);
-  const FeatureMap<T> output_gradient = fixture.map<T>("output_gradient");
-  tape.backward(y, output_gradient);
-  std::string where = test::disagreement(FeatureMap<T>(y.value()), fixture, "output", Kind::output);
-  if (where.empty()) {
-    where = test::disagreement(FeatureMap<T>(tape.gradient(x)), fixture, "input_gradient",
-                               Kind::gradient);
-  }
-  return where.empty() ? test::gradient_disagreement(layer, fixture) : where;
-}
-
-template <class L>
-void check_layer(const std::string& name, const typename L::Config& config) {
-  CAPTURE(name);
-  Fixture fixture(name);
-  Rng rng(1);
-  L layer(config, rng);
-  test::load_parameters(layer, fixture);
-  CHECK(layer_disagreement(layer, fixture) == "");
-  CHECK(fixture.unread() == "");
-}
 
 /// Two parameters of a user's model, as in the fixtures of optimisers.
 template <class T>
@@ -83,60 +48,6 @@ void check_steps(Fixture& fixture, const Rule& rule) {
 }
 
 }  // namespace
-
-TEMPLATE_TEST_CASE("Masked convolutions are those of PyTorch", "[io][torch]", test::XsimdBackend,
-                   test::FloatXsimdBackend) {
-  using A = MaskedConv2d<MaskA, TestType>;
-  using B = MaskedConv2d<MaskB, TestType>;
-  check_layer<A>("masked_conv2d_a", {.out_channels = 3, .kernel_height = 7, .kernel_width = 7});
-  check_layer<A>(
-      "masked_conv2d_a_rgb",
-      {.in_channels = 3, .out_channels = 5, .kernel_height = 3, .kernel_width = 5, .colours = 3});
-  check_layer<B>("masked_conv2d_b",
-                 {.in_channels = 2, .out_channels = 3, .kernel_height = 3, .kernel_width = 3});
-  check_layer<B>(
-      "masked_conv2d_b_rgb",
-      {.in_channels = 4, .out_channels = 5, .kernel_height = 5, .kernel_width = 3, .colours = 3});
-  check_layer<B>(
-      "masked_conv2d_b_dilated",
-      {.in_channels = 2, .out_channels = 3, .kernel_height = 3, .kernel_width = 3, .dilation = 2});
-  check_layer<B>("masked_conv2d_b_relu", {.in_channels = 2,
-                                          .out_channels = 3,
-                                          .kernel_height = 3,
-                                          .kernel_width = 3,
-                                          .relu_input = true});
-}
-
-TEMPLATE_TEST_CASE("Row LSTM is that of PyTorch", "[io][torch]", test::XsimdBackend,
-                   test::FloatXsimdBackend) {
-  using Zero = RowLSTM<ZeroState, TestType>;
-  using Learned = RowLSTM<LearnedState, TestType>;
-  check_layer<Zero>("row_lstm_zero", {.in_channels = 2, .hidden = 3});
-  check_layer<Learned>("row_lstm_learned", {.in_channels = 2, .hidden = 3, .kernel = 5});
-  check_layer<Learned>("row_lstm_learned_rgb", {.in_channels = 4, .hidden = 3, .colours = 3});
-}
-
-TEMPLATE_TEST_CASE("Diagonal BiLSTM with a learned state is that of PyTorch", "[io][torch]",
-                   test::XsimdBackend, test::FloatXsimdBackend) {
-  using State = LearnedState;
-  const DiagonalConfig grey{.in_channels = 2, .hidden = 3};
-  const DiagonalConfig rgb{.in_channels = 4, .hidden = 3, .colours = 3};
-  check_layer<DiagonalLSTM<FromLeft, State, TestType>>("diagonal_left_learned", grey);
-  check_layer<DiagonalLSTM<FromRight, State, TestType>>("diagonal_right_learned", grey);
-  check_layer<DiagonalBiLSTM<State, TestType>>("diagonal_bilstm_learned", grey);
-  check_layer<DiagonalBiLSTM<State, TestType>>("diagonal_bilstm_rgb_learned", rgb);
-}
-
-TEMPLATE_TEST_CASE("Diagonal BiLSTM whose state is scanned over the padding is that of PyTorch",
-                   "[io][torch]", test::XsimdBackend, test::FloatXsimdBackend) {
-  using State = PaddedScanState;
-  const DiagonalConfig grey{.in_channels = 2, .hidden = 3};
-  const DiagonalConfig rgb{.in_channels = 4, .hidden = 3, .colours = 3};
-  check_layer<DiagonalLSTM<FromLeft, State, TestType>>("diagonal_left_padded_scan", grey);
-  check_layer<DiagonalLSTM<FromRight, State, TestType>>("diagonal_right_padded_scan", grey);
-  check_layer<DiagonalBiLSTM<State, TestType>>("diagonal_bilstm_padded_scan", grey);
-  check_layer<DiagonalBiLSTM<State, TestType>>("diagonal_bilstm_rgb_padded_scan", rgb);
-}
 
 TEMPLATE_TEST_CASE("SGD, RMSProp and Adam take the steps of PyTorch", "[io][torch]", double,
                    float) {
@@ -194,26 +105,6 @@ TEST_CASE("The comparison with PyTorch reports one number that is not the same",
     CHECK(test::disagreement(found, found, Kind::output) == "");
     CHECK(test::disagreement(found_float, found, Kind::gradient) == "");
   }
-}
-
-TEST_CASE("The comparison with PyTorch reports another layer with the same parameters",
-          "[io][torch]") {
-  Rng rng(1);
-  Fixture dilated("masked_conv2d_b_dilated");
-  MaskedConv2d<MaskB, test::XsimdBackend> dense(
-      {.in_channels = 2, .out_channels = 3, .kernel_height = 3, .kernel_width = 3}, rng);
-  test::load_parameters(dense, dilated);
-  CHECK(layer_disagreement(dense, dilated) != "");
-
-  // Weights for a state scanned over the padding, with a state that is zero there instead.
-  Fixture padded("diagonal_bilstm_padded_scan");
-  DiagonalBiLSTM<LearnedState, test::XsimdBackend> zero({.in_channels = 2, .hidden = 3}, rng);
-  for (const auto& [name, parameter] : parameters(zero)) {
-    if (name.ends_with("0")) continue;  // h0 and c0
-    const auto values = padded.map<double>("parameters." + name);
-    std::copy(values.begin(), values.end(), parameter->value().begin());
-  }
-  CHECK(layer_disagreement(zero, padded) != "");
 }
 
 TEST_CASE("A fixture reports what nobody read", "[io][torch]") {

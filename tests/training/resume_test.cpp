@@ -198,7 +198,7 @@ TEST_CASE("Words of another model, trainer or nothing sensible are refused and c
         "Trainer::restore: trainer.epoch_nats is '" + value + "', expected a number");
   }
   Metadata half = with("trainer.steps", "77");
-  half["trainer.position"] = "far";
+  half.insert_or_assign("trainer.position", std::string("far"));
   CHECK_THROWS_AS(trainer.restore(half), ConfigError);
   CHECK(trainer.metadata() == words);
 }

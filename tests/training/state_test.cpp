@@ -41,7 +41,7 @@ TEST_CASE("Metadata fit if every expected word is there, whatever else is", "[tr
   CHECK_NOTHROW(require_metadata("here", expected, expected));
   CHECK_NOTHROW(require_metadata("here", {}, expected));
   Metadata more = expected;
-  more["extra"] = "1";
+  more.insert({"extra", "1"});
   CHECK_NOTHROW(require_metadata("here", expected, more));
 }
 

@@ -33,17 +33,17 @@ using Metadata = std::map<std::string, std::string>;
 /// Throws ConfigError unless every word of `expected` stands in `found` with the same value; lists
 /// all that differ.
 inline void require_metadata(const char* where, const Metadata& expected, const Metadata& found) {
-  std::string wrong;
+  std::ostringstream wrong;
   for (const auto& [key, value] : expected) {
     const auto word = found.find(key);
     if (word == found.end()) {
-      wrong += "; " + key + " is missing, expected " + value;
+      wrong << "; " << key << " is missing, expected " << value;
     } else if (word->second != value) {
-      wrong += "; " + key + " is " + word->second + ", expected " + value;
+      wrong << "; " << key << " is " << word->second << ", expected " << value;
     }
   }
-  if (!wrong.empty()) {
-    detail::fail<ConfigError>(where, ": the file describes another model or run", wrong);
+  if (!wrong.str().empty()) {
+    detail::fail<ConfigError>(where, ": the file describes another model or run", wrong.str());
   }
 }
 

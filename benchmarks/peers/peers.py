@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: MIT
+"""Our nets beside the same nets in PyTorch and JAX, by turns in one run.
+
+Writes benchmarks/RESULTS.md and results.svg. Each contestant is a process of its own that answers
+one line on standard input with one on standard output, and is idle while another has its turn:
+
+  load PATH          reads what pixelrnn_peer wrote; fails unless it computes the same to 1e-4
+  forward SECONDS    seconds of one call: the mean over as many calls as take so long, one at least
+  train SECONDS
+  cached COUNT SECONDS, naive COUNT PASSES    sampling, see torch_sampler.py
+
+pixelrnn_peer's own lines, which name threads too, stand at serve() in peer_ours.cpp.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import queue
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from safetensors import safe_open
+
+from chart import chart
+
+HERE = pathlib.Path(__file__).parent
+NETS = {
+    "diagonal_bilstm": "Diagonal BiLSTM",
+    "row_lstm": "Row LSTM",
+    "pixel_cnn": "PixelCNN",
+}
+OURS, EAGER, COMPILE, JAX = "pixelrnn", "PyTorch eager", "torch.compile", "JAX jit"
+CACHED, NAIVE = "PyTorch cached walk", "PyTorch naive"
+BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"
+
+
+class Failure(Exception):
+    """A contestant that ended or took too long."""
+
+
+class Worker:
+    """A contestant's process, on as many processors as it may have threads."""
+
+    def __init__(self, name, command, threads):
+        processors = sorted(os.sched_getaffinity(0))[:threads]
+        self.name = name
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": str(threads), "JAX_PLATFORMS": "cpu"},
+            preexec_fn=lambda: os.sched_setaffinity(0, processors),
+        )
+        # A thread reads, so that waiting for an answer can have a limit.
+        self.answers = queue.Queue()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.answers.put(line.strip())
+        self.answers.put(None)
+
+    def ask(self, *words, limit=None):
+        try:
+            print(*words, file=self.process.stdin, flush=True)
+            answer = self.answers.get(timeout=limit)
+        except BrokenPipeError:
+            answer = None
+        except queue.Empty:
+            raise Failure(f"{self.name}: no answer to “{words[0]}” in {limit:g} s") from None
+        if answer is None:
+            raise Failure(f"{self.name} ended at “{' '.join(map(str, words))}”")
+        return answer
+
+    def memory(self, key):
+        """Bytes by the kernel's count: VmRSS now, VmHWM at most since forget_peak()."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(key + ":"):
+                return 1024 * int(line.split()[1])
+        raise KeyError(key)
+
+    def forget_peak(self):
+        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclasses.dataclass
+class Row:
+    """A line of the table: medians in seconds, by contestant."""
+
+    label: str
+    seconds: dict
+    peak_percent: float | None = None  # of sampling, not known
+    megabytes: dict = dataclasses.field(default_factory=dict)
+
+    def ratios(self):
+        return {name: s / self.seconds[OURS] for name, s in self.seconds.items() if name != OURS}
+
+
+class Comparison:
+    def __init__(self, options):
+        self.options = options
+        self.rows = []
+        self.notes = []
+        self.versions = {}
+        self.peaks = []  # FLOP/s, probed between the rows
+
+    def say(self, text):
+        print(f"[{time.perf_counter() - BEGAN:5.0f} s] {text}", file=sys.stderr, flush=True)
+
+    def worker(self, name):
+        threads = self.options.threads
+        python = [sys.executable]
+        command = {
+            OURS: [self.options.ours],
+            EAGER: [*python, HERE / "torch_peer.py", "eager", str(threads)],
+            COMPILE: [*python, HERE / "torch_peer.py", "compile", str(threads)],
+            JAX: [*python, HERE / "jax_peer.py"],
+        }[name]
+        return Worker(name, command, threads)
+
+    def contestants(self, net):
+        compiled = self.options.compile == "all" or net in self.options.compile.split(",")
+        return [OURS, EAGER, *([COMPILE] if compiled else []), JAX]
+
+    def medians(self, calls, rounds):
+        """calls: {name: a function that returns seconds}. One after the other, round after round,
+        so that what disturbs the machine for a while disturbs all alike. The first round warms up
+        and does not count."""
+        found = {name: [] for name in calls}
+        for turn in range(rounds + 1):
+            for name, call in calls.items():
+                seconds = float(call())
+                if turn > 0:
+                    found[name].append(seconds)
+        return {name: statistics.median(seconds) for name, seconds in found.items()}
+
+    def workload(self, net, case, layers, sampling):
+        """All rows of one net at one size. `layers` 0 leaves the case's own number."""
+        o = self.options
+        workers = {}
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "net.safetensors"
+            try:
+                ours = workers[OURS] = self.worker(OURS)
+                self.peaks.append(float(ours.ask("peak", o.threads)))
+                idle = {OURS: ours.memory("VmRSS")}
+                ours.ask("load", path, net, case, layers)
+                with safe_open(path, "numpy") as file:
+                    words = file.metadata()
+                    batch = file.get_slice("images").get_shape()[0]
+                facts = json.loads(words["facts"])
+                title = f"{NETS[net]}, {words['image'].replace('x', '×')}, h = {words['hidden']}, "
+                title += f"{words['layers']} layers"
+                for name in self.contestants(net)[1:]:
+                    try:
+                        worker = workers[name] = self.worker(name)
+                        self.versions[name] = worker.ask("version", limit=120)
+                        idle[name] = worker.memory("VmRSS")
+                        limit = o.compile_limit if name == COMPILE else None
+                        worker.ask("load", path, limit=limit)
+                    except Failure as failure:
+                        if name != COMPILE:
+                            raise
+                        self.notes.append(f"{title}: left out, {failure}")
+                        workers.pop(name).close()
+                    self.say(f"{title}: {name} ready" if name in workers else self.notes[-1])
+                self.peaks.append(float(ours.ask("peak", o.threads)))
+
+                def timed(what):
+                    return {
+                        name: (lambda w=w, n=name: w.ask(*self.words(n, what)))
+                        for name, w in workers.items()
+                    }
+
+                for what in ("forward", "train"):
+                    if what == "train":
+                        for worker in workers.values():
+                            worker.forget_peak()
+                    row = Row(f"{title}: {what}", self.medians(timed(what), o.rounds))
+                    self.peaks.append(float(ours.ask("peak", o.threads)))
+                    flop = facts[f"{what}_flop"]
+                    row.peak_percent = 100 * flop / row.seconds[OURS] / max(self.peaks)
+                    if what == "train":
+                        row.megabytes = {
+                            name: 1e-6 * (worker.memory("VmHWM") - idle[name])
+                            for name, worker in workers.items()
+                        }
+                    self.add(row)
+                for count in sampling:
+                    self.add(self.sampling(title, workers, count))
+            finally:
+                for worker in workers.values():
+                    worker.close()
+
+    def words(self, name, what):
+        """A line that asks a contestant for a forward pass or a training step."""
+        return (what, *((self.options.threads,) if name == OURS else ()), self.options.least)
+
+    def sampling(self, title, workers, count):
+        """Whole images; one alone on one thread, where both are fastest."""
+        o = self.options
+        threads = 1 if count == 1 else o.threads
+        ours, torch = workers[OURS], workers[EAGER]
+        calls = {
+            OURS: lambda: ours.ask("sample", threads, o.least, count),
+            CACHED: lambda: torch.ask("cached", count, 0),
+            NAIVE: lambda: torch.ask("naive", count, o.passes),
+        }
+        label = f"{title}: sample {count} image{'s' if count > 1 else ''}"
+        return Row(label, self.medians(calls, o.rounds))
+
+    def add(self, row):
+        self.rows.append(row)
+        times = ", ".join(f"{name} {milliseconds(s)} ms" for name, s in row.seconds.items())
+        self.say(f"{row.label}: {times}")
+
+
+def milliseconds(seconds):
+    return f"{1e3 * seconds:,.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.3g}"
+
+
+def times(ratio):
+    return f"{ratio:,.0f}×" if ratio >= 100 else f"{ratio:.3g}×"
+
+
+def table(names, rows, memory=False):
+    """Markdown: milliseconds, and in brackets how many times ours that is."""
+    head = ["workload", f"{OURS}, ms", *(f"{n}, ms (× ours)" for n in names)]
+    if memory:
+        head.append("% of FMA peak")
+        head.append("memory of a step, MB: " + ", ".join([OURS, *names]))
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
+    for row in rows:
+        cells = [row.label, milliseconds(row.seconds[OURS])]
+        for name in names:
+            if name in row.seconds:
+                cells.append(f"{milliseconds(row.seconds[name])} ({times(row.ratios()[name])})")
+            else:
+                cells.append("–")
+        if memory:
+            cells.append(f"{row.peak_percent:.0f}")
+            sizes = {name: f"{size:.0f}" for name, size in row.megabytes.items()}
+            cells.append(", ".join(sizes.get(n, "–") for n in [OURS, *names]) if sizes else "–")
+        lines.append(cells)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def machine(threads):
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    pairs = (line.split(":", 1) for line in reversed(lines) if ":" in line)
+    facts = {key.strip(): value.strip() for key, value in pairs}
+    names = {"avx512f": "AVX-512", "avx2": "AVX2", "sse2": "SSE2"}
+    flags = facts.get("flags", "").split()
+    vectors = next((name for flag, name in names.items() if flag in flags), platform.machine())
+    model = facts.get("model name", platform.machine())
+    kinds = ", ".join(f"{k} {facts[k]}" for k in ("cpu family", "model") if k in facts)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{model} ({kinds}), {vectors}, {os.cpu_count()} processors of which {threads} are used, "
+        f"{memory:.0f} GiB"
+    )
+
+
+def report(comparison):
+    """The part of RESULTS.md that this run is about."""
+    o = comparison.options
+    passes = [row for row in comparison.rows if NAIVE not in row.seconds]
+    samples = [row for row in comparison.rows if NAIVE in row.seconds]
+    names = [n for n in (EAGER, COMPILE, JAX) if any(n in row.seconds for row in passes)]
+    torch = comparison.versions[EAGER]
+    depth = o.cifar_layers or "the paper's 12 or 15"
+    text = [
+        "## Beside PyTorch and JAX",
+        "",
+        *(["**A trial (`--quick`): these figures mean nothing.**", ""] if o.quick else []),
+        f"Machine: {machine(o.threads)}. Its multiply-add units reach "
+        f"{1e-9 * max(comparison.peaks):.0f} GFLOP/s with {o.threads} threads, probed in this run.",
+        "",
+        f"PyTorch {torch}, JAX {comparison.versions[JAX]}, Python {platform.python_version()}; "
+        f"{time.strftime('%Y-%m-%d')}; {time.perf_counter() - BEGAN:.0f} s in all. Command: "
+        f"`{o.command}`.",
+        "",
+        "All nets have the same weights and images; before anything is timed, each contestant's "
+        "logits, loss and gradients are held to ours (1e-4 of the largest value). Contestants take "
+        f"turns on the same {o.threads} processors; medians of {o.rounds} rounds after one that "
+        "warms up. Batch 16, float32. A training step is forward, backward and RMSProp. CIFAR size "
+        f"(32×32, one channel, 256 levels, head of 1024 maps) has {depth} layers here; "
+        "the paper's nets have 12 or 15, fewer keep the run short.",
+        "",
+        table(names, passes, memory=True),
+        "",
+        "Useful FLOPs only (allowed taps of real pixels) count for the share of peak. Memory is the "
+        "most a process held during training steps over what it held before it loaded the net, "
+        "weights, RMSProp's state and what its allocator keeps included.",
+        "",
+        *([table([CACHED, NAIVE], samples), ""] if samples else []),
+        f"Naive sampling is a forward pass for each pixel, worked out from {o.passes} of them a "
+        "round. The cached walk in PyTorch is held to the forward pass's logits too. One image is "
+        "sampled on one thread by all but the naive way, which has all.",
+        "",
+        "torch.compile was tried for: "
+        + (", ".join(NETS[n] for n in NETS if COMPILE in comparison.contestants(n)) or "no net")
+        + " (`--compile` chooses; the recurrent nets are off by default, since it unrolls their "
+        f"loops before it compiles them). Its limit: {o.compile_limit:g} s a net.",
+        "",
+        *(f"- {note}" for note in comparison.notes),
+        *([""] if comparison.notes else []),
+        "![How many times as long as pixelrnn the peers take](results.svg)",
+    ]
+    return "\n".join(text)
+
+
+def write(path, text):
+    """Replaces what an earlier run wrote into the file, and nothing else."""
+    part = f"{BEGIN}\n{text}\n{END}\n"
+    old = path.read_text() if path.exists() else "# Results\n\n"
+    if BEGIN in old:
+        before, rest = old.split(BEGIN, 1)
+        part = before + part + rest.split(END, 1)[1].removeprefix("\n")
+    else:
+        part = old.rstrip("\n") + "\n\n" + part
+    path.write_text(part)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("ours", help="the program pixelrnn_peer")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3, help="that count; one more warms up")
+    parser.add_argument("--least", type=float, default=0.3, help="seconds of one turn, at least")
+    parser.add_argument("--passes", type=int, default=5, help="of naive sampling in one turn")
+    parser.add_argument("--nets", default=",".join(NETS))
+    parser.add_argument("--cifar-layers", type=int, default=2, help="0: as many as the paper's")
+    parser.add_argument("--compile", default="pixel_cnn", help="nets for torch.compile, all, none")
+    parser.add_argument("--compile-limit", type=float, default=90, help="seconds a net")
+    parser.add_argument("--out", type=pathlib.Path, default=HERE.parent, help="folder of results")
+    parser.add_argument(
+        "--quick", action="store_true", help="one layer of the small size, one round: a trial"
+    )
+    options = parser.parse_args()
+    arguments = sys.argv[2:] if len(sys.argv) > 1 and sys.argv[1] == options.ours else sys.argv[1:]
+    options.command = shlex.join(["./run", "peers", *arguments])
+    if options.quick:
+        options.rounds, options.least, options.passes = 1, 0.05, 2
+    return options
+
+
+def main():
+    options = parse()
+    comparison = Comparison(options)
+    for net in options.nets.split(","):
+        comparison.workload(net, "mnist_h16", 1 if options.quick else 0, [1, 16])
+    if not options.quick:
+        for net in options.nets.split(","):
+            comparison.workload(net, "cifar_grey", options.cifar_layers, [])
+    options.out.mkdir(parents=True, exist_ok=True)
+    write(options.out / "RESULTS.md", report(comparison))
+    groups = [(row.label, row.ratios()) for row in comparison.rows]
+    title = "Times as long as pixelrnn (logarithmic; 1 is as fast)"
+    (options.out / "results.svg").write_text(chart(title, groups))
+    comparison.say(f"written: {options.out / 'RESULTS.md'}, {options.out / 'results.svg'}")
+
+
+if __name__ == "__main__":
+    BEGAN = time.perf_counter()
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"peers.py: {failure}")

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+// Behind AnyModel: one model and three trainers for each likelihood, all over an erased net.
+#include "any_model.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include <pixelrnn/pixelrnn.hpp>
+
+#include "likelihoods.hpp"
+
+namespace cli {
+namespace {
+
+template <Model M, UpdateRule Rule>
+class TrainerOf final : public AnyTrainer {
+ public:
+  TrainerOf(M& model, const Rule& rule, const TrainerOptions& options)
+      : trainer_(model, rule, options) {}
+
+  FitReport fit(const TrainingSet& data, const FitOptions& options) override {
+    return trainer_.fit(data, options);
+  }
+  void save(const std::filesystem::path& path, const Metadata& extra) override {
+    save_checkpoint(path, trainer_, extra);
+  }
+  void load(const std::filesystem::path& path) override { load_checkpoint(path, trainer_); }
+  Index steps() const override { return trainer_.steps(); }
+  Index epoch() const override { return trainer_.epoch(); }
+  Index position() const override { return trainer_.position(); }
+  std::size_t peak_bytes() const override { return trainer_.peak_bytes(); }
+
+ private:
+  Trainer<M, Rule> trainer_;
+};
+
+template <class L>
+class ModelOf final : public AnyModel {
+ public:
+  using M = ImageModel<AnyLayer, L>;
+
+  ModelOf(ImageShape image, Net net)
+      : model_(image, std::move(net.layer), std::move(net.description)),
+        first_layer_flops_(net.first_layer_flops) {}
+
+  ImageShape image_shape() const override { return model_.image_shape(); }
+  int levels() const override { return L::levels; }
+  Metadata describe() const override { return model_.describe(); }
+  std::vector<ParameterInfo> parameters() const override {
+    std::vector<ParameterInfo> result;
+    for (const auto& [name, parameter] : pixelrnn::parameters(model_)) {
+      result.push_back({name, parameter->shape()});
+    }
+    return result;
+  }
+  Flops flops() const override {
+    const ImageShape image = model_.image_shape();
+    const Index forward = pixelrnn::flops(model_.net(), image.height, image.width);
+    return {forward, 3 * forward - first_layer_flops_};
+  }
+  void load(const std::filesystem::path& path, StoredWeights which) override {
+    load_weights(path, model_, which);
+  }
+
+  Evaluation evaluate(const Images& images, const EvaluateOptions& options) const override {
+    return pixelrnn::evaluate(model_, images, options);
+  }
+  Images complete(const Images& known, const KeepMask& keep, const SampleOptions& options,
+                  AnyRule rule, AnySampler sampler) const override {
+    return sampler == AnySampler::cached
+               ? pixelrnn::complete(model_, known, keep, options, rule, Cached{})
+               : pixelrnn::complete(model_, known, keep, options, rule, FullForward{});
+  }
+  Images sample(Index count, const SampleOptions& options, AnyRule rule,
+                AnySampler sampler) const override {
+    return sampler == AnySampler::cached
+               ? pixelrnn::sample(model_, count, options, rule, Cached{})
+               : pixelrnn::sample(model_, count, options, rule, FullForward{});
+  }
+  Tensor<unsigned char, 2> receptive_field(Index row, Index column,
+                                           const VerifyOptions& options) const override {
+    return pixelrnn::receptive_field(model_, row, column, options);
+  }
+  std::function<void()> forward_pass(const Images& images, int threads) const override {
+    struct Pass {
+      Pass(Shape<4> shape, int threads)
+          : input(shape), tape({.threads = threads, .record = false}) {}
+      FeatureMap<float> input;
+      Tape<float> tape;
+    };
+    const auto pass = std::make_shared<Pass>(images.pixels().shape(), threads);
+    encode(model_, images.pixels(), pass->input.view());
+    return [this, pass] {
+      pass->tape.reset();
+      static_cast<void>(model_.logits(pass->tape.constant(pass->input)));
+    };
+  }
+  std::unique_ptr<AnyTrainer> trainer(const AnyUpdateRule& rule,
+                                      const TrainerOptions& options) override {
+    return std::visit(
+        [&]<class Rule>(const Rule& chosen) -> std::unique_ptr<AnyTrainer> {
+          return std::make_unique<TrainerOf<M, Rule>>(model_, chosen, options);
+        },
+        rule);
+  }
+
+ private:
+  M model_;
+  Index first_layer_flops_;
+};
+
+Net make_net(const ModelSpec& spec, Rng& rng) {
+  if (spec.kind == "pixel_cnn") return make_pixel_cnn(spec, rng);
+  if (spec.kind == "row_lstm") return make_row_lstm(spec, rng);
+  if (spec.kind == "diagonal_bilstm") return make_diagonal_bilstm(spec, rng);
+  detail::fail<ConfigError>("the model is ", spec.kind,
+                            ", expected pixel_cnn, row_lstm or diagonal_bilstm");
+}
+
+/// The words of a model file, taken for what a stranger wrote.
+class Words {
+ public:
+  Words(const std::filesystem::path& path, const Metadata& words) : path_(path), words_(words) {}
+
+  [[nodiscard]] const std::string& operator[](const char* key) const {
+    const auto word = words_.find(key);
+    if (word == words_.end()) detail::fail<ConfigError>(path_, ": the word ", key, " is missing");
+    return word->second;
+  }
+  /// A whole number from 1 to 2^24: far more of anything than a model has.
+  [[nodiscard]] Index size(const char* key) const { return parse((*this)[key], key); }
+  [[nodiscard]] bool flag(const char* key) const {
+    const std::string& text = (*this)[key];
+    if (text != "true" && text != "false") fail(key, text, "true or false");
+    return text == "true";
+  }
+  /// "28x28x1"
+  [[nodiscard]] ImageShape image() const {
+    const std::string& text = (*this)["image"];
+    const std::size_t first = text.find('x');
+    const std::size_t second = first == text.npos ? text.npos : text.find('x', first + 1);
+    if (second == text.npos) fail("image", text, "HEIGHTxWIDTHxCHANNELS");
+    const ImageShape image{parse(text.substr(0, first), "image"),
+                           parse(text.substr(first + 1, second - first - 1), "image"),
+                           parse(text.substr(second + 1), "image")};
+    const bool small = image.height <= largest / image.width / image.channels;
+    if (!small) fail("image", text, "at most 2^24 sub-pixels");
+    return image;
+  }
+  /// bernoulli: 2; categorical16: 16
+  [[nodiscard]] int levels() const {
+    const std::string& text = (*this)["likelihood"];
+    if (text == Bernoulli::name()) return Bernoulli::levels;
+    const std::string prefix = "categorical";
+    if (!text.starts_with(prefix)) fail("likelihood", text, "bernoulli or categorical<levels>");
+    return static_cast<int>(parse(text.substr(prefix.size()), "likelihood"));
+  }
+
+ private:
+  static constexpr Index largest = Index{1} << 24;
+
+  [[nodiscard]] Index parse(const std::string& text, const char* key) const {
+    Index value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stopped, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc{} || stopped != end || value < 1 || value > largest) {
+      fail(key, text, "a whole number from 1 to 2^24");
+    }
+    return value;
+  }
+  [[noreturn]] void fail(const char* key, const std::string& found, const char* expected) const {
+    detail::fail<ConfigError>(path_, ": ", key, " is ", detail::quoted(found), ", expected ",
+                              expected);
+  }
+
+  const std::filesystem::path& path_;
+  const Metadata& words_;
+};
+
+}  // namespace
+
+std::unique_ptr<AnyModel> make_model(const ModelSpec& spec, Rng& rng) {
+  return with_likelihood(spec.levels, [&]<class L>() -> std::unique_ptr<AnyModel> {
+    return std::make_unique<ModelOf<L>>(spec.image, make_net(spec, rng));
+  });
+}
+
+ModelSpec spec_of(const std::filesystem::path& path) {
+  const Metadata metadata = read_metadata(path);
+  const Words words(path, metadata);
+  ModelSpec spec;
+  spec.kind = words["model"];
+  spec.image = words.image();
+  spec.levels = words.levels();
+  spec.layers = words.size("layers");
+  spec.hidden = words.size("hidden");
+  spec.head = words.size("head");
+  spec.skip = words.flag("skip");
+  if (spec.kind != "pixel_cnn") spec.initial_state = words["initial_state"];
+
+  // A lower bound of the weights such a model has, in double: it may be absurdly large.
+  const double hidden = static_cast<double>(spec.hidden), head = static_cast<double>(spec.head);
+  const double least = static_cast<double>(spec.layers) * 2 * hidden * hidden + 2 * hidden * head +
+                       head * head + head * static_cast<double>(spec.image.channels);
+  double held = 0;
+  const SafetensorsFile file = read_safetensors(path);
+  for (const StoredTensor& tensor : file.tensors()) held += static_cast<double>(tensor.size());
+  if (least > held) {
+    detail::fail<ConfigError>(path, ": a model of ", spec.layers, " layers, hidden ", spec.hidden,
+                              " and head ", spec.head, " has at least ", least,
+                              " weights, the file holds ", held, " values");
+  }
+  return spec;
+}
+
+std::unique_ptr<AnyModel> load_model(const std::filesystem::path& path, StoredWeights which) {
+  Rng rng(0);  // every weight is replaced
+  std::unique_ptr<AnyModel> model = make_model(spec_of(path), rng);
+  model->load(path, which);
+  return model;
+}
+
+}  // namespace cli

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// The subcommands: their options as plain members, which main.cpp parses, and what they do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "any_model.hpp"
+#include "nets.hpp"
+#include "training_set.hpp"
+
+namespace cli {
+
+// Every run() returns the exit status of the program or throws.
+
+struct Train {
+  ModelSpec model;  ///< but for the size of the images, which the data give
+  std::vector<std::string> data, validation;
+  Index limit = 0, validation_limit = 0;  ///< images used; 0: all
+  Preparation preparation;
+
+  Index epochs = 1;
+  Index steps = 0;  ///< 0: no limit
+  Index batch_size = 16;
+  std::string optimizer = "adam";
+  std::optional<double> learning_rate;  ///< else the rule's own default
+  double momentum = 0;
+  std::string schedule = "constant";
+  Index warmup = 0;
+  double clip_norm = 0, average_decay = 0;
+  std::uint64_t seed = 1;
+  int threads = 0;
+
+  std::string out, resume, log, json;
+  Index checkpoint_every = 0;  ///< steps; beside the end of every epoch
+
+  Metadata words;            ///< options as the model file keeps them
+  std::string command_line;  ///< to be repeated in the advice how to resume
+
+  [[nodiscard]] int run() const;
+};
+
+/// A model file and which weights of it.
+struct ModelFile {
+  std::string path, weights = "averaged";
+
+  [[nodiscard]] std::unique_ptr<AnyModel> load() const {
+    return load_model(path,
+                      weights == "averaged" ? StoredWeights::averaged : StoredWeights::trained);
+  }
+};
+
+struct Evaluate {
+  ModelFile model;
+  std::vector<std::string> data;
+  Index first = 0, limit = 0;
+  PreparationOptions preparation;
+  std::vector<std::string> baseline;  ///< images that independent pixels are fitted to; or none
+  Index baseline_limit = 0;
+  Index batch_size = 32;
+  int threads = 0;
+  std::string json;
+
+  [[nodiscard]] int run() const;
+};
+
+/// What sample and complete have in common.
+struct Drawing {
+  ModelFile model;
+  Index count = 16;
+  std::uint64_t seed = 1;
+  double temperature = 1;
+  std::string sampler = "cached", out, json;
+  int threads = 0;
+  bool show = false;
+
+  [[nodiscard]] AnySampler chosen_sampler() const {
+    return sampler == "cached" ? AnySampler::cached : AnySampler::full;
+  }
+};
+
+struct Sample : Drawing {
+  std::uint64_t first = 0;  ///< number of the first image
+  Index columns = 8;
+
+  [[nodiscard]] int run() const;
+};
+
+struct Complete : Drawing {
+  std::vector<std::string> data;
+  Index first = 0;  ///< image of the data
+  PreparationOptions preparation;
+  std::optional<Index> keep_rows;
+  std::string keep_mask;
+  Index variants = 4;  ///< completions of each image
+
+  [[nodiscard]] int run() const;
+};
+
+struct Inspect {
+  std::string path, json;
+
+  [[nodiscard]] int run() const;
+};
+
+struct Benchmark {
+  ModelSpec model{.image = {28, 28, 1}};
+  Index batch_size = 16;
+  int threads = 0, repeats = 20;
+  std::string json;
+
+  [[nodiscard]] int run() const;
+};
+
+/// Writes generated images, so that there is always something to train on.
+struct Shapes {
+  std::string out;
+  Index count = 1000;
+  std::uint64_t seed = 1;
+
+  [[nodiscard]] int run() const;
+};
+
+}  // namespace cli

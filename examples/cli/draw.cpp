@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// pixelrnn sample, complete and shapes: the commands that make images.
+#include <algorithm>
+#include <chrono>
+
+#include <pixelrnn/core/luma.hpp>
+#include <pixelrnn/io/idx.hpp>
+#include <pixelrnn/io/png.hpp>
+
+#include "commands.hpp"
+#include "output.hpp"
+#include "shapes.hpp"
+
+namespace cli {
+namespace {
+
+/// Draws, then writes and shows what was drawn.
+template <class Draw, class Arrange>
+int run_drawing(const Drawing& options, Index columns, Draw draw, Arrange arrange) {
+  const Console console(options.json);
+  const auto start = std::chrono::steady_clock::now();
+  const Images drawn = draw();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const Images shown = arrange(drawn);
+  write_grid(options.out, shown, columns);
+  if (options.show) console.write(as_text(shown, console.columns()));
+  console.write(format("wrote %s: %td images drawn in %.2f s\n", options.out.c_str(), drawn.count(),
+                       seconds));
+  Figures figures;
+  figures.set("images", drawn.count());
+  figures.set("seed", std::to_string(options.seed));
+  figures.set("temperature", options.temperature);
+  figures.set("sampler", options.sampler);
+  figures.set("seconds", seconds);
+  figures.set("ms_per_image",
+              1000 * seconds / static_cast<double>(std::max<Index>(1, drawn.count())));
+  figures.set("out", options.out);
+  figures.write(options.json);
+  return 0;
+}
+
+/// The pixels that are known: the first rows, or the lighter half of a picture.
+KeepMask known_pixels(const Complete& options, const ImageShape& image) {
+  KeepMask keep{Tensor<unsigned char, 2>({image.height, image.width})};
+  if (options.keep_rows) {
+    const KeepRows rows{*options.keep_rows};
+    rows.check(image);
+    std::fill_n(keep.mask.begin(), rows.rows * image.width, static_cast<unsigned char>(1));
+    return keep;
+  }
+  const Images picture = to_grey(read_png(options.keep_mask, {.background = 0}));
+  const ImageShape found = picture.image_shape();
+  if (found.height != image.height || found.width != image.width) {
+    detail::fail<ShapeError>("--keep-mask ", options.keep_mask, " is ", found.height, 'x',
+                             found.width, ", expected ", image.height, 'x', image.width,
+                             " as the model's images");
+  }
+  std::ranges::transform(picture.pixels(), keep.mask.begin(),
+                         [](int level) { return static_cast<unsigned char>(level >= 128); });
+  return keep;
+}
+
+/// Every image as often as it is to be completed.
+Images repeated(const Images& images, Index times) {
+  std::vector<Index> indices;
+  for (Index i = 0; i < images.count() * times; ++i) indices.push_back(i / times);
+  return images.select(indices);
+}
+
+/// For each image a line: itself, what is known of it (the rest grey), and its completions.
+Images lines_of(const Images& images, const KeepMask& keep, const Images& completed) {
+  const Index variants = completed.count() / images.count(), columns = 2 + variants;
+  const Images originals = displayed(images), drawn = displayed(completed);
+  Images lines(images.count() * columns, images.image_shape(), 256);
+  for (Index n = 0; n < images.count(); ++n) {
+    std::ranges::copy(originals[n], lines[n * columns].begin());
+    std::ranges::transform(
+        originals[n], keep.mask, lines[n * columns + 1].begin(),
+        [](int level, int kept) { return static_cast<Images::Level>(kept != 0 ? level : 128); });
+    for (Index v = 0; v < variants; ++v) {
+      std::ranges::copy(drawn[n * variants + v], lines[n * columns + 2 + v].begin());
+    }
+  }
+  return lines;
+}
+
+}  // namespace
+
+int Sample::run() const {
+  const std::unique_ptr<AnyModel> net = model.load();
+  const auto draw = [&] {
+    return net->sample(count, {.seed = seed, .threads = threads, .first = first},
+                       AnyRule{temperature}, chosen_sampler());
+  };
+  return run_drawing(*this, columns, draw, [](const Images& images) { return images; });
+}
+
+int Complete::run() const {
+  const std::unique_ptr<AnyModel> net = model.load();
+  const KeepMask keep = known_pixels(*this, net->image_shape());
+  const Preparation how =
+      preparation.over(preparation_in(read_metadata(model.path), net->levels()));
+  const Images images = prepare(part_of(read_images(data), first, count), how);
+  const auto draw = [&] {
+    return net->complete(repeated(images, variants), keep, {.seed = seed, .threads = threads},
+                         AnyRule{temperature}, chosen_sampler());
+  };
+  return run_drawing(*this, 2 + variants, draw,
+                     [&](const Images& completed) { return lines_of(images, keep, completed); });
+}
+
+int Shapes::run() const {
+  write_idx(out, draw_shapes(count, seed));
+  return 0;
+}
+
+}  // namespace cli

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// pixelrnn evaluate: the exact likelihood of images under a model.
+#include <chrono>
+#include <optional>
+
+#include "commands.hpp"
+#include "independent_pixels.hpp"
+#include "output.hpp"
+
+namespace cli {
+
+int Evaluate::run() const {
+  const Console console(json);
+  const std::unique_ptr<AnyModel> net = model.load();
+  const Preparation how =
+      preparation.over(preparation_in(read_metadata(model.path), net->levels()));
+  const Images images = prepare(part_of(read_images(data), first, limit), how);
+  const auto start = std::chrono::steady_clock::now();
+  const Evaluation result = net->evaluate(images, {.batch_size = batch_size, .threads = threads});
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  console.write(format("%.4f nats/image  %.5f bits/dim  %td images  binarization %s\n",
+                       result.nats_per_image(), result.bits_per_dim(), result.images(),
+                       result.binarization.c_str()));
+  std::optional<double> independent;
+  if (!baseline.empty()) {
+    independent = independent_pixels_nats(
+        prepare(part_of(read_images(baseline), 0, baseline_limit), how), images);
+    console.write(format("%.4f nats/image  independent pixels\n", *independent));
+  }
+  Figures figures;
+  figures.set("nats_per_image", result.nats_per_image());
+  figures.set("bits_per_dim", result.bits_per_dim());
+  figures.set("images", result.images());
+  figures.set("binarization", result.binarization);
+  if (independent) figures.set("independent_pixels_nats_per_image", *independent);
+  figures.set("images_per_second", static_cast<double>(result.images()) / seconds);
+  figures.set("seconds", seconds);
+  figures.write(json);
+  return 0;
+}
+
+}  // namespace cli

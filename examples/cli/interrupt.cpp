@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// A signal handler that sets a flag.
+#include "interrupt.hpp"
+
+#include <array>
+#include <atomic>
+#include <csignal>
+
+namespace cli {
+namespace {
+
+std::atomic<int> caught{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may touch nothing else");
+
+constexpr std::array signals{SIGINT, SIGTERM};
+std::array<struct sigaction, signals.size()> before;
+
+extern "C" void remember(int signal) { caught.store(signal, std::memory_order_relaxed); }
+
+}  // namespace
+
+Interrupt::Interrupt() {
+  caught = 0;
+  struct sigaction action {};
+  action.sa_handler = remember;
+  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+  sigemptyset(&action.sa_mask);
+  for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &action, &before[i]);
+}
+
+Interrupt::~Interrupt() {
+  for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &before[i], nullptr);
+}
+
+int Interrupt::signal() const { return caught.load(std::memory_order_relaxed); }
+
+}  // namespace cli

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The nets of the three kinds of models, each compiled in a source file of its own.
+#pragma once
+
+#include <string>
+
+#include <pixelrnn/core/random.hpp>
+#include <pixelrnn/training/state.hpp>
+
+#include "any_layer.hpp"
+
+namespace cli {
+
+/// Everything that decides what a model is.
+struct ModelSpec {
+  std::string kind = "diagonal_bilstm";   ///< pixel_cnn, row_lstm or diagonal_bilstm
+  std::string initial_state = "learned";  ///< of an LSTM: learned, zero; padded_scan if diagonal
+  int levels = 2;                         ///< 2: Bernoulli; else Categorical<levels>
+  ImageShape image{};
+  Index layers = 7;
+  Index hidden = 16;
+  Index head = 32;
+  bool skip = false;
+};
+
+/// A net with fresh weights, ending in the logits of the likelihood for spec.levels, and the words
+/// that describe the model it belongs to.
+struct Net {
+  AnyLayer layer;
+  Metadata description;
+  Index first_layer_flops = 0;
+};
+
+[[nodiscard]] Net make_pixel_cnn(const ModelSpec& spec, Rng& rng);
+[[nodiscard]] Net make_row_lstm(const ModelSpec& spec, Rng& rng);
+[[nodiscard]] Net make_diagonal_bilstm(const ModelSpec& spec, Rng& rng);
+
+}  // namespace cli

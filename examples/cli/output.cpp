@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// Text, JSON and pictures.
+#include "output.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdarg>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include <pixelrnn/core/luma.hpp>
+#include <pixelrnn/io/png.hpp>
+
+namespace cli {
+namespace {
+
+/// Does the locale write UTF-8? The rule of POSIX: the first of these that is set.
+bool writes_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* const value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    const std::string_view locale = value;
+    return locale.find("UTF-8") != locale.npos || locale.find("utf8") != locale.npos;
+  }
+  return false;
+}
+
+/// Two pixels, one above the other, as a character. Black and white have shapes, greys a ramp.
+const char* character(int top, int bottom, bool binary, bool utf8) {
+  if (binary) {
+    const int both = (top >= 128 ? 2 : 0) + (bottom >= 128 ? 1 : 0);
+    constexpr const char* blocks[] = {" ", "\u2584", "\u2580", "\u2588"};
+    constexpr const char* ascii[] = {" ", ".", "'", "#"};
+    return utf8 ? blocks[both] : ascii[both];
+  }
+  constexpr const char* ramp[] = {" ", ".", ":", "-", "=", "+", "*", "#", "%", "@"};
+  return ramp[(top + bottom) / 2 * 10 / 256];
+}
+
+}  // namespace
+
+void Figures::write(const std::string& path) const {
+  if (path.empty()) return;
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const auto& [key, value] : values_) {
+    std::visit([&, &name = key](const auto& held) { json[name] = held; }, value);
+  }
+  const auto replace = nlohmann::ordered_json::error_handler_t::replace;
+  const std::string text = json.dump(2, ' ', false, replace) + '\n';
+  if (path == "-") {
+    std::cout << text << std::flush;
+    if (!std::cout) detail::fail<FileError>("cannot write to the standard output");
+    return;
+  }
+  std::ofstream file(path, std::ios::binary);
+  if (!(file << text << std::flush)) detail::fail<FileError>("cannot write ", path);
+}
+
+Console::Console(const std::string& json_path)
+    : stream_(json_path == "-" ? stderr : stdout), is_terminal_(::isatty(::fileno(stream_)) == 1) {
+  // To find out now, not hours later, that the figures cannot be written.
+  const bool to_file = !json_path.empty() && json_path != "-";
+  if (to_file && !std::ofstream(json_path, std::ios::app)) {
+    detail::fail<FileError>("cannot write ", json_path);
+  }
+}
+
+int Console::columns() const {
+  winsize size{};
+  const bool known = is_terminal_ && ::ioctl(::fileno(stream_), TIOCGWINSZ, &size) == 0;
+  return known && size.ws_col > 0 ? size.ws_col : 100;
+}
+
+void Console::write(const std::string& text) const {
+  std::fwrite(text.data(), 1, text.size(), stream_);
+  std::fflush(stream_);
+}
+
+std::string format(const char* pattern, ...) {
+  std::va_list arguments, again;
+  va_start(arguments, pattern);
+  va_copy(again, arguments);
+  const int length = std::vsnprintf(nullptr, 0, pattern, arguments);
+  va_end(arguments);
+  std::string text(static_cast<std::size_t>(std::max(length, 0)), '\0');
+  std::vsnprintf(text.data(), text.size() + 1, pattern, again);
+  va_end(again);
+  return text;
+}
+
+std::string duration(double seconds) {
+  if (!std::isfinite(seconds)) return "?";
+  const long whole = std::lround(seconds);
+  if (whole < 3600) return format("%ld:%02ld", whole / 60, whole % 60);
+  return format("%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+Images displayed(const Images& images) {
+  const int top = images.levels() - 1;
+  Images shown(images.count(), images.image_shape(), 256, images.binarization());
+  std::ranges::transform(images.pixels(), shown.pixels().begin(), [top](int level) {
+    return static_cast<Images::Level>((level * 255 + top / 2) / top);
+  });
+  return shown;
+}
+
+std::string as_text(const Images& images, int columns) {
+  const Images grey = to_grey(displayed(images));
+  const bool binary =
+      std::ranges::all_of(grey.pixels(), [](int level) { return level == 0 || level == 255; });
+  const bool utf8 = writes_utf8();
+  const ImageShape image = grey.image_shape();
+  const Index across = std::max<Index>(1, (columns + 1) / (image.width + 1));
+  std::string text;
+  for (Index first = 0; first < grey.count(); first += across) {
+    const Index last = std::min(first + across, grey.count());
+    for (Index row = 0; row < image.height; row += 2) {
+      for (Index i = first; i < last; ++i) {
+        if (i != first) text += ' ';
+        for (Index column = 0; column < image.width; ++column) {
+          const int top = grey[i](row, column, 0);
+          const int bottom = row + 1 < image.height ? grey[i](row + 1, column, 0) : 0;
+          text += character(top, bottom, binary, utf8);
+        }
+      }
+      text.erase(text.find_last_not_of(' ') + 1);
+      text += '\n';
+    }
+    if (last < grey.count()) text += '\n';
+  }
+  return text;
+}
+
+void write_grid(const std::filesystem::path& path, const Images& images, Index columns) {
+  write_png(path, grid(displayed(images), columns));
+}
+
+}  // namespace cli

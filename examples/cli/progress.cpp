@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// The bar, the lines and the log.
+#include "progress.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+
+namespace cli {
+namespace {
+
+constexpr const char* clear_line = "\r\x1b[K";
+
+double between(std::chrono::steady_clock::time_point from,
+               std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+std::string bar(double done) {
+  constexpr std::size_t width = 24;
+  const auto full = static_cast<std::size_t>(std::clamp(done, 0.0, 1.0) * double{width});
+  return '[' + std::string(full, '#') + std::string(width - full, '-') + ']';
+}
+
+}  // namespace
+
+Progress::Progress(const Console& console, Index first_step, Index last_step, Index epochs)
+    : console_(console),
+      first_step_(first_step),
+      last_step_(last_step),
+      epochs_(epochs),
+      start_(Clock::now()),
+      mark_(start_),
+      shown_(start_) {}
+
+void Progress::log_to(const std::string& path, bool append) {
+  log_path_ = path;
+  const bool has_header = append && std::filesystem::exists(path);
+  log_.open(path, append ? std::ios::app : std::ios::trunc);
+  if (!log_) detail::fail<FileError>("cannot write the log ", path);
+  if (!has_header) {
+    log_ << "event,step,epoch,nats_per_image,gradient_norm,images_per_second,seconds\n";
+  }
+}
+
+void Progress::step(const StepReport& report) {
+  const Clock::time_point now = Clock::now();
+  training_seconds_ += between(mark_, now);
+  mark_ = now;
+  images_ += report.images;
+  recent_nats_ = 0.98 * recent_nats_ + 0.02 * report.nats_per_image;
+  recent_weight_ = 0.98 * recent_weight_ + 0.02;
+  if (log_.is_open()) {
+    log("step", report.step, report.epoch, report.nats_per_image,
+        format("%.6g", report.gradient_norm));
+  }
+  if (between(shown_, now) >= (console_.is_terminal() ? 0.1 : 10)) {
+    shown_ = now;
+    show(report);
+  }
+}
+
+void Progress::show(const StepReport& report) {
+  const double left = static_cast<double>(last_step_ - report.step) * training_seconds_ /
+                      static_cast<double>(report.step - first_step_);
+  const double done = static_cast<double>(report.step) / static_cast<double>(last_step_);
+  const std::string figures =
+      format("epoch %td/%td  %.2f nats  %.0f images/s  ETA %s", report.epoch + 1, epochs_,
+             recent_nats_ / recent_weight_, images_per_second(), duration(left).c_str());
+  if (console_.is_terminal()) {
+    has_bar_ = true;
+    console_.write(clear_line + format("%s %3.0f%%  ", bar(done).c_str(), 100 * done) + figures);
+  } else {
+    say(format("step %td/%td  ", report.step, last_step_) + figures);
+  }
+}
+
+void Progress::resume() { mark_ = Clock::now(); }
+
+void Progress::epoch(const EpochReport& report) {
+  std::string line = format("epoch %td/%td  train %.3f nats", report.epoch + 1, epochs_,
+                            report.train_nats_per_image);
+  if (report.validation_nats_per_image) {
+    line += format("  validation %.3f nats", *report.validation_nats_per_image);
+  }
+  line += format("  %.0f images/s  %s", images_per_second(), duration(seconds()).c_str());
+  say(line);
+  if (log_.is_open()) {
+    log("train", report.step, report.epoch, report.train_nats_per_image, "");
+    if (report.validation_nats_per_image) {
+      log("validation", report.step, report.epoch, *report.validation_nats_per_image, "");
+    }
+    log_.flush();
+  }
+}
+
+void Progress::say(const std::string& line) {
+  console_.write((has_bar_ ? clear_line : "") + line + '\n');
+  has_bar_ = false;
+}
+
+void Progress::finish() {
+  if (has_bar_) console_.write(clear_line);
+  has_bar_ = false;
+  if (log_.is_open() && !log_.flush()) {
+    detail::fail<FileError>("cannot write the log ", log_path_);
+  }
+}
+
+double Progress::images_per_second() const {
+  return training_seconds_ > 0 ? static_cast<double>(images_) / training_seconds_ : 0;
+}
+
+double Progress::seconds() const { return between(start_, Clock::now()); }
+
+void Progress::log(const char* event, Index step, Index epoch, double nats,
+                   const std::string& norm) {
+  log_ << event << ',' << step << ',' << epoch << ','
+       << format("%.6f,%s,%.2f,%.3f\n", nats, norm.c_str(), images_per_second(), seconds());
+}
+
+}  // namespace cli

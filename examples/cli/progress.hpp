@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// Progress: how training goes, as a bar on a terminal, as lines elsewhere, and as a CSV file.
+#pragma once
+
+#include <chrono>
+#include <fstream>
+#include <string>
+
+#include <pixelrnn/training/trainer.hpp>
+
+#include "output.hpp"
+
+namespace cli {
+
+class Progress {
+ public:
+  /// Steps are counted over the trainer's life: this run goes from `first_step` to `last_step`.
+  Progress(const Console& console, Index first_step, Index last_step, Index epochs);
+
+  /// Also writes `event,step,epoch,nats_per_image,gradient_norm,images_per_second,seconds`, one
+  /// line for each event: step, train (mean of an epoch) and validation. Appends to a file that is
+  /// there if `append`. Throws FileError.
+  void log_to(const std::string& path, bool append);
+
+  void step(const StepReport& report);
+  /// Time since the last step was spent otherwise (validation, a checkpoint) and is not counted.
+  void resume();
+  void epoch(const EpochReport& report);
+  /// A line of text, which the bar makes room for.
+  void say(const std::string& line);
+  /// Removes the bar. Throws FileError if the log could not be written.
+  void finish();
+
+  [[nodiscard]] double images_per_second() const;
+  /// Since this object was made.
+  [[nodiscard]] double seconds() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void show(const StepReport& report);
+  void log(const char* event, Index step, Index epoch, double nats, const std::string& norm);
+
+  const Console& console_;
+  Index first_step_, last_step_, epochs_;
+  std::ofstream log_;
+  std::string log_path_;
+  Clock::time_point start_, mark_, shown_;
+  double training_seconds_ = 0;
+  Index images_ = 0;
+  double recent_nats_ = 0, recent_weight_ = 0;  ///< a mean that forgets: nats / weight
+  bool has_bar_ = false;
+};
+
+}  // namespace cli

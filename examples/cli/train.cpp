@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// pixelrnn train: fits a model to images, shows how it goes, and can be stopped and resumed.
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include <pixelrnn/io/file.hpp>
+
+#include "commands.hpp"
+#include "interrupt.hpp"
+#include "output.hpp"
+#include "progress.hpp"
+
+namespace cli {
+namespace {
+
+AnyUpdateRule update_rule(const Train& options) {
+  const auto with_rate = [&](auto rule) -> AnyUpdateRule {
+    rule.learning_rate = options.learning_rate.value_or(rule.learning_rate);
+    return rule;
+  };
+  if (options.optimizer == "sgd") return with_rate(SGD{.momentum = options.momentum});
+  if (options.momentum != 0) {
+    detail::fail<ConfigError>("--momentum is ", options.momentum, ", but belongs to --optimizer ",
+                              "sgd alone");
+  }
+  if (options.optimizer == "rmsprop") return with_rate(RMSProp{});
+  return with_rate(Adam{});
+}
+
+/// The step at which training ends.
+Index last_step(const Train& options, Index images) {
+  const Index an_epoch = (images + options.batch_size - 1) / options.batch_size;
+  if (options.epochs > std::numeric_limits<Index>::max() / an_epoch) {
+    detail::fail<ConfigError>("--epochs ", options.epochs, " is too many");
+  }
+  const Index all = an_epoch * options.epochs;
+  return options.steps > 0 ? std::min(options.steps, all) : all;
+}
+
+Schedule chosen_schedule(const Train& options, Index steps) {
+  return options.schedule == "cosine" ? cosine_rate(std::max<Index>(1, steps), options.warmup)
+                                      : constant_rate();
+}
+
+/// A checkpoint goes on with the data it was trained on: their order depends on their number.
+void require_same_data(const Train& options, const Metadata& words) {
+  const auto trained_on = read_metadata(options.resume);
+  for (const char* key : {"data.images", "data.binarization"}) {
+    const auto before = trained_on.find(key);
+    if (before != trained_on.end() && before->second != words.at(key)) {
+      detail::fail<ConfigError>(options.resume, ": it was trained with ", key, " = ",
+                                detail::quoted(before->second), ", these are ", words.at(key),
+                                "; resume with the same data");
+    }
+  }
+}
+
+}  // namespace
+
+int Train::run() const {
+  const Console console(json);
+  TrainingSet images = prepare_training(part_of(read_images(data), 0, limit), preparation);
+  std::optional<Images> held_out;
+  if (!validation.empty()) {
+    held_out = prepare(part_of(read_images(validation), 0, validation_limit), preparation);
+  }
+
+  ModelSpec spec = model;
+  spec.image = images.image_shape();
+  spec.levels = images.levels();
+  Rng rng(seed);
+  const std::unique_ptr<AnyModel> net = make_model(spec, rng);
+  const Index end = last_step(*this, images.count());
+  const std::unique_ptr<AnyTrainer> trainer =
+      net->trainer(update_rule(*this), {.seed = seed,
+                                        .threads = threads,
+                                        .clip_norm = clip_norm,
+                                        .average_decay = average_decay,
+                                        .schedule = chosen_schedule(*this, end)});
+  Metadata kept = words;
+  kept["data.images"] = std::to_string(images.count());
+  kept["data.binarization"] = images.binarization();
+  if (!resume.empty()) {
+    require_same_data(*this, kept);
+    trainer->load(resume);
+  }
+  static_cast<void>(AtomicFile(out));  // to find out now, not hours later, that it cannot be made
+
+  console.write(format("%s: %td parameters, %td images of %td x %td, binarization %s\n",
+                       spec.kind.c_str(), net->parameter_count(), images.count(), spec.image.height,
+                       spec.image.width, images.binarization().c_str()));
+  if (!resume.empty()) {
+    console.write(format("resuming %s at step %td\n", resume.c_str(), trainer->steps()));
+  }
+
+  Progress progress(console, trainer->steps(), end, epochs);
+  if (!log.empty()) progress.log_to(log, !resume.empty());
+  const Interrupt interrupt;
+  std::optional<double> train_nats;
+  FitOptions fit{.epochs = epochs, .steps = steps, .batch_size = batch_size};
+  if (held_out) fit.validation = &*held_out;
+  fit.on_step = [&](const StepReport& step) {
+    progress.step(step);
+    // At the end of an epoch on_epoch saves, when the epoch has been counted.
+    const bool due = checkpoint_every > 0 && step.step % checkpoint_every == 0;
+    if (due && step.position < images.count()) {
+      trainer->save(out, kept);
+      progress.resume();
+    }
+    return interrupt.signal() == 0;
+  };
+  fit.on_epoch = [&](const EpochReport& epoch) {
+    train_nats = epoch.train_nats_per_image;
+    progress.epoch(epoch);
+    trainer->save(out, kept);
+    progress.resume();
+    return interrupt.signal() == 0;
+  };
+  const FitReport report = trainer->fit(images, fit);
+  progress.finish();
+  trainer->save(out, kept);
+
+  const bool done = report.epochs >= epochs || (steps > 0 && report.steps >= steps);
+  if (done) {
+    console.write(format("wrote %s after %td steps\n", out.c_str(), report.steps));
+  } else {
+    console.write(format("stopped at step %td of %td; to resume:\n  %s --resume %s\n", report.steps,
+                         end, command_line.c_str(), out.c_str()));
+  }
+
+  Figures figures;
+  figures.set("steps", report.steps);
+  figures.set("epochs", report.epochs);
+  figures.set("finished", done);
+  figures.set("last_nats_per_image", report.last_nats_per_image);
+  if (train_nats) figures.set("train_nats_per_image", *train_nats);
+  if (report.validation_nats_per_image) {
+    figures.set("validation_nats_per_image", *report.validation_nats_per_image);
+  }
+  figures.set("binarization", images.binarization());
+  figures.set("images", images.count());
+  figures.set("parameters", net->parameter_count());
+  figures.set("images_per_second", progress.images_per_second());
+  figures.set("seconds", progress.seconds());
+  figures.set("peak_bytes", static_cast<Index>(trainer->peak_bytes()));
+  figures.set("out", out);
+  figures.write(json);
+  return done ? 0 : 128 + interrupt.signal();
+}
+
+}  // namespace cli

@@ -123,8 +123,8 @@ TEMPLATE_TEST_CASE("exp and log keep to 2 ulp on a dense sample", "[simd][math]"
   CHECK(log.ulps <= 2);
 }
 
-TEMPLATE_TEST_CASE("tanh and logistic keep to 4 ulp where they are not flat", "[simd][math]", float,
-                   double) {
+TEMPLATE_TEST_CASE("tanh keeps to 5 ulp and logistic to 4 where they are not flat", "[simd][math]",
+                   float, double) {
   // In float tanh is flat from 7.9 on, and logistic from 80 on.
   const auto within = [](double bound) {
     std::vector<TestType> x = sample<TestType>();
@@ -134,7 +134,7 @@ TEMPLATE_TEST_CASE("tanh and logistic keep to 4 ulp where they are not flat", "[
   const bool single = std::is_same_v<TestType, float>;
   const Worst tanh = worst_error(within(single ? 7.9 : 1e300), vector_tanh, true_tanh);
   CAPTURE(tanh.at);
-  CHECK(tanh.ulps <= 4);
+  CHECK(tanh.ulps <= 5);
   const Worst logistic = worst_error(within(single ? 80 : 700), vector_logistic, true_logistic);
   CAPTURE(logistic.at);
   CHECK(logistic.ulps <= 4);

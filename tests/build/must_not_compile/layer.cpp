@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Sequential takes layers; what is none is sent to the concept and to the example that satisfies
-// it. expect: Sequential takes layers: see concept Layer in pixelrnn/nn/layer.hpp expect:
-// examples/custom_layer.cpp
+// Sequential takes layers, and says where to read what a layer is.
+// expect: Sequential takes layers: see concept Layer in pixelrnn/nn/layer.hpp
+// expect: examples/custom_layer.cpp
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/nn/sequential.hpp>
 

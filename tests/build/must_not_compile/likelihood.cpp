@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A likelihood without log_probabilities cannot be sampled from, and the message says what it
-// lacks. expect: Likelihood expect: L::log_probabilities(logits, out)
+// A likelihood without log_probabilities cannot be sampled from; the message says what it lacks.
+// expect: Likelihood
+// expect: L::log_probabilities(logits, out)
 #include <string>
 
 #include <pixelrnn/likelihood/likelihood.hpp>

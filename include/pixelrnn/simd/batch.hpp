@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include <xsimd/xsimd.hpp>
 
@@ -27,8 +28,23 @@ inline constexpr int registers = 32;
 inline constexpr int registers = 16;
 #endif
 
-using xsimd::fma;     ///< a·b + c; rounded once where the instruction set can
 using xsimd::select;  ///< condition ? a : b, lane by lane
+
+/// a·b + c, rounded once where the instruction set can (not on SSE2). xsimd 8.1 has no such
+/// function for AVX-512: it multiplies, adds, and leaves the rest to the compiler, and clang leaves
+/// it so.
+template <class T>
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> fma(Batch<T> a, Batch<T> b, Batch<T> c) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>) {
+    return Batch<T>(_mm512_fmadd_ps(a.data, b.data, c.data));
+  } else {
+    return Batch<T>(_mm512_fmadd_pd(a.data, b.data, c.data));
+  }
+#else
+  return xsimd::fma(a, b, c);
+#endif
+}
 
 template <class T>
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> load(const T* from) {

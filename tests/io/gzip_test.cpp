@@ -112,6 +112,10 @@ TEST_CASE("A source of bytes is the same for plain and zipped files", "[io][gzip
     CHECK(read.substr(0, 400) == text.substr(600));
     CHECK(source.read(std::as_writable_bytes(std::span(read))) == 0);
     CHECK(source.offset() == 1000);
+    ByteSource again(bytes_of(*file), "the file");
+    std::byte first{};
+    CHECK(again.read({&first, 1}) == 1);
+    CHECK(first == static_cast<std::byte>(text[0]));
   }
   CHECK(ByteSource(bytes_of(text), "the file").at_most() == 1000);
 }

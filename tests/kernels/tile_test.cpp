@@ -26,31 +26,7 @@ bool is_partition(const std::vector<Part>& parts, Index count) {
   return next == count;
 }
 
-template <int V>
-void check_tiles() {
-  for (Index rows = 0; rows <= 60; ++rows) {
-    std::vector<Part> tiles;
-    Index smallest = rows, largest = 0;
-    tiles::for_each_tile<V>(rows, [&]<int R>(Index first) {
-      tiles.push_back({first, R});
-      smallest = std::min<Index>(smallest, R);
-      largest = std::max<Index>(largest, R);
-    });
-    CAPTURE(V, rows);
-    CHECK(is_partition(tiles, rows));
-    CHECK(largest <= tiles::max_tile_rows<V>);
-    // Wide tiles, where the work is, are as even as they come.
-    if (V == 4 && rows > 0) CHECK(largest - smallest <= 1);
-  }
-}
-
 }  // namespace
-
-TEST_CASE("Tiles cover every row once, and wide ones are nearly equal", "[kernels][tile]") {
-  check_tiles<1>();
-  check_tiles<2>();
-  check_tiles<4>();
-}
 
 TEMPLATE_TEST_CASE("Panels cover every column once, and at most their padding more",
                    "[kernels][tile]", float, double) {
@@ -77,27 +53,93 @@ TEMPLATE_TEST_CASE("A tile needs no more registers than there are", "[kernels][t
   CHECK(needed(std::integral_constant<int, 4>()) <= simd::registers);
 }
 
-TEMPLATE_TEST_CASE("A tile sums products of any stride in order of k", "[kernels][tile]", float,
-                   double) {
-  using T = TestType;
-  constexpr int R = 3, V = 2;
-  constexpr Index width = simd::lanes<T>, length = 4, row_stride = 5, step = 2;
-  constexpr Index b_stride = V * width + 1;
-  std::vector<T> a(R * row_stride + length * step), b(length * b_stride);
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(i % 7) - T{3};
-  for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(i % 11) - T{5};
-  tiles::Tile<T, R, V> tile;
-  tile.accumulate(a.data(), row_stride, step, b.data(), b_stride, length);
-  for (Index r = 0; r < R; ++r) {
-    for (Index n = 0; n < V * width; ++n) {
-      T expected{0};
-      for (Index k = 0; k < length; ++k) {
-        expected += a[static_cast<std::size_t>(r * row_stride + k * step)] *
-                    b[static_cast<std::size_t>(k * b_stride + n)];
+namespace {
+
+/// Small whole numbers, so that every sum is exact in any order.
+template <class T>
+std::vector<T> numbers(Index count, Index period) {
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (Index i = 0; i < count; ++i) {
+    values[static_cast<std::size_t>(i)] = static_cast<T>(i % period - period / 2);
+  }
+  return values;
+}
+
+/// Two strips of any stride, a bias and a start, for every number of rows that makes other tiles.
+template <class T, int V>
+void check_products() {
+  constexpr Index width = V * simd::lanes<T>, rows = 2 * tiles::max_tile_rows<V> + 3;
+  constexpr Index a_row = 13, a_step = 2, b_step = width + 1, out_row = width + 3;
+  const auto a = numbers<T>(rows * a_row + 8, 7), b = numbers<T>(9 * b_step, 11);
+  const auto bias = numbers<T>(width, 5), start = numbers<T>(rows * width, 13);
+  const std::vector<tiles::Strip<T>> strips{
+      {a.data(), a_row, a_step, b.data(), b_step, 4},
+      {a.data() + 1, a_row, 1, b.data() + 4 * b_step, b_step, 5}};
+  for (Index count = 0; count <= rows; ++count) {
+    std::vector<T> out(static_cast<std::size_t>(rows * out_row), T{-99});
+    tiles::add_products<V, T>(
+        count, strips,
+        {.bias = bias.data(), .start = {start.data(), width}, .out = {out.data(), out_row}});
+    Index wrong = 0;
+    for (Index r = 0; r < rows; ++r) {
+      for (Index n = 0; n < out_row; ++n) {
+        T expected{-99};
+        if (r < count && n < width) {
+          expected =
+              bias[static_cast<std::size_t>(n)] + start[static_cast<std::size_t>(r * width + n)];
+          for (const tiles::Strip<T>& s : strips) {
+            for (Index k = 0; k < s.length; ++k) {
+              expected += s.a[r * s.a_row + k * s.a_step] * s.b[k * s.b_step + n];
+            }
+          }
+        }
+        if (out[static_cast<std::size_t>(r * out_row + n)] != expected) ++wrong;
       }
-      std::vector<T> got(static_cast<std::size_t>(width));
-      simd::store(got.data(), tile.sum[r][n / width]);
-      CHECK(got[static_cast<std::size_t>(n % width)] == expected);
+    }
+    CAPTURE(V, count);
+    CHECK(wrong == 0);
+  }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Tiles sum strips of any stride onto bias and start, and touch nothing else",
+                   "[kernels][tile]", float, double) {
+  check_products<TestType, 1>();
+  check_products<TestType, 2>();
+  check_products<TestType, 4>();
+}
+
+TEMPLATE_TEST_CASE("A product in parts is the product: long panels, many terms", "[kernels][tile]",
+                   float, double) {
+  using T = TestType;
+  constexpr int V = 2;
+  constexpr Index width = V * simd::lanes<T>, rows = 5, first = 2;
+  // More terms than a tile takes at once, one of them longer than a part, one empty.
+  const Index longest = 2 * tiles::cached_rows<T, V> + 3;
+  std::vector<Index> lengths(static_cast<std::size_t>(tiles::max_strips + 5), 2);
+  lengths[1] = longest, lengths[3] = 0;
+  Index total = 0;
+  for (const Index length : lengths) total += length;
+  const auto a = numbers<T>((first + rows) * total, 5), panel = numbers<T>(total * width, 3);
+  std::vector<kernels::Term<T>> terms;
+  Index offset = 0;
+  for (const Index length : lengths) {
+    terms.push_back({a.data() + offset, total, length});
+    offset += length;
+  }
+  std::vector<T> out(static_cast<std::size_t>(rows * width));
+  tiles::multiply<V, T>(first, rows, terms, panel.data(), {.out = {out.data(), width}});
+  Index wrong = 0;
+  for (Index r = 0; r < rows; ++r) {
+    for (Index n = 0; n < width; ++n) {
+      T expected{0};
+      for (Index k = 0; k < total; ++k) {
+        expected += a[static_cast<std::size_t>((first + r) * total + k)] *
+                    panel[static_cast<std::size_t>(k * width + n)];
+      }
+      if (out[static_cast<std::size_t>(r * width + n)] != expected) ++wrong;
     }
   }
+  CHECK(wrong == 0);
 }

@@ -44,7 +44,7 @@ inline void append_cifar10(const std::filesystem::path& path, std::uint64_t max_
       fail<FileError>("CIFAR-10: ", name, ": offset ", offset, ": the label is ", int{label},
                       ", expected 0 to 9");
     }
-    if (pixels.size() + record.size() > max_bytes) {
+    if (pixels.size() + 3 * cifar10_plane > max_bytes) {
       fail<FileError>("CIFAR-10: ", name, ": offset ", offset, ": more than ", max_bytes,
                       " bytes of pixels (max_bytes)");
     }

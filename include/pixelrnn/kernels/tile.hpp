@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <pixelrnn/kernels/types.hpp>
@@ -30,43 +31,58 @@ PIXELRNN_ALWAYS_INLINE void unrolled(F&& f) {
   (std::make_integer_sequence<int, N>{});
 }
 
+/// A stretch of a product: Σ over k < length of a[r·a_row + k·a_step] · b[k·b_step + n].
+template <class T>
+struct Strip {
+  const T* a = nullptr;
+  Index a_row = 0, a_step = 0;
+  const T* b = nullptr;
+  Index b_step = 0, length = 0;
+};
+
+/// Where sums begin and end: out[r] = bias + start[r] + products; bias and start may be null, start
+/// may be out.
+template <class T>
+struct Sums {
+  const T* bias = nullptr;
+  Rows<const T> start{};
+  Rows<T> out{};
+};
+
+/// R rows from `first` on × V vectors of sums over all strips in order, k in order: one broadcast
+/// and V fused multiply-adds a row and k; the smaller operand stays in registers. A function of its
+/// own for each R and V, never inlined: compiled once, and nothing else competes for its registers.
 template <class T, int R, int V>
-struct Tile {
+[[gnu::noinline]] void tile(std::span<const Strip<T>> strips, Index first, const Sums<T>& sums) {
   Batch<T> sum[std::size_t{R}][std::size_t{V}];
-
-  PIXELRNN_ALWAYS_INLINE Tile() {
-    unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA { sum[i / V][i % V] = Batch<T>(T{0}); });
-  }
-
-  /// Partial sums put aside, and taken up again: exact, so the order of additions stays the same.
-  PIXELRNN_ALWAYS_INLINE void save(T* to) const {
-    unrolled<R * V>(
-        [&](auto i) PIXELRNN_INLINE_LAMBDA { simd::store(to + i * lanes<T>, sum[i / V][i % V]); });
-  }
-  PIXELRNN_ALWAYS_INLINE void resume(const T* from) {
+  unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
+    const Batch<T> bias = sums.bias ? simd::load(sums.bias + v * lanes<T>) : Batch<T>(T{0});
+    unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { sum[r][v] = bias; });
+  });
+  if (sums.start) {
     unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
-      sum[i / V][i % V] = simd::load(from + i * lanes<T>);
+      auto& s = sum[i / V][i % V];
+      s = s + simd::load(sums.start[first + i / V] + i % V * lanes<T>);
     });
   }
-
-  /// sum[r][v] += Σ_k a[r·row_stride + k·step] · b[k·b_stride + v·lanes ...], k in order.
-  /// One broadcast and V fused multiply-adds a row; the smaller operand stays in registers.
-  PIXELRNN_ALWAYS_INLINE void accumulate(const T* a, Index row_stride, Index step, const T* b,
-                                         Index b_stride, Index length) {
-    for (Index k = 0; k < length; ++k, a += step, b += b_stride) {
+  for (const Strip<T>& strip : strips) {
+    const Index row = strip.a_row, step = strip.a_step, b_step = strip.b_step;
+    const T* a = strip.a + first * row;
+    const T* b = strip.b;
+    for (Index k = 0; k < strip.length; ++k, a += step, b += b_step) {
       if constexpr (V <= R) {
         Batch<T> right[std::size_t{V}];
         unrolled<V>([&](auto v)
                         PIXELRNN_INLINE_LAMBDA { right[v] = simd::load(b + v * lanes<T>); });
         unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
-          const Batch<T> left(a[r * row_stride]);
+          const Batch<T> left(a[r * row]);
           unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
             sum[r][v] = simd::fma(left, right[v], sum[r][v]);
           });
         });
       } else {
         Batch<T> left[std::size_t{R}];
-        unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { left[r] = Batch<T>(a[r * row_stride]); });
+        unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { left[r] = Batch<T>(a[r * row]); });
         unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
           const Batch<T> right = simd::load(b + v * lanes<T>);
           unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
@@ -76,45 +92,25 @@ struct Tile {
       }
     }
   }
-};
-
-/// Calls f.template operator()<R>() with the run-time number of rows, 1 to R, as a constant.
-template <int R, class F>
-PIXELRNN_ALWAYS_INLINE void with_rows(Index rows, F&& f) {
-  if constexpr (R > 1) {
-    if (rows < R) return with_rows<R - 1>(rows, f);
-  }
-  f.template operator()<R>();
+  unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
+    simd::store(sums.out[first + i / V] + i % V * lanes<T>, sum[i / V][i % V]);
+  });
 }
 
-/// Calls f.template operator()<R>(first_row) for tiles that cover [0, rows), largest first. Narrow
-/// tiles come in few heights, which keeps the library quick to compile; the wide ones, where the
-/// work is, in all, and as even as they come: a tile of one row runs at half speed.
-template <int V, class F>
-PIXELRNN_ALWAYS_INLINE void for_each_tile(Index rows, F&& f) {
+/// Tiles of V vectors over [0, rows), as even as they come: a tile of few rows runs at a fraction
+/// of the speed.
+template <int V, class T>
+void add_products(Index rows, std::span<const Strip<T>> strips, const Sums<T>& sums) {
   constexpr int most = max_tile_rows<V>;
-  Index first = 0;
-  const auto call = [&]<int R>() PIXELRNN_INLINE_LAMBDA { f.template operator()<R>(first); };
-  while (first < rows) {
+  static constexpr auto tiles = []<int... R>(std::integer_sequence<int, R...>) {
+    return std::array{&tile<T, R + 1, V>...};
+  }
+  (std::make_integer_sequence<int, most>{});
+  for (Index first = 0; first < rows;) {
     const Index left = rows - first;
-    Index height = 0;
-    if constexpr (V == 4) {
-      const Index tiles = (left + most - 1) / most;
-      height = (left + tiles - 1) / tiles;
-      with_rows<most>(height, call);
-    } else if (left >= most) {
-      height = most;
-      call.template operator()<most>();
-    } else if (most >= 12 && left >= 6) {
-      height = 6;
-      call.template operator()<6>();
-    } else if (left >= 3) {
-      height = 3;
-      call.template operator()<3>();
-    } else {
-      height = 1;
-      call.template operator()<1>();
-    }
+    const Index count = (left + most - 1) / most;
+    const Index height = (left + count - 1) / count;
+    tiles[static_cast<std::size_t>(height - 1)](strips, first, sums);
     first += height;
   }
 }
@@ -135,43 +131,39 @@ PIXELRNN_ALWAYS_INLINE void for_each_panel(Index columns, F&& f) {
   if (columns - column > 0) f.template operator()<1>(column);
 }
 
-/// Rows of a panel of V vectors that stay in the first-level cache beside what they meet: 24 kB.
+/// Rows of V vectors that stay in the first-level cache beside what they meet: 24 kB.
 template <class T, int V>
 inline constexpr Index cached_rows = 24 * 1024 / (V * lanes<T> * static_cast<Index>(sizeof(T)));
 
-/// Tiles of `rows` × V vectors of Σ_terms term·panel, each handed to
-/// finish.template operator()<R>(first_row, tile). A panel too long for the first-level cache is
-/// gone through in parts: all tiles of a stretch of rows take one part before any takes the next.
-template <int V, class T, class F>
-PIXELRNN_ALWAYS_INLINE void multiply(Index rows, std::span<const Term<T>> terms, const T* panel,
-                                     Index panel_rows, F&& finish) {
-  constexpr Index width = V * lanes<T>, stretch = 48;
-  alignas(64) T partial[static_cast<std::size_t>(stretch * width)];
-  for (Index begin = 0; begin < rows; begin += stretch) {
-    Index from = 0;
-    do {
-      const Index to = std::min(from + cached_rows<T, V>, panel_rows);
-      for_each_tile<V>(std::min(stretch, rows - begin), [&]<int R>(Index first) {
-        Tile<T, R, V> tile;
-        if (from > 0) tile.resume(partial + first * width);
-        Index row = 0;
-        for (const Term<T>& term : terms) {
-          const Index low = std::max(from, row), high = std::min(to, row + term.length);
-          if (low < high) {
-            tile.accumulate(term.data + (begin + first) * term.stride + (low - row), term.stride, 1,
-                            panel + low * width, width, high - low);
-          }
-          row += term.length;
-        }
-        if (to < panel_rows) {
-          tile.save(partial + first * width);
-        } else {
-          finish.template operator()<R>(begin + first, tile);
-        }
-      });
-      from = to;
-    } while (from < panel_rows);
-  }
+/// Rows that are finished together: few enough for their sums to stay in the first-level cache.
+inline constexpr Index stretch_rows = 48;
+
+/// Strips that one tile goes through before its sums are put down.
+inline constexpr Index max_strips = 16;
+
+/// Σ_terms term·panel for `rows` rows from `first` on; sums.out is the first of them. A panel too
+/// long for the first-level cache is gone through in parts: all rows take one part before any takes
+/// the next, and partial sums wait in sums.out. That is exact: the order of additions is the same.
+template <int V, class T>
+void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* panel,
+              Sums<T> sums) {
+  constexpr Index width = V * lanes<T>;
+  std::array<Strip<T>, max_strips> strips;
+  auto term = terms.begin();
+  Index done = 0;  // of *term
+  do {
+    std::size_t count = 0;
+    Index room = cached_rows<T, V>;
+    while (term != terms.end() && room > 0 && count < strips.size()) {
+      const Index length = std::min(room, term->length - done);
+      strips[count++] = {
+          term->data + first * term->stride + done, term->stride, 1, panel, width, length};
+      panel += length * width, room -= length, done += length;
+      if (done == term->length) ++term, done = 0;
+    }
+    add_products<V, T>(rows, std::span(strips.data(), count), sums);
+    sums.bias = nullptr, sums.start = sums.out;
+  } while (term != terms.end());
 }
 
 /// Columns after padding to whole vectors.

@@ -50,42 +50,48 @@ struct Xsimd {
   static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
                      const T* bias, Rows<T> out, Store store) noexcept {
     detail::for_each_panel<T>(weights.units, [&]<int V>(Index column) {
-      const T* panel = weights.data + column * weights.rows;
+      constexpr Index width = V * simd::lanes<T>;
+      const T* const panel = weights.data + column * weights.rows;
       const Index columns = weights.units - column;
-      detail::multiply<V>(rows, terms, panel, weights.rows,
-                          [&]<int R>(Index first, const detail::Tile<T, R, V>& tile) {
-                            finish_affine(tile, columns, bias != nullptr ? bias + column : nullptr,
-                                          Rows<T>{out[first] + column, out.stride}, store);
-                          });
+      if (columns < width) {
+        return affine_narrow<V>(rows, terms, panel, columns, bias != nullptr ? bias + column : bias,
+                                Rows<T>{out.data + column, out.stride}, store);
+      }
+      for (Index first = 0; first < rows; first += detail::stretch_rows) {
+        detail::Sums<T> sums{.bias = bias != nullptr ? bias + column : bias,
+                             .out = {out[first] + column, out.stride}};
+        if (store == Store::Add) sums.start = sums.out;
+        detail::multiply<V>(first, std::min(detail::stretch_rows, rows - first), terms, panel,
+                            sums);
+      }
     });
   }
 
   template <class T>
   static void lstm_step(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
                         const T* bias, const LstmStep<T>& step) noexcept {
-    constexpr Index width = simd::lanes<T>;
+    constexpr Index width = simd::lanes<T>, line = gate_count * width;
+    alignas(64) T z[static_cast<std::size_t>(detail::stretch_rows * line)];
+    alignas(64) T shift[static_cast<std::size_t>(line)] = {};
     const Index hidden = weights.units;
     for (Index unit = 0; unit < hidden; unit += width) {
-      const T* panel = weights.data + unit * weights.rows * gate_count;
-      const Index count = hidden - unit;
-      simd::Batch<T> shift[gate_count];
-      for (Index gate = 0; gate < gate_count; ++gate) {
-        shift[gate] = bias != nullptr ? simd::load_up_to(bias + gate * hidden + unit, count)
-                                      : simd::Batch<T>(T{0});
+      const T* const panel = weights.data + unit * weights.rows * gate_count;
+      const Index count = std::min(width, hidden - unit);
+      for (Index gate = 0; bias != nullptr && gate < gate_count; ++gate) {
+        std::copy_n(bias + gate * hidden + unit, count, shift + gate * width);
       }
-      detail::multiply<gate_count>(
-          rows, terms, panel, weights.rows,
-          [&]<int R>(Index first, detail::Tile<T, R, gate_count>& tile) {
-            detail::unrolled<R * gate_count>([&](auto i) PIXELRNN_INLINE_LAMBDA {
-              auto& sum = tile.sum[i / gate_count][i % gate_count];
-              sum = sum + shift[i % gate_count];
-            });
-            if (count >= width) {
-              finish_cells<true>(tile, first, hidden, unit, width, step);
-            } else {
-              finish_cells<false>(tile, first, hidden, unit, count, step);
-            }
-          });
+      for (Index first = 0; first < rows; first += detail::stretch_rows) {
+        const Index stretch = std::min(detail::stretch_rows, rows - first);
+        detail::multiply<gate_count>(first, stretch, terms, panel,
+                                     detail::Sums<T>{.bias = shift, .out = {z, line}});
+        for (Index r = 0; r < stretch; ++r) {
+          if (count == width) {
+            finish_cells<true>(z + r * line, first + r, hidden, unit, width, step);
+          } else {
+            finish_cells<false>(z + r * line, first + r, hidden, unit, count, step);
+          }
+        }
+      }
     }
   }
 
@@ -105,7 +111,7 @@ struct Xsimd {
     // In parts whose rows of b stay in the first-level cache for all columns of a.
     const Index part = detail::cached_rows<T, 4>;
     if (blocks > 1) {
-      const Index few = std::max<Index>(1, part / std::max<Index>(rows, 1));
+      const Index few = std::clamp<Index>(part / std::max<Index>(rows, 1), 1, detail::max_strips);
       for (Index block = 0; block < blocks; block += few) {
         add_part(std::min(few, blocks - block), rows, a, b, out);
         a.data += few * a.block_stride, b.data += few * b.block_stride;
@@ -155,38 +161,34 @@ struct Xsimd {
   }
 
  private:
-  /// Bias, addition and store of a tile at `out`; `columns` of it exist.
-  template <int R, int V, class T>
-  PIXELRNN_ALWAYS_INLINE static void finish_affine(const detail::Tile<T, R, V>& tile, Index columns,
-                                                   const T* bias, Rows<T> out,
-                                                   Store store) noexcept {
-    constexpr Index width = simd::lanes<T>;
-    const auto finish = [&](auto load, auto write) PIXELRNN_INLINE_LAMBDA {
-      detail::unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
-        const simd::Batch<T> shift =
-            bias != nullptr ? load(bias + v * width, v) : simd::Batch<T>(T{0});
-        detail::unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
-          T* const to = out[r] + v * width;
-          const simd::Batch<T> sum = tile.sum[r][v] + shift;
-          write(to, store == Store::Add ? load(to, v) + sum : sum, v);
-        });
-      });
-    };
-    if (columns >= V * width) {
-      finish([](const T* from, auto) PIXELRNN_INLINE_LAMBDA { return simd::load(from); },
-             [](T* to, simd::Batch<T> x, auto) PIXELRNN_INLINE_LAMBDA { simd::store(to, x); });
-    } else {
-      finish(
-          [&](const T* from, auto v) { return simd::load_up_to(from, columns - v * width); },
-          [&](T* to, simd::Batch<T> x, auto v) { simd::store_up_to(to, x, columns - v * width); });
+  /// A panel of which only `columns` columns exist: through memory of its own.
+  template <int V, class T>
+  static void affine_narrow(Index rows, std::span<const Term<T>> terms, const T* panel,
+                            Index columns, const T* bias, Rows<T> out, Store store) noexcept {
+    constexpr Index line = V * simd::lanes<T>;
+    alignas(64) T sums[static_cast<std::size_t>(detail::stretch_rows * line)];
+    alignas(64) T shift[static_cast<std::size_t>(line)] = {};
+    if (bias != nullptr) std::copy_n(bias, columns, shift);
+    for (Index first = 0; first < rows; first += detail::stretch_rows) {
+      const Index stretch = std::min(detail::stretch_rows, rows - first);
+      detail::multiply<V>(first, stretch, terms, panel,
+                          detail::Sums<T>{.bias = shift, .out = {sums, line}});
+      for (Index r = 0; r < stretch; ++r) {
+        T* const to = out[first + r];
+        for (Index c = 0; c < columns; ++c) {
+          const T sum = sums[r * line + c];
+          to[c] = store == Store::Add ? to[c] + sum : sum;
+        }
+      }
     }
   }
 
-  /// From a tile of pre-activations to gates, cell states and outputs; `count` units of it exist.
-  template <bool Whole, int R, class T>
-  PIXELRNN_ALWAYS_INLINE static void finish_cells(const detail::Tile<T, R, gate_count>& tile,
-                                                  Index first, Index hidden, Index unit,
+  /// From the pre-activations z of cell m, `lanes` of each gate, to gates, cell state and output;
+  /// `count` units of it exist.
+  template <bool Whole, class T>
+  PIXELRNN_ALWAYS_INLINE static void finish_cells(const T* z, Index m, Index hidden, Index unit,
                                                   Index count, const LstmStep<T>& step) noexcept {
+    constexpr Index width = simd::lanes<T>;
     const auto put = [=](T* to, simd::Batch<T> x) PIXELRNN_INLINE_LAMBDA {
       if constexpr (Whole) {
         simd::store(to, x);
@@ -194,21 +196,19 @@ struct Xsimd {
         simd::store_first(to, x, count);
       }
     };
-    detail::unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
-      const Index m = first + r;
-      const T* const from = step.c_prev[m] + unit;
-      const detail::Gates<T> gate = detail::activate(tile.sum[r][gate_o], tile.sum[r][gate_f],
-                                                     tile.sum[r][gate_i], tile.sum[r][gate_g]);
-      const simd::Batch<T> c = simd::fma(
-          gate.f, Whole ? simd::load(from) : simd::load_first(from, count), gate.i * gate.g);
-      T* const gates = step.gates[m] + unit;
-      put(step.c[m] + unit, c);
-      put(step.h[m] + unit, gate.o * simd::tanh(c));
-      put(gates + gate_o * hidden, gate.o);
-      put(gates + gate_f * hidden, gate.f);
-      put(gates + gate_i * hidden, gate.i);
-      put(gates + gate_g * hidden, gate.g);
-    });
+    const T* const from = step.c_prev[m] + unit;
+    const detail::Gates<T> gate =
+        detail::activate(simd::load(z + gate_o * width), simd::load(z + gate_f * width),
+                         simd::load(z + gate_i * width), simd::load(z + gate_g * width));
+    const simd::Batch<T> c = simd::fma(
+        gate.f, Whole ? simd::load(from) : simd::load_first(from, count), gate.i * gate.g);
+    T* const gates = step.gates[m] + unit;
+    put(step.c[m] + unit, c);
+    put(step.h[m] + unit, gate.o * simd::tanh(c));
+    put(gates + gate_o * hidden, gate.o);
+    put(gates + gate_f * hidden, gate.f);
+    put(gates + gate_i * hidden, gate.i);
+    put(gates + gate_g * hidden, gate.g);
   }
 
   /// One row of a panel: `count` columns from `column` on, zeros up to `width`.
@@ -249,30 +249,37 @@ struct Xsimd {
     put(gates + gate_g * hidden, dc * i * (one - g * g));
   }
 
+  /// At most max_strips blocks.
   template <class T>
   static void add_part(Index blocks, Index rows, BlockedRows<T> a, BlockedRows<T> b,
                        Rows<T> out) noexcept {
     constexpr Index width = simd::lanes<T>;
+    std::array<detail::Strip<T>, detail::max_strips> strips;
+    const auto products = [&](const BlockedRows<T>& x, Index x_column, const BlockedRows<T>& y,
+                              Index y_column) {
+      for (Index block = 0; block < blocks; ++block) {
+        strips[static_cast<std::size_t>(block)] = {
+            x.data + block * x.block_stride + x_column, 1,        x.stride,
+            y.data + block * y.block_stride + y_column, y.stride, rows};
+      }
+      return std::span<const detail::Strip<T>>(strips.data(), static_cast<std::size_t>(blocks));
+    };
     const Index whole = b.columns / width * width;
     detail::for_each_panel<T>(whole, [&]<int V>(Index column) {
-      detail::for_each_tile<V>(a.columns, [&]<int R>(Index first) {
-        const detail::Tile<T, R, V> tile = outer<R, V>(blocks, rows, a, first, b, column);
-        detail::unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
-          T* const to = out[first + i / V] + column + i % V * width;
-          simd::store(to, simd::load(to) + tile.sum[i / V][i % V]);
-        });
-      });
+      const Rows<T> to{out.data + column, out.stride};
+      detail::add_products<V, T>(a.columns, products(a, 0, b, column), {.start = to, .out = to});
     });
     if (whole == b.columns) return;
-    // The last few columns: the same tile with the operands' roles swapped, stored transposed.
+    // The last few columns: the operands' roles swapped, stored transposed.
     const Index rest = b.columns - whole;
     const Index whole_rows = a.columns / width * width;
     for (Index row = 0; row < whole_rows; row += width) {
+      alignas(64) T sums[static_cast<std::size_t>(width * width)];
+      detail::add_products<1, T>(rest, products(b, whole, a, row), {.out = {sums, width}});
       for (Index column = 0; column < rest; ++column) {
-        const detail::Tile<T, 1, 1> tile = outer<1, 1>(blocks, rows, b, whole + column, a, row);
-        alignas(64) T sums[static_cast<std::size_t>(width)];
-        tile.save(sums);
-        for (Index lane = 0; lane < width; ++lane) out[row + lane][whole + column] += sums[lane];
+        for (Index lane = 0; lane < width; ++lane) {
+          out[row + lane][whole + column] += sums[column * width + lane];
+        }
       }
     }
     // And the corner that neither operand fills with whole vectors.
@@ -289,21 +296,6 @@ struct Xsimd {
         out[whole_rows + m][whole + n] += sum;
       }
     }
-  }
-
-  /// R columns of a times V vectors of columns of b, summed over all rows.
-  template <int R, int V, class T>
-  [[nodiscard]] PIXELRNN_ALWAYS_INLINE static detail::Tile<T, R, V> outer(Index blocks, Index rows,
-                                                                          const BlockedRows<T>& a,
-                                                                          Index a_column,
-                                                                          const BlockedRows<T>& b,
-                                                                          Index b_column) noexcept {
-    detail::Tile<T, R, V> tile;
-    for (Index block = 0; block < blocks; ++block) {
-      tile.accumulate(a.data + block * a.block_stride + a_column, 1, a.stride,
-                      b.data + block * b.block_stride + b_column, b.stride, rows);
-    }
-    return tile;
   }
 };
 

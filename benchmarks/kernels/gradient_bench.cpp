@@ -13,9 +13,9 @@ template <class K>
 void add_outer_products(const FeatureMap<float>& in, const FeatureMap<float>& d,
                         FeatureMap<float>& out) {
   const Index k = in.shape().c(), n = d.shape().c();
-  K::add_outer_products(in.shape().h(), in.shape().w(),
-                        kernels::BlockedRows<float>{in.data(), in.shape().w() * k, k, k},
-                        kernels::BlockedRows<float>{d.data(), d.shape().w() * n, n, n},
+  const kernels::RowPairs<float> pairs{in.data(), d.data(), in.shape().h() * in.shape().w()};
+  K::add_outer_products(std::span<const kernels::RowPairs<float>>(&pairs, 1),
+                        kernels::RowShape{k, k}, kernels::RowShape{n, n},
                         kernels::Rows<float>{out.data(), n});
 }
 

@@ -10,6 +10,7 @@
 
 using namespace pixelrnn;
 using kernels::Reference, kernels::Store;
+using test::Addend;
 using test::Numbers, test::Operands, test::Result;
 
 namespace {
@@ -27,16 +28,16 @@ double product(const Operands<T>& operands, Index m, Index n) {
 }
 
 /// Reference with a mistake in affine, for the checks to find.
-enum class Mistake { forgets_bias, ignores_store, writes_too_far, sums_by_row_count };
+enum class Mistake { forgets_bias, ignores_addend, writes_too_far, sums_by_row_count };
 template <Mistake mistake>
 struct Wrong : Reference {
   template <class T>
   static void affine(Index rows, std::span<const kernels::Term<T>> terms,
-                     kernels::Packed<const T> weights, const T* bias, kernels::Rows<T> out,
-                     Store store) {
+                     kernels::Packed<const T> weights, const T* bias, kernels::Rows<const T> addend,
+                     kernels::Rows<T> out) {
     if (mistake == Mistake::forgets_bias) bias = nullptr;
-    if (mistake == Mistake::ignores_store) store = Store::Overwrite;
-    Reference::affine(rows, terms, weights, bias, out, store);
+    if (mistake == Mistake::ignores_addend) addend = {};
+    Reference::affine(rows, terms, weights, bias, addend, out);
     if (mistake == Mistake::writes_too_far && rows > 0) out[rows - 1][weights.columns()] = T{0};
     if (mistake == Mistake::sums_by_row_count && rows > 4) {
       for (Index m = 0; m < rows; ++m) out[m][0] = (out[m][0] + T{3}) - T{3};
@@ -51,7 +52,7 @@ TEMPLATE_TEST_CASE("Reference: an affine map is bias plus the sum over all terms
   for (const Index rows : {0, 1, 5}) {
     for (const Index columns : {1, 7}) {
       const Operands<TestType> operands(rows, columns, Numbers::whole);
-      test::Source<TestType> old(Numbers::whole, 9);  // what the output holds before
+      test::Source<TestType> old(Numbers::whole, 9);  // as in test::affine
       Result<double> replaced, added, without_bias;
       for (Index m = 0; m < rows; ++m) {
         for (Index n = 0; n < columns; ++n) {
@@ -64,11 +65,11 @@ TEMPLATE_TEST_CASE("Reference: an affine map is bias plus the sum over all terms
         }
       }
       using test::affine, test::difference;
-      CHECK(difference(affine<Reference>(rows, operands, true, Store::Overwrite), replaced, 0) ==
+      CHECK(difference(affine<Reference>(rows, operands, true, Addend::none), replaced, 0) == "");
+      CHECK(difference(affine<Reference>(rows, operands, true, Addend::itself), added, 0) == "");
+      CHECK(difference(affine<Reference>(rows, operands, true, Addend::other), added, 0) == "");
+      CHECK(difference(affine<Reference>(rows, operands, false, Addend::none), without_bias, 0) ==
             "");
-      CHECK(difference(affine<Reference>(rows, operands, true, Store::Add), added, 0) == "");
-      CHECK(difference(affine<Reference>(rows, operands, false, Store::Overwrite), without_bias,
-                       0) == "");
     }
   }
 }
@@ -80,7 +81,7 @@ TEMPLATE_TEST_CASE("Reference: an affine map of no terms is its bias", "[kernels
   const TestType no_weights{};
   Reference::affine(2, std::span<const kernels::Term<TestType>>(),
                     kernels::Packed<const TestType>{&no_weights, 0, 3, 1}, bias.data(),
-                    kernels::Rows<TestType>{out.data(), 3}, Store::Overwrite);
+                    kernels::Rows<const TestType>{}, kernels::Rows<TestType>{out.data(), 3});
   CHECK(out == std::vector<TestType>{1, 2, 3, 1, 2, 3});
 }
 
@@ -155,7 +156,7 @@ TEMPLATE_TEST_CASE("Reference: outer products and column sums are added to what 
         for (Index j = 0; j < n; ++j) {
           double sum = static_cast<double>(source());
           for (Index block = 0; block < blocks; ++block) {
-            for (Index r = 0; r < rows; ++r) {
+            for (Index r = 0; r < a.rows_of(block); ++r) {
               sum += static_cast<double>(a(block, r, i)) * static_cast<double>(b(block, r, j));
             }
           }
@@ -186,6 +187,13 @@ TEMPLATE_TEST_CASE("Reference: relu, its derivative and add, by hand", "[kernels
   CHECK(dx == std::vector<T>{0, 0, 7});
   Reference::add(3, x.data(), sum.data());
   CHECK(sum == std::vector<T>{-1, 1, 4});
+  std::vector<T> rows{1, 2, 9, 3, 4, 9};
+  Reference::move_rows(2, 2, kernels::Rows<const T>{x.data(), 1}, kernels::Rows<T>{rows.data(), 3},
+                       Store::Add);
+  CHECK(rows == std::vector<T>{-1, 2, 9, 3, 7, 9});
+  Reference::move_rows(2, 2, kernels::Rows<const T>{x.data(), 1}, kernels::Rows<T>{rows.data(), 3},
+                       Store::Overwrite);
+  CHECK(rows == std::vector<T>{-2, 0, 9, 0, 3, 9});
   test::check_relu_keeps_nan<Reference, T>();
 }
 
@@ -200,18 +208,18 @@ TEMPLATE_TEST_CASE("Reference: the bits of a row do not depend on the rows besid
 
 TEST_CASE("The checks of a policy find each kind of mistake", "[kernels][reference]") {
   const Operands<float> operands(7, 5, Numbers::real);
-  const Result<float> right = test::affine<Reference>(7, operands, true, Store::Add);
+  const Result<float> right = test::affine<Reference>(7, operands, true, Addend::itself);
   const auto says = [&]<Mistake mistake>(std::integral_constant<Mistake, mistake>) {
-    return test::difference(test::affine<Wrong<mistake>>(7, operands, true, Store::Add), right,
+    return test::difference(test::affine<Wrong<mistake>>(7, operands, true, Addend::itself), right,
                             1e-3);
   };
   using enum Mistake;
   CHECK(says(std::integral_constant<Mistake, forgets_bias>()) != "");
-  CHECK(says(std::integral_constant<Mistake, ignores_store>()) != "");
+  CHECK(says(std::integral_constant<Mistake, ignores_addend>()) != "");
   CHECK(says(std::integral_constant<Mistake, writes_too_far>()) == "guard values are gone");
   // This one is within rounding, and only the comparison of bits sees it.
   CHECK(says(std::integral_constant<Mistake, sums_by_row_count>()) == "");
   using ByCount = Wrong<sums_by_row_count>;
-  CHECK(test::bit_difference(test::affine<ByCount>(7, operands, true, Store::Add),
-                             test::affine<ByCount>(7, operands, true, Store::Add, 1)) != "");
+  CHECK(test::bit_difference(test::affine<ByCount>(7, operands, true, Addend::itself),
+                             test::affine<ByCount>(7, operands, true, Addend::itself, 1)) != "");
 }

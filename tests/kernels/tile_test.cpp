@@ -65,13 +65,13 @@ std::vector<T> numbers(Index count, Index period) {
   return values;
 }
 
-/// Two strips of any stride, a bias and a start, for every number of rows that makes other tiles.
+/// Two strips of any stride, a bias and an addend, for every number of rows that makes other tiles.
 template <class T, int V>
 void check_products() {
   constexpr Index width = V * simd::lanes<T>, rows = 2 * tiles::max_tile_rows<V> + 3;
   constexpr Index a_row = 13, a_step = 2, b_step = width + 1, out_row = width + 3;
   const auto a = numbers<T>(rows * a_row + 8, 7), b = numbers<T>(9 * b_step, 11);
-  const auto bias = numbers<T>(width, 5), start = numbers<T>(rows * width, 13);
+  const auto bias = numbers<T>(width, 5), addend = numbers<T>(rows * width, 13);
   const std::vector<tiles::Strip<T>> strips{
       {a.data(), a_row, a_step, b.data(), b_step, 4},
       {a.data() + 1, a_row, 1, b.data() + 4 * b_step, b_step, 5}};
@@ -79,14 +79,14 @@ void check_products() {
     std::vector<T> out(static_cast<std::size_t>(rows * out_row), T{-99});
     tiles::add_products<V, T>(
         count, strips,
-        {.bias = bias.data(), .start = {start.data(), width}, .out = {out.data(), out_row}});
+        {.bias = bias.data(), .addend = {addend.data(), width}, .out = {out.data(), out_row}});
     Index wrong = 0;
     for (Index r = 0; r < rows; ++r) {
       for (Index n = 0; n < out_row; ++n) {
         T expected{-99};
         if (r < count && n < width) {
           expected =
-              bias[static_cast<std::size_t>(n)] + start[static_cast<std::size_t>(r * width + n)];
+              bias[static_cast<std::size_t>(n)] + addend[static_cast<std::size_t>(r * width + n)];
           for (const tiles::Strip<T>& s : strips) {
             for (Index k = 0; k < s.length; ++k) {
               expected += s.a[r * s.a_row + k * s.a_step] * s.b[k * s.b_step + n];
@@ -103,7 +103,7 @@ void check_products() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Tiles sum strips of any stride onto bias and start, and touch nothing else",
+TEMPLATE_TEST_CASE("Tiles sum strips of any stride onto bias and addend, and touch nothing else",
                    "[kernels][tile]", float, double) {
   check_products<TestType, 1>();
   check_products<TestType, 2>();

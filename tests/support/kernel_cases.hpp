@@ -176,17 +176,28 @@ void in_calls(Index rows, Index at_a_time, F f) {
   }
 }
 
+/// What an affine map is added to: nothing, what the output holds, another matrix of these values.
+enum class Addend { none, itself, other };
+
 /// K::affine on `rows` rows.
 template <class K, class T>
 [[nodiscard]] Result<T> affine(Index rows, const Operands<T>& operands, bool has_bias,
-                               kernels::Store store, Index at_a_time = 0) {
+                               Addend addend, Index at_a_time = 0) {
   const PackedWeights<K, T> weights(operands, 1);
   Source<T> old(Numbers::whole, 9);
-  GuardedMatrix<T> out(rows, operands.columns, old);
+  const GuardedMatrix<T> other(rows, operands.columns, old, Order::backwards);
+  GuardedMatrix<T> out(rows, operands.columns);
+  for (Index r = 0; r < rows; ++r) {
+    for (Index c = 0; c < operands.columns; ++c) out(r, c) = other(r, c);
+  }
   in_calls(rows, at_a_time, [&](Index first, Index count) {
     const std::vector<kernels::Term<T>> terms = operands.terms(first);
     K::affine(count, std::span<const kernels::Term<T>>(terms), kernels::as_const(weights.packed),
-              has_bias ? operands.bias.data() : nullptr, out.rows(first), store);
+              has_bias ? operands.bias.data() : nullptr,
+              addend == Addend::none     ? kernels::Rows<const T>{}
+              : addend == Addend::itself ? kernels::Rows<const T>(out.rows(first))
+                                         : other.rows(first),
+              out.rows(first));
   });
   return {out.values(), out.is_intact() && weights.is_intact};
 }
@@ -243,30 +254,35 @@ template <class K, class T>
   return result;
 }
 
-/// Two-level rows whose neighbours overlap by a value.
+/// Rows in blocks, `rows` of them in the first and one less in each that follows; neighbouring rows
+/// overlap by a value.
 template <class T>
 struct OverlappingRows {
-  OverlappingRows(Index blocks, Index rows, Index columns, Source<T>& source)
-      : stride(std::max<Index>(1, columns - 1)), block_stride(rows * stride + 2) {
-    memory = source(blocks * block_stride + columns + 1);
-    view = {memory.data() + 1, block_stride, stride, columns};
+  OverlappingRows(Index blocks_, Index rows_, Index columns, Source<T>& source)
+      : blocks(blocks_), rows(rows_), shape{columns, std::max<Index>(1, columns - 1)} {
+    memory = source(blocks * block_stride() + columns + 1);
   }
-  [[nodiscard]] T operator()(Index block, Index row, Index column) const {
-    return view.data[block * block_stride + row * stride + column];
+  [[nodiscard]] Index block_stride() const { return rows * shape.stride + 2; }
+  [[nodiscard]] Index rows_of(Index block) const { return std::max<Index>(0, rows - block); }
+  [[nodiscard]] const T* block(Index b) const { return memory.data() + 1 + b * block_stride(); }
+  [[nodiscard]] T operator()(Index b, Index row, Index column) const {
+    return block(b)[row * shape.stride + column];
   }
-  Index stride, block_stride;
+  Index blocks, rows;
+  kernels::RowShape shape;
   std::vector<T> memory;
-  kernels::BlockedRows<T> view;
 };
 
-/// K::add_outer_products of a blocks · rows × m and an n matrix.
+/// K::add_outer_products of blocks of rows of m and of n columns.
 template <class K, class T>
 [[nodiscard]] Result<T> add_outer_products(Index blocks, Index rows, Index m, Index n,
                                            Numbers numbers) {
   Source<T> source(numbers, 6);
   const OverlappingRows<T> a(blocks, rows, m, source), b(blocks, rows, n, source);
+  std::vector<kernels::RowPairs<T>> pairs;
+  for (Index i = 0; i < blocks; ++i) pairs.push_back({a.block(i), b.block(i), a.rows_of(i)});
   GuardedMatrix<T> out(m, n, source);
-  K::add_outer_products(blocks, rows, a.view, b.view, out.rows());
+  K::add_outer_products(std::span<const kernels::RowPairs<T>>(pairs), a.shape, b.shape, out.rows());
   return {out.values(), out.is_intact()};
 }
 
@@ -295,6 +311,20 @@ template <class K, class T>
   for (const std::vector<T>& more : {dx.values(), dx_added.values(), sum.values()}) {
     result.values.insert(result.values.end(), more.begin(), more.end());
   }
+  return result;
+}
+
+/// K::move_rows with both stores, one after the other.
+template <class K, class T>
+[[nodiscard]] Result<T> move_rows(Index rows, Index columns) {
+  Source<T> source(Numbers::whole, 3);
+  const GuardedMatrix<T> from(rows, columns, source, Order::backwards);
+  GuardedMatrix<T> to(rows, columns), sum(rows, columns, source, Order::backwards);
+  K::move_rows(rows, columns, from.rows(), to.rows(), kernels::Store::Overwrite);
+  K::move_rows(rows, columns, from.rows(), sum.rows(), kernels::Store::Add);
+  Result<T> result{to.values(), to.is_intact() && sum.is_intact()};
+  const std::vector<T> more = sum.values();
+  result.values.insert(result.values.end(), more.begin(), more.end());
   return result;
 }
 

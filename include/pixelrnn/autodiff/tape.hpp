@@ -6,7 +6,9 @@
 #include <cmath>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <new>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -112,6 +114,15 @@ class Tape {
                      .value = unconst(parameter.value()),
                      .parameter = &parameter,
                      .needs_gradient = options_.record});
+  }
+
+  /// Tapes of this tape's own, one for each worker of a parallel part of a computation that is not
+  /// recorded; each is sequential and keeps its memory. Valid until the next call.
+  [[nodiscard]] std::span<const std::unique_ptr<Tape>> worker_tapes(Index workers) {
+    while (std::ssize(workers_) < workers) {
+      workers_.push_back(std::make_unique<Tape>(TapeOptions{.threads = 1, .record = false}));
+    }
+    return workers_;
   }
 
   /// Uninitialised memory for an operation's output or for what it saves; lives until reset().
@@ -228,7 +239,11 @@ class Tape {
   }
 
   /// The most bytes a step has used: values, saved state and gradients, and scratch.
-  [[nodiscard]] std::size_t peak_bytes() const { return workspace_.peak() + scratch_.peak(); }
+  [[nodiscard]] std::size_t peak_bytes() const {
+    std::size_t bytes = workspace_.peak() + scratch_.peak();
+    for (const auto& worker : workers_) bytes += worker->peak_bytes();
+    return bytes;
+  }
 
  private:
   friend class Variable<T>;
@@ -333,6 +348,7 @@ class Tape {
   Workspace scratch_;    ///< what one forward or backward needs while it runs
   std::vector<Node> nodes_;
   std::vector<Gradient> gradients_;
+  std::vector<std::unique_ptr<Tape>> workers_;
   bool swept_ = false;
 };
 

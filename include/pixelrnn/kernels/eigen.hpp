@@ -31,9 +31,13 @@ struct Eigen {
 
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
-                     const T* bias, Rows<T> out, Store store) {
+                     const T* bias, Rows<const T> addend, Rows<T> out) {
     auto result = map_rows(out.data, rows, weights.columns(), out.stride);
-    if (store == Store::Overwrite) result.setZero();
+    if (!addend) {
+      result.setZero();
+    } else if (addend.data != out.data) {
+      result = map_rows(addend.data, rows, weights.columns(), addend.stride);
+    }
     if (bias != nullptr) result.rowwise() += map_row(bias, weights.columns());
     Index row = 0;
     for (const Term<T>& term : terms) {
@@ -48,7 +52,7 @@ struct Eigen {
   static void lstm_step(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
                         const T* bias, const LstmStep<T>& step) {
     const Index hidden = weights.units;
-    affine(rows, terms, weights, bias, step.gates, Store::Overwrite);
+    affine(rows, terms, weights, bias, Rows<const T>{}, step.gates);
     auto gates = map_rows(step.gates.data, rows, weights.columns(), step.gates.stride);
     auto sigmoids = gates.leftCols(gate_g * hidden).array();
     sigmoids = (T{1} + (-sigmoids).exp()).inverse();
@@ -85,12 +89,12 @@ struct Eigen {
   }
 
   template <class T>
-  static void add_outer_products(Index blocks, Index rows, BlockedRows<T> a, BlockedRows<T> b,
+  static void add_outer_products(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b,
                                  Rows<T> out) {
     auto result = map_rows(out.data, a.columns, b.columns, out.stride);
-    for (Index block = 0; block < blocks; ++block) {
-      const auto x = map_rows(a.data + block * a.block_stride, rows, a.columns, a.stride);
-      const auto y = map_rows(b.data + block * b.block_stride, rows, b.columns, b.stride);
+    for (const RowPairs<T>& pair : pairs) {
+      const auto x = map_rows(pair.a, pair.rows, a.columns, a.stride);
+      const auto y = map_rows(pair.b, pair.rows, b.columns, b.stride);
       result.noalias() += x.transpose() * y;
     }
   }
@@ -119,6 +123,16 @@ struct Eigen {
   template <class T>
   static void add(Index count, const T* x, T* y) {
     map_rows(y, 1, count, count) += map_row(x, count);
+  }
+  template <class T>
+  static void move_rows(Index rows, Index columns, Rows<const T> from, Rows<T> to, Store store) {
+    const auto in = map_rows(from.data, rows, columns, from.stride);
+    auto out = map_rows(to.data, rows, columns, to.stride);
+    if (store == Store::Add) {
+      out += in;
+    } else {
+      out = in;
+    }
   }
 };
 

@@ -19,19 +19,20 @@ template <class K, class T>
 concept Kernels = std::floating_point<T> &&
     requires(Index n, const T* x, T* y, std::span<const Term<T>> terms, Packed<T> packed,
              Packed<const T> weights, Strided<T> matrix, Store store, LstmStep<T> step,
-             LstmStepBackward<T> step_backward, BlockedRows<T> rows, Rows<const T> in,
-             Rows<T> out) {
+             LstmStepBackward<T> step_backward, std::span<const RowPairs<T>> pairs, RowShape shape,
+             Rows<const T> in, Rows<T> out) {
   { K::name } -> std::convertible_to<std::string_view>;
   { K::template packed_size<T>(n, n, n) } -> std::same_as<Index>;
   {K::pack(packed, n, matrix)};
-  {K::affine(n, terms, weights, x, out, store)};
+  {K::affine(n, terms, weights, x, in, out)};
   {K::lstm_step(n, terms, weights, x, step)};
   {K::lstm_step_backward(n, n, step_backward)};
-  {K::add_outer_products(n, n, rows, rows, out)};
+  {K::add_outer_products(pairs, shape, shape, out)};
   {K::add_column_sums(n, n, in, y)};
   {K::relu(n, x, y)};
   {K::relu_backward(n, x, x, y, store)};
   {K::add(n, x, y)};
+  {K::move_rows(n, n, in, out, store)};
 };
 
 /// Room for a packed matrix in a workspace.

@@ -28,15 +28,15 @@ struct Reference {
     }
   }
 
-  /// out[m] = bias + Σ_terms term[m] · weights, for m in [0, rows); with Store::Add the old out[m]
-  /// is added. The terms' lengths add up to weights.rows; bias may be null.
+  /// out[m] = addend[m] + (bias + Σ_terms term[m] · weights), for m in [0, rows). The terms'
+  /// lengths add up to weights.rows. bias and addend may be null, and addend may be out.
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
-                     const T* bias, Rows<T> out, Store store) noexcept {
+                     const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
     for (Index m = 0; m < rows; ++m) {
       for (Index n = 0; n < weights.columns(); ++n) {
         const T sum = dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0});
-        out[m][n] = store == Store::Add ? out[m][n] + sum : sum;
+        out[m][n] = addend ? addend[m][n] + sum : sum;
       }
     }
   }
@@ -95,15 +95,15 @@ struct Reference {
     }
   }
 
-  /// out += Σ over blocks and rows of a[row]ᵀ b[row]: the gradient of weights that map a to b;
-  /// out is (a.columns × b.columns).
+  /// out += Σ over pairs and their rows of a[row]ᵀ b[row]: the gradient of weights that map a to b;
+  /// out is (a columns × b columns).
   template <class T>
-  static void add_outer_products(Index blocks, Index rows, BlockedRows<T> a, BlockedRows<T> b,
+  static void add_outer_products(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b,
                                  Rows<T> out) noexcept {
-    for (Index block = 0; block < blocks; ++block) {
-      for (Index r = 0; r < rows; ++r) {
-        const T* x = a.data + block * a.block_stride + r * a.stride;
-        const T* y = b.data + block * b.block_stride + r * b.stride;
+    for (const RowPairs<T>& pair : pairs) {
+      for (Index r = 0; r < pair.rows; ++r) {
+        const T* x = pair.a + r * a.stride;
+        const T* y = pair.b + r * b.stride;
         for (Index m = 0; m < a.columns; ++m) {
           for (Index n = 0; n < b.columns; ++n) out[m][n] += x[m] * y[n];
         }
@@ -136,6 +136,16 @@ struct Reference {
   template <class T>
   static void add(Index count, const T* x, T* y) noexcept {
     for (Index i = 0; i < count; ++i) y[i] += x[i];
+  }
+  /// to[r] = from[r], or to[r] += from[r]: gathers and scatters the cells of a diagonal.
+  template <class T>
+  static void move_rows(Index rows, Index columns, Rows<const T> from, Rows<T> to,
+                        Store store) noexcept {
+    for (Index r = 0; r < rows; ++r) {
+      for (Index c = 0; c < columns; ++c) {
+        to[r][c] = store == Store::Add ? to[r][c] + from[r][c] : from[r][c];
+      }
+    }
   }
 
  private:

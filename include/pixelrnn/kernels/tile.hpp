@@ -40,12 +40,13 @@ struct Strip {
   Index b_step = 0, length = 0;
 };
 
-/// Where sums begin and end: out[r] = bias + start[r] + products; bias and start may be null, start
-/// may be out.
+/// Where sums begin and end: out[r] = addend[r] + (begin + products), where they begin with out[r]
+/// itself (`resume`), with the bias, or with zero. bias and addend may be null.
 template <class T>
 struct Sums {
   const T* bias = nullptr;
-  Rows<const T> start{};
+  bool resume = false;
+  Rows<const T> addend{};
   Rows<T> out{};
 };
 
@@ -55,14 +56,15 @@ struct Sums {
 template <class T, int R, int V>
 [[gnu::noinline]] void tile(std::span<const Strip<T>> strips, Index first, const Sums<T>& sums) {
   Batch<T> sum[std::size_t{R}][std::size_t{V}];
-  unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
-    const Batch<T> bias = sums.bias ? simd::load(sums.bias + v * lanes<T>) : Batch<T>(T{0});
-    unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { sum[r][v] = bias; });
-  });
-  if (sums.start) {
+  if (sums.resume) {
     unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
-      auto& s = sum[i / V][i % V];
-      s = s + simd::load(sums.start[first + i / V] + i % V * lanes<T>);
+      const T* const from = sums.out[first + i / V];
+      sum[i / V][i % V] = simd::load(from + i % V * lanes<T>);
+    });
+  } else {
+    unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
+      const Batch<T> bias = sums.bias ? simd::load(sums.bias + v * lanes<T>) : Batch<T>(T{0});
+      unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { sum[r][v] = bias; });
     });
   }
   for (const Strip<T>& strip : strips) {
@@ -91,6 +93,12 @@ template <class T, int R, int V>
         });
       }
     }
+  }
+  if (sums.addend) {
+    unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
+      auto& s = sum[i / V][i % V];
+      s = simd::load(sums.addend[first + i / V] + i % V * lanes<T>) + s;
+    });
   }
   unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
     simd::store(sums.out[first + i / V] + i % V * lanes<T>, sum[i / V][i % V]);
@@ -141,14 +149,22 @@ inline constexpr Index stretch_rows = 48;
 /// Strips that one tile goes through before its sums are put down.
 inline constexpr Index max_strips = 16;
 
-/// Σ_terms term·panel for `rows` rows from `first` on; sums.out is the first of them. A panel too
-/// long for the first-level cache is gone through in parts: all rows take one part before any takes
-/// the next, and partial sums wait in sums.out. That is exact: the order of additions is the same.
+/// Whether multiply() goes through a panel in one part: then sums.addend may be sums.out.
+template <class T, int V>
+[[nodiscard]] bool is_one_part(std::span<const Term<T>> terms, Index panel_rows) {
+  return panel_rows <= cached_rows<T, V> && std::ssize(terms) <= max_strips;
+}
+
+/// Σ_terms term·panel for `rows` rows from `first` on; sums.out and sums.addend are the first of
+/// them. A panel too long for the first-level cache is gone through in parts: all rows take one
+/// part before any takes the next, and partial sums wait in sums.out. That is exact: the order of
+/// additions is the same.
 template <int V, class T>
 void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* panel,
               Sums<T> sums) {
   constexpr Index width = V * lanes<T>;
   std::array<Strip<T>, max_strips> strips;
+  const Rows<const T> addend = sums.addend;
   auto term = terms.begin();
   Index done = 0;  // of *term
   do {
@@ -161,8 +177,9 @@ void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* 
       panel += length * width, room -= length, done += length;
       if (done == term->length) ++term, done = 0;
     }
+    sums.addend = term == terms.end() ? addend : Rows<const T>{};
     add_products<V, T>(rows, std::span(strips.data(), count), sums);
-    sums.bias = nullptr, sums.start = sums.out;
+    sums.resume = true;
   } while (term != terms.end());
 }
 

@@ -83,13 +83,18 @@ struct LstmStepBackward {
   Rows<T> gates{};     ///< in: o, f, i, g; out: gradient of the pre-activations
 };
 
-/// Two-level rows: `blocks` blocks of `rows` rows (the rows of an image, inside a padded one).
+/// `rows` rows of a map a, and as many of a map b that belong to them (what a layer read, and the
+/// gradients of what it made of it).
 template <class T>
-struct BlockedRows {
-  const T* data = nullptr;
-  Index block_stride = 0;
-  Index stride = 0;
-  Index columns = 0;
+struct RowPairs {
+  const T* a = nullptr;
+  const T* b = nullptr;
+  Index rows = 0;
+};
+
+/// Values in a row, and from one row to the next.
+struct RowShape {
+  Index columns = 0, stride = 0;
 };
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::kernels

@@ -48,19 +48,21 @@ struct Xsimd {
 
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
-                     const T* bias, Rows<T> out, Store store) noexcept {
+                     const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
     detail::for_each_panel<T>(weights.units, [&]<int V>(Index column) {
       constexpr Index width = V * simd::lanes<T>;
       const T* const panel = weights.data + column * weights.rows;
-      const Index columns = weights.units - column;
-      if (columns < width) {
-        return affine_narrow<V>(rows, terms, panel, columns, bias != nullptr ? bias + column : bias,
-                                Rows<T>{out.data + column, out.stride}, store);
+      const T* const shift = bias != nullptr ? bias + column : bias;
+      const Rows<T> to{out.data + column, out.stride};
+      const Rows<const T> from{addend ? addend.data + column : nullptr, addend.stride};
+      if (weights.units - column < width ||
+          (from.data == to.data && !detail::is_one_part<T, V>(terms, weights.rows))) {
+        const Index columns = std::min(width, weights.units - column);
+        return affine_aside<V>(rows, terms, panel, columns, shift, from, to);
       }
       for (Index first = 0; first < rows; first += detail::stretch_rows) {
-        detail::Sums<T> sums{.bias = bias != nullptr ? bias + column : bias,
-                             .out = {out[first] + column, out.stride}};
-        if (store == Store::Add) sums.start = sums.out;
+        detail::Sums<T> sums{.bias = shift, .out = {to[first], to.stride}};
+        if (from) sums.addend = {from[first], from.stride};
         detail::multiply<V>(first, std::min(detail::stretch_rows, rows - first), terms, panel,
                             sums);
       }
@@ -72,24 +74,25 @@ struct Xsimd {
                         const T* bias, const LstmStep<T>& step) noexcept {
     constexpr Index width = simd::lanes<T>, line = gate_count * width;
     alignas(64) T z[static_cast<std::size_t>(detail::stretch_rows * line)];
-    alignas(64) T shift[static_cast<std::size_t>(line)] = {};
+    alignas(64) T shift[static_cast<std::size_t>(line)];
     const Index hidden = weights.units;
     for (Index unit = 0; unit < hidden; unit += width) {
       const T* const panel = weights.data + unit * weights.rows * gate_count;
       const Index count = std::min(width, hidden - unit);
-      for (Index gate = 0; bias != nullptr && gate < gate_count; ++gate) {
-        std::copy_n(bias + gate * hidden + unit, count, shift + gate * width);
+      for (Index gate = 0; gate < gate_count; ++gate) {
+        simd::store(shift + gate * width, bias != nullptr
+                                              ? simd::load_up_to(bias + gate * hidden + unit, count)
+                                              : simd::Batch<T>(T{0}));
       }
       for (Index first = 0; first < rows; first += detail::stretch_rows) {
         const Index stretch = std::min(detail::stretch_rows, rows - first);
         detail::multiply<gate_count>(first, stretch, terms, panel,
                                      detail::Sums<T>{.bias = shift, .out = {z, line}});
-        for (Index r = 0; r < stretch; ++r) {
-          if (count == width) {
-            finish_cells<true>(z + r * line, first + r, hidden, unit, width, step);
-          } else {
-            finish_cells<false>(z + r * line, first + r, hidden, unit, count, step);
-          }
+        detail::prepare_gates(stretch, z);
+        if (count == width) {
+          finish_cells<true>(z, first, stretch, hidden, unit, width, step);
+        } else {
+          finish_cells<false>(z, first, stretch, hidden, unit, count, step);
         }
       }
     }
@@ -106,22 +109,26 @@ struct Xsimd {
   }
 
   template <class T>
-  static void add_outer_products(Index blocks, Index rows, BlockedRows<T> a, BlockedRows<T> b,
+  static void add_outer_products(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b,
                                  Rows<T> out) noexcept {
     // In parts whose rows of b stay in the first-level cache for all columns of a.
-    const Index part = detail::cached_rows<T, 4>;
-    if (blocks > 1) {
-      const Index few = std::clamp<Index>(part / std::max<Index>(rows, 1), 1, detail::max_strips);
-      for (Index block = 0; block < blocks; block += few) {
-        add_part(std::min(few, blocks - block), rows, a, b, out);
-        a.data += few * a.block_stride, b.data += few * b.block_stride;
-      }
-    } else {
-      for (Index row = 0; row < rows; row += part) {
-        add_part(blocks, std::min(part, rows - row), a, b, out);
-        a.data += part * a.stride, b.data += part * b.stride;
+    std::array<RowPairs<T>, detail::max_strips> part;
+    std::size_t count = 0;
+    Index room = detail::cached_rows<T, 4>;
+    const auto flush = [&] {
+      add_part(std::span<const RowPairs<T>>(part.data(), count), a, b, out);
+      count = 0, room = detail::cached_rows<T, 4>;
+    };
+    for (RowPairs<T> rest : pairs) {
+      while (rest.rows > 0) {
+        const Index rows = std::min(room, rest.rows);
+        part[count++] = {rest.a, rest.b, rows};
+        rest = {rest.a + rows * a.stride, rest.b + rows * b.stride, rest.rows - rows};
+        room -= rows;
+        if (room == 0 || count == part.size()) flush();
       }
     }
+    if (count > 0) flush();
   }
 
   template <class T>
@@ -159,12 +166,33 @@ struct Xsimd {
   static void add(Index count, const T* x, T* y) noexcept {
     simd::transform(count, x, y, y, [](simd::Batch<T> a, simd::Batch<T> b) { return b + a; });
   }
+  template <class T>
+  static void move_rows(Index rows, Index columns, Rows<const T> from, Rows<T> to,
+                        Store store) noexcept {
+    constexpr Index width = simd::lanes<T>;
+    const Index whole = columns / width * width;
+    for (Index r = 0; r < rows; ++r) {
+      const T* const x = from[r];
+      T* const y = to[r];
+      if (store == Store::Add) {
+        for (Index c = 0; c < whole; c += width) {
+          simd::store(y + c, simd::load(y + c) + simd::load(x + c));
+        }
+        for (Index c = whole; c < columns; ++c) y[c] += x[c];
+      } else {
+        for (Index c = 0; c < whole; c += width) simd::store(y + c, simd::load(x + c));
+        for (Index c = whole; c < columns; ++c) y[c] = x[c];
+      }
+    }
+  }
 
  private:
-  /// A panel of which only `columns` columns exist: through memory of its own.
+  /// affine of one panel, of which only `columns` columns exist or whose addend would be
+  /// overwritten too early: through memory of its own.
   template <int V, class T>
-  static void affine_narrow(Index rows, std::span<const Term<T>> terms, const T* panel,
-                            Index columns, const T* bias, Rows<T> out, Store store) noexcept {
+  static void affine_aside(Index rows, std::span<const Term<T>> terms, const T* panel,
+                           Index columns, const T* bias, Rows<const T> addend,
+                           Rows<T> out) noexcept {
     constexpr Index line = V * simd::lanes<T>;
     alignas(64) T sums[static_cast<std::size_t>(detail::stretch_rows * line)];
     alignas(64) T shift[static_cast<std::size_t>(line)] = {};
@@ -173,42 +201,45 @@ struct Xsimd {
       const Index stretch = std::min(detail::stretch_rows, rows - first);
       detail::multiply<V>(first, stretch, terms, panel,
                           detail::Sums<T>{.bias = shift, .out = {sums, line}});
-      for (Index r = 0; r < stretch; ++r) {
-        T* const to = out[first + r];
-        for (Index c = 0; c < columns; ++c) {
-          const T sum = sums[r * line + c];
-          to[c] = store == Store::Add ? to[c] + sum : sum;
-        }
+      const Rows<const T> from{sums, line};
+      const Rows<T> to{out[first], out.stride};
+      if (addend && addend.data != out.data) {
+        move_rows(stretch, columns, Rows<const T>{addend[first], addend.stride}, to,
+                  Store::Overwrite);
       }
+      move_rows(stretch, columns, from, to, addend ? Store::Add : Store::Overwrite);
     }
   }
 
-  /// From the pre-activations z of cell m, `lanes` of each gate, to gates, cell state and output;
-  /// `count` units of it exist.
+  /// From lines of prepared gates to gates, cell states and outputs of `rows` cells from `first`
+  /// on; `count` units from `unit` on of each exist.
   template <bool Whole, class T>
-  PIXELRNN_ALWAYS_INLINE static void finish_cells(const T* z, Index m, Index hidden, Index unit,
-                                                  Index count, const LstmStep<T>& step) noexcept {
-    constexpr Index width = simd::lanes<T>;
-    const auto put = [=](T* to, simd::Batch<T> x) PIXELRNN_INLINE_LAMBDA {
+  static void finish_cells(const T* z, Index first, Index rows, Index hidden, Index unit,
+                           Index count, const LstmStep<T>& step) noexcept {
+    using B = simd::Batch<T>;
+    const auto get = [=](const T* from) PIXELRNN_INLINE_LAMBDA {
+      return Whole ? simd::load(from) : simd::load_first(from, count);
+    };
+    const auto put = [=](T* to, B x) PIXELRNN_INLINE_LAMBDA {
       if constexpr (Whole) {
         simd::store(to, x);
       } else {
         simd::store_first(to, x, count);
       }
     };
-    const T* const from = step.c_prev[m] + unit;
-    const detail::Gates<T> gate =
-        detail::activate(simd::load(z + gate_o * width), simd::load(z + gate_f * width),
-                         simd::load(z + gate_i * width), simd::load(z + gate_g * width));
-    const simd::Batch<T> c = simd::fma(
-        gate.f, Whole ? simd::load(from) : simd::load_first(from, count), gate.i * gate.g);
-    T* const gates = step.gates[m] + unit;
-    put(step.c[m] + unit, c);
-    put(step.h[m] + unit, gate.o * simd::tanh(c));
-    put(gates + gate_o * hidden, gate.o);
-    put(gates + gate_f * hidden, gate.f);
-    put(gates + gate_i * hidden, gate.i);
-    put(gates + gate_g * hidden, gate.g);
+    for (Index m = first; m < first + rows; ++m, z += gate_count * simd::lanes<T>) {
+      const detail::Gates<T> gate = detail::gates_of(z);
+      T* const gates = step.gates[m] + unit;
+      put(gates + gate_o * hidden, gate.o);
+      put(gates + gate_f * hidden, gate.f);
+      put(gates + gate_i * hidden, gate.i);
+      put(gates + gate_g * hidden, gate.g);
+      put(step.c[m] + unit, simd::fma(gate.f, get(step.c_prev[m] + unit), gate.i * gate.g));
+    }
+    for (Index m = first; m < first + rows; ++m) {  // apart, as in gates.hpp
+      put(step.h[m] + unit,
+          get(step.gates[m] + unit + gate_o * hidden) * simd::tanh(get(step.c[m] + unit)));
+    }
   }
 
   /// One row of a panel: `count` columns from `column` on, zeros up to `width`.
@@ -249,25 +280,27 @@ struct Xsimd {
     put(gates + gate_g * hidden, dc * i * (one - g * g));
   }
 
-  /// At most max_strips blocks.
+  /// add_outer_products of at most max_strips pairs.
   template <class T>
-  static void add_part(Index blocks, Index rows, BlockedRows<T> a, BlockedRows<T> b,
+  static void add_part(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b,
                        Rows<T> out) noexcept {
     constexpr Index width = simd::lanes<T>;
     std::array<detail::Strip<T>, detail::max_strips> strips;
-    const auto products = [&](const BlockedRows<T>& x, Index x_column, const BlockedRows<T>& y,
-                              Index y_column) {
-      for (Index block = 0; block < blocks; ++block) {
-        strips[static_cast<std::size_t>(block)] = {
-            x.data + block * x.block_stride + x_column, 1,        x.stride,
-            y.data + block * y.block_stride + y_column, y.stride, rows};
+    // A strip for each pair; a's columns from a_column on are the rows of the product, or b's.
+    const auto strips_of = [&](Index a_column, Index b_column, bool swapped) {
+      for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const T* x = pairs[i].a + a_column;
+        const T* y = pairs[i].b + b_column;
+        strips[i] = swapped ? detail::Strip<T>{y, 1, b.stride, x, a.stride, pairs[i].rows}
+                            : detail::Strip<T>{x, 1, a.stride, y, b.stride, pairs[i].rows};
       }
-      return std::span<const detail::Strip<T>>(strips.data(), static_cast<std::size_t>(blocks));
+      return std::span<const detail::Strip<T>>(strips.data(), pairs.size());
     };
     const Index whole = b.columns / width * width;
     detail::for_each_panel<T>(whole, [&]<int V>(Index column) {
       const Rows<T> to{out.data + column, out.stride};
-      detail::add_products<V, T>(a.columns, products(a, 0, b, column), {.start = to, .out = to});
+      detail::add_products<V, T>(a.columns, strips_of(0, column, false),
+                                 {.resume = true, .out = to});
     });
     if (whole == b.columns) return;
     // The last few columns: the operands' roles swapped, stored transposed.
@@ -275,7 +308,7 @@ struct Xsimd {
     const Index whole_rows = a.columns / width * width;
     for (Index row = 0; row < whole_rows; row += width) {
       alignas(64) T sums[static_cast<std::size_t>(width * width)];
-      detail::add_products<1, T>(rest, products(b, whole, a, row), {.out = {sums, width}});
+      detail::add_products<1, T>(rest, strips_of(row, whole, true), {.out = {sums, width}});
       for (Index column = 0; column < rest; ++column) {
         for (Index lane = 0; lane < width; ++lane) {
           out[row + lane][whole + column] += sums[column * width + lane];
@@ -283,17 +316,15 @@ struct Xsimd {
       }
     }
     // And the corner that neither operand fills with whole vectors.
-    a.data += whole_rows, a.columns -= whole_rows;
-    b.data += whole, b.columns = rest;
-    for (Index m = 0; m < a.columns; ++m) {
-      for (Index n = 0; n < rest; ++n) {
+    for (Index m = whole_rows; m < a.columns; ++m) {
+      for (Index n = whole; n < b.columns; ++n) {
         T sum{0};
-        for (Index block = 0; block < blocks; ++block) {
-          const T* x = a.data + block * a.block_stride + m;
-          const T* y = b.data + block * b.block_stride + n;
-          for (Index r = 0; r < rows; ++r) sum += x[r * a.stride] * y[r * b.stride];
+        for (const RowPairs<T>& pair : pairs) {
+          for (Index r = 0; r < pair.rows; ++r) {
+            sum += pair.a[r * a.stride + m] * pair.b[r * b.stride + n];
+          }
         }
-        out[whole_rows + m][whole + n] += sum;
+        out[m][n] += sum;
       }
     }
   }

@@ -17,7 +17,31 @@ using ModelLayers = Sequential<MaskedConv2d<MaskA, B>, Blocks, MaskedConv2d<Mask
 template <class Blocks, class B>
 class ModelNet : public ModelLayers<Blocks, B> {
  public:
-  using ModelLayers<Blocks, B>::ModelLayers;
+  using Layers = ModelLayers<Blocks, B>;
+  using Scalar = typename B::Scalar;
+  using Layers::Layers;
+
+  /// What is not recorded goes through the whole net a few images at a time, on a tape for each
+  /// worker: maps stay in the second-level cache from layer to layer, and threads meet once a pass.
+  [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
+    constexpr Index few = 4;
+    const Shape<4> in = x.shape();
+    const Chunks parts{in.n(), std::max(reduction_chunks, (in.n() + few - 1) / few)};
+    Tape<Scalar>& tape = x.tape();
+    if (tape.records() || parts.size() < 2) return Layers::forward(x);
+    const FeatureView<Scalar> y = tape.allocate(this->output_shape(in));
+    const Index in_size = x.value().size() / in.n(), out_size = y.size() / in.n();
+    const auto tapes = tape.worker_tapes(B::Execution::workers(tape.threads(), parts.size()));
+    B::Execution::for_each(tape.threads(), parts.size(), [&](Index part, Index worker) {
+      Tape<Scalar>& own = *tapes[static_cast<std::size_t>(worker)];
+      own.reset();
+      const Index first = parts.first(part), images = parts.last(part) - first;
+      const auto out = Layers::forward(
+          own.constant({x.value().data() + first * in_size, {images, in.h(), in.w(), in.c()}}));
+      std::copy_n(out.value().data(), images * out_size, y.data() + first * out_size);
+    });
+    return tape.constant(y);
+  }
   void for_each_parameter(auto&& visit) {
     visit("input", this->template layer<0>());
     visit("blocks", this->template layer<1>());

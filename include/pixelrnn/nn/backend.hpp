@@ -23,10 +23,10 @@ struct Backend {
 /// of more memory and a longer final sum.
 inline constexpr Index reduction_chunks = 8;
 
-/// Splits [0, count) into at most reduction_chunks parts of nearly equal size.
+/// Splits [0, count) into at most so many parts of nearly equal size.
 struct Chunks {
-  Index count;
-  [[nodiscard]] constexpr Index size() const { return std::min(count, reduction_chunks); }
+  Index count, most = reduction_chunks;
+  [[nodiscard]] constexpr Index size() const { return std::min(count, most); }
   [[nodiscard]] constexpr Index first(Index chunk) const { return count * chunk / size(); }
   [[nodiscard]] constexpr Index last(Index chunk) const { return first(chunk + 1); }
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where the cells of a diagonal lie in a plain map: the skew of the paper as index arithmetic.
+// Where the cells of diagonals lie: the skew of the paper as index arithmetic, without its padding.
 #pragma once
 
 #include <algorithm>
@@ -21,55 +21,57 @@ concept ScanSide = requires {
   { S::is_mirrored } -> std::convertible_to<bool>;
 };
 
-/// Offsets, in pixels, of cell (r, j) of an H × W map, j counted from the scan's side. States have
-/// a row -1 and a column -1, gates a row H and a column W (zero in backward), so both maps are (H +
-/// 1) × (W + 1). Mirroring swaps the direction of j and nothing else.
+/// Cells (r, j) of an H × W map, j counted from the scan's side, stored diagonal after diagonal:
+/// diagonal d holds r + j = d, rows [first_row, last_row), top to bottom. What the cells of a
+/// diagonal need, above and to the left, is the diagonal before it from the row above on, and from
+/// the same row on; so each term of the recurrence is one stretch of memory.
+///
+/// States have room for one cell more at either end of each diagonal from -1 on: above, row -1 of
+/// the map; below, its column -1. Gates have one between any two diagonals, where gradients are
+/// zero. If only inference is wanted (`keep` false), two diagonals of states take turns, and one of
+/// gates does for all.
 struct DiagonalGeometry {
   Index height, width;
+  bool keep = true;
 
-  [[nodiscard]] constexpr Index padded_row() const { return width + 1; }
-  [[nodiscard]] constexpr Index padded_pixels() const { return (height + 1) * (width + 1); }
-
-  /// Diagonal d holds the cells r + j = d, rows [first_row, last_row).
   [[nodiscard]] constexpr Index diagonals() const { return height + width - 1; }
+  [[nodiscard]] constexpr Index longest() const { return std::min(height, width); }
   [[nodiscard]] constexpr Index first_row(Index d) const {
     return std::max<Index>(0, d - width + 1);
   }
   [[nodiscard]] constexpr Index last_row(Index d) const { return std::min(d + 1, height); }
+  [[nodiscard]] constexpr Index rows(Index d) const { return last_row(d) - first_row(d); }
 
+  /// Cells of all diagonals before d: triangles at both ends, a parallelogram between them.
+  [[nodiscard]] constexpr Index cells_before(Index d) const {
+    const Index n = longest(), left = diagonals() - d;
+    if (d <= n) return d * (d + 1) / 2;
+    if (left <= n) return height * width - left * (left + 1) / 2;
+    return n * (n + 1) / 2 + (d - n) * n;
+  }
+
+  [[nodiscard]] constexpr Index states() const {
+    return keep ? height * width + 2 * (diagonals() + 1) : 2 * (longest() + 2);
+  }
+  [[nodiscard]] constexpr Index state(Index d, Index r) const {
+    const Index begin = keep ? cells_before(d) + 2 * (d + 1) : (d + 1) % 2 * (longest() + 2);
+    return begin + 1 + r - first_row(d);
+  }
+  [[nodiscard]] constexpr Index gates() const {
+    return keep ? height * width + diagonals() + 1 : longest();
+  }
+  [[nodiscard]] constexpr Index gate(Index d, Index r) const {
+    return (keep ? cells_before(d) + d + 1 : 0) + r - first_row(d);
+  }
+
+  /// The pixel of a cell, and from it to that of the next cell: a row down and a column back.
   template <ScanSide S>
   [[nodiscard]] constexpr Index pixel(Index r, Index j) const {
     return r * width + (S::is_mirrored ? width - 1 - j : j);
   }
   template <ScanSide S>
-  [[nodiscard]] constexpr Index state(Index r, Index j) const {
-    return (r + 1) * padded_row() + (S::is_mirrored ? width - 1 - j : j + 1);
-  }
-  template <ScanSide S>
-  [[nodiscard]] constexpr Index gate(Index r, Index j) const {
-    return r * padded_row() + (S::is_mirrored ? width - j : j);
-  }
-  /// From a cell to the next of its diagonal: a row down and a column back.
-  template <ScanSide S>
   [[nodiscard]] constexpr Index pixel_step() const {
     return S::is_mirrored ? width + 1 : width - 1;
-  }
-  template <ScanSide S>
-  [[nodiscard]] constexpr Index state_step() const {
-    return S::is_mirrored ? padded_row() + 1 : padded_row() - 1;
-  }
-  /// Offsets of the leftmost cell of a row of the map, of its neighbour j - 1, and of its gates.
-  template <ScanSide S>
-  [[nodiscard]] constexpr Index first_state(Index r) const {
-    return (r + 1) * padded_row() + (S::is_mirrored ? 0 : 1);
-  }
-  template <ScanSide S>
-  [[nodiscard]] constexpr Index first_neighbour(Index r) const {
-    return (r + 1) * padded_row() + (S::is_mirrored ? 1 : 0);
-  }
-  template <ScanSide S>
-  [[nodiscard]] constexpr Index first_gate(Index r) const {
-    return r * padded_row() + (S::is_mirrored ? 1 : 0);
   }
 };
 

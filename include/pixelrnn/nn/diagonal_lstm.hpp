@@ -41,29 +41,28 @@ class DiagonalSum {
     const Shape<4> s = x.shape();
     const FeatureView<Scalar> y = tape.allocate(output_shape(s));
     const Scratch guard(tape.scratch());
-    const DiagonalGeometry g{s.h(), s.w()};
     // What backward needs is kept for every image; without it a worker reuses its own.
-    const bool keep = tape.records();
-    Workspace& memory = keep ? tape.workspace() : tape.scratch();
-    const Index slots = keep ? s.n() : B::Execution::workers(tape.threads(), s.n());
+    const DiagonalGeometry g{s.h(), s.w(), tape.records()};
+    const Chunks chunks{y.empty() ? 0 : s.n(),
+                        g.keep ? reduction_chunks : (s.n() + group_images - 1) / group_images};
+    const Index workers = B::Execution::workers(tape.threads(), chunks.size());
+    Workspace& memory = g.keep ? tape.workspace() : tape.scratch();
     Saved saved;
     for_each_scan([&](auto i, const auto& scan) {
       std::get<i>(saved.prepared) = scan.prepare(memory, g.height);
-      std::get<i>(saved.maps) = scan.allocate_maps(memory, g, slots);
+      std::get<i>(saved.maps) =
+          scan.allocate_maps(memory, tape.scratch(), g, g.keep ? s.n() : workers * group_images,
+                             workers, group_images);
     });
     const Scalar* const in = x.value().data();
     const Index in_size = s.h() * s.w() * s.c(), out_size = s.h() * s.w() * config().hidden;
-    // A worker takes a share of the images through one direction, then through the other: weights
-    // stay in its cache meanwhile. Where the shares are cut changes no result.
-    const Index shares = y.empty() ? 0 : B::Execution::workers(tape.threads(), s.n());
-    B::Execution::for_each(tape.threads(), shares, [&](Index share, Index worker) {
-      for_each_scan([&](auto i, const auto& scan) {
-        for (Index image = s.n() * share / shares; image < s.n() * (share + 1) / shares; ++image) {
-          scan.forward(g, std::get<i>(saved.prepared), in + image * in_size,
-                       scan.maps_of(std::get<i>(saved.maps), g, keep ? image : worker),
-                       y.data() + image * out_size,
-                       i == 0 ? kernels::Store::Overwrite : kernels::Store::Add);
-        }
+    B::Execution::for_each(tape.threads(), chunks.size(), [&](Index chunk, Index worker) {
+      for_each_group(chunks, chunk, [&](auto i, const auto& scan, Index image, Index images) {
+        const Index slot = g.keep ? image : worker * group_images;
+        scan.forward(g, images, std::get<i>(saved.prepared), in + image * in_size,
+                     scan.maps_of(std::get<i>(saved.maps), g, slot, worker, group_images),
+                     y.data() + image * out_size,
+                     i == 0 ? kernels::Store::Overwrite : kernels::Store::Add);
       });
     });
     return tape.record(name, y, {x, tape.leaf(std::get<0>(scans_).bias())}, Op{this, saved});
@@ -103,6 +102,21 @@ class DiagonalSum {
     void backward(pixelrnn::Backward<Scalar>& ctx) const { layer->reverse(ctx, saved); }
   };
 
+  /// Images that go through a scan together, at most: enough rows for the kernels even where a
+  /// diagonal is short, few enough for two diagonals of states to stay in a cache.
+  static constexpr Index group_images = 4;
+
+  /// Calls f(index, scan, image, images) for each scan and group of images of a chunk, the groups
+  /// of a scan one after the other, as its weights stay in a cache meanwhile.
+  template <class F>
+  void for_each_group(const Chunks& chunks, Index chunk, F&& f) const {
+    for_each_scan([&](auto i, const auto& scan) {
+      for (Index image = chunks.first(chunk); image < chunks.last(chunk); image += group_images) {
+        f(i, scan, image, std::min(group_images, chunks.last(chunk) - image));
+      }
+    });
+  }
+
   /// Calls f(index, scan) for each scan, the index as a constant.
   template <class F>
   void for_each_scan(F&& f) const {
@@ -119,8 +133,10 @@ class DiagonalSum {
     const Chunks chunks{s.n()};
     const Index workers = B::Execution::workers(ctx.threads(), chunks.size());
     Workspace& scratch = ctx.scratch();
-    const Index room = std::get<0>(scans_).backward_scratch(g);
-    Scalar* const rooms = scratch.template allocate<Scalar>(workers * room);
+    const Index values = std::get<0>(scans_).backward_values(g, group_images);
+    Scalar* const rooms = scratch.template allocate<Scalar>(workers * values);
+    auto* const pairs =
+        scratch.template allocate<kernels::RowPairs<Scalar>>(workers * g.diagonals());
     std::tuple<typename Scans::PreparedBackward...> prepared;
     std::array<Scalar*, sizeof...(Scans)> parts;
     const Index part = std::get<0>(scans_).gradient_layout(g.height).size;
@@ -135,15 +151,14 @@ class DiagonalSum {
     const Scalar* const dy = ctx.output_gradient().data();
     const Index in_size = s.h() * s.w() * s.c(), out_size = s.h() * s.w() * config().hidden;
     B::Execution::for_each(ctx.threads(), chunks.size(), [&](Index chunk, Index worker) {
-      for_each_scan([&](auto i, const auto& scan) {
-        for (Index image = chunks.first(chunk); image < chunks.last(chunk); ++image) {
-          const bool overwrite = i == 0 && claim.fresh;
-          scan.backward(g, std::get<i>(prepared), x + image * in_size,
-                        scan.maps_of(std::get<i>(saved.maps), g, image), dy + image * out_size,
-                        wants_dx ? claim.gradient.data() + image * in_size : nullptr,
-                        overwrite ? kernels::Store::Overwrite : kernels::Store::Add,
-                        rooms + worker * room, parts[i] + chunk * part);
-        }
+      for_each_group(chunks, chunk, [&](auto i, const auto& scan, Index image, Index images) {
+        const bool overwrite = i == 0 && claim.fresh;
+        scan.backward(
+            g, images, std::get<i>(prepared), x + image * in_size,
+            scan.maps_of(std::get<i>(saved.maps), g, image, worker, group_images),
+            dy + image * out_size, wants_dx ? claim.gradient.data() + image * in_size : nullptr,
+            overwrite ? kernels::Store::Overwrite : kernels::Store::Add,
+            {rooms + worker * values, pairs + worker * g.diagonals()}, parts[i] + chunk * part);
       });
     });
     for_each_scan([&](auto i, const auto& scan) {

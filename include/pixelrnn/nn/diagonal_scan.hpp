@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// DiagonalScan: one direction of the Diagonal BiLSTM, diagonal by diagonal, without a skewed copy.
+// DiagonalScan: one direction of the Diagonal BiLSTM, diagonal by diagonal.
 #pragma once
 
 #include <pixelrnn/nn/backend.hpp>
@@ -26,12 +26,13 @@ struct DiagonalConfig {
 ///   K_is [1][1][C][4·hidden] mask B    K_ss [2][1][hidden][4·hidden], above then left, no mask
 ///
 /// The cells of a diagonal r + j = d need only the diagonal before it, so each diagonal is one
-/// matrix product. The paper skews the map to make diagonals columns; here a diagonal of the plain
-/// map is simply rows `width ∓ 1` pixels apart, which the kernels take as a stride: nothing is
-/// copied and none of the skewed map's padding (49 % of it at 28 × 28) is computed. skew() and
-/// unskew() in skew.hpp are the paper's formulation, which the tests hold this one to.
+/// matrix product, over the diagonal's cells of several images at once: the longer it is, the
+/// better it uses weights that were fetched for it. The paper skews the map to make diagonals
+/// columns; here the states are stored by diagonals (DiagonalGeometry), so nothing of the skewed
+/// map's padding (49 % of it at 28 × 28) is stored or computed. skew() and unskew() in skew.hpp are
+/// the paper's formulation, which the tests hold this one to.
 ///
-/// This class works on one image at a time, for the layers in diagonal_lstm.hpp. Output row r is
+/// This class works on a group of images, for the layers in diagonal_lstm.hpp. Output row r is
 /// scan row r for FromLeft and scan row r-1 for FromRight, whose first row is zero ("the right
 /// output map is then shifted down by one row"): so either direction is causal by itself.
 /// Cost: 8·hidden·(C + 2·hidden) FLOP a pixel. Saves 6·hidden values a pixel.
@@ -108,59 +109,69 @@ class DiagonalScan {
     return p;
   }
 
-  /// One image's states, cells and gates; sizes by DiagonalGeometry.
+  /// States, cells and gates of a group of images by diagonals: a cell (DiagonalGeometry) is one
+  /// row for each image. And the inputs of one diagonal.
   struct Maps {
     Scalar* states;
     Scalar* cells;
     Scalar* gates;
+    Scalar* inputs;
   };
-  [[nodiscard]] Maps allocate_maps(Workspace& workspace, const DiagonalGeometry& g,
-                                   Index images) const {
-    return {workspace.template allocate<Scalar>(images * g.padded_pixels() * config_.hidden),
-            workspace.template allocate<Scalar>(images * g.padded_pixels() * config_.hidden),
-            workspace.template allocate<Scalar>(images * g.padded_pixels() * gates())};
+  /// For `images` images altogether, and as many workers that have up to `group` at a time.
+  [[nodiscard]] Maps allocate_maps(Workspace& saved, Workspace& scratch, const DiagonalGeometry& g,
+                                   Index images, Index workers, Index group) const {
+    const Index size = images * g.states() * config_.hidden;
+    return {saved.template allocate<Scalar>(size), saved.template allocate<Scalar>(size),
+            saved.template allocate<Scalar>(images * g.gates() * gates()),
+            scratch.template allocate<Scalar>(workers * group * g.longest() * config_.in_channels)};
   }
-  [[nodiscard]] Maps maps_of(const Maps& all, const DiagonalGeometry& g, Index image) const {
-    const Index offset = image * g.padded_pixels();
-    return {all.states + offset * config_.hidden, all.cells + offset * config_.hidden,
-            all.gates + offset * gates()};
+  /// Those of the group from `image` on, for a worker.
+  [[nodiscard]] Maps maps_of(const Maps& all, const DiagonalGeometry& g, Index image, Index worker,
+                             Index group) const {
+    return {all.states + image * g.states() * config_.hidden,
+            all.cells + image * g.states() * config_.hidden,
+            all.gates + image * g.gates() * gates(),
+            all.inputs + worker * group * g.longest() * config_.in_channels};
   }
 
-  /// Scans one image x (H, W, C) and stores its output, or adds it, to y (H, W, hidden).
-  void forward(const DiagonalGeometry& g, const Prepared& p, const Scalar* x, const Maps& maps,
-               Scalar* y, kernels::Store store) const {
+  /// Scans images x (images, H, W, C) and stores the outputs, or adds them, to y (images, H, W,
+  /// hidden).
+  void forward(const DiagonalGeometry& g, Index images, const Prepared& p, const Scalar* x,
+               const Maps& maps, Scalar* y, kernels::Store store) const {
     const Index hidden = config_.hidden, in = config_.in_channels;
-    const auto state = [&](Index r, Index j) { return maps.states + g.state<Side>(r, j) * hidden; };
-    const auto cell = [&](Index r, Index j) { return maps.cells + g.state<Side>(r, j) * hidden; };
-    std::fill_n(maps.states, g.padded_row() * hidden, Scalar{0});  // row -1
-    for (Index r = 0; r < g.height; ++r) {
-      std::copy_n(p.edge_h[r], hidden, state(r, -1));
-      std::copy_n(p.edge_c[r], hidden, cell(r, -1));
-      std::fill_n(maps.gates + g.gate<Side>(r, g.width) * gates(), gates(), Scalar{0});
-    }
-    std::fill_n(maps.gates + g.height * g.padded_row() * gates(), g.padded_row() * gates(),
-                Scalar{0});
-    const Index next = g.state_step<Side>() * hidden;
-    for (Index d = 0; d < g.diagonals(); ++d) {
-      const Index r = g.first_row(d), j = d - r;
-      step(g.last_row(d) - r, {x + g.pixel<Side>(r, j) * in, g.pixel_step<Side>() * in},
-           {state(r - 1, j), next}, {state(r, j - 1), next}, p.weights,
-           kernels::LstmStep<Scalar>{.c_prev = {cell(r, j - 1), next},
-                                     .c = {cell(r, j), next},
-                                     .h = {state(r, j), next},
-                                     .gates = {maps.gates + g.gate<Side>(r, j) * gates(),
-                                               g.state_step<Side>() * gates()}});
-    }
-    const Index row = g.width * hidden;
-    if (row_shift > 0 && store == kernels::Store::Overwrite) std::fill_n(y, row, Scalar{0});
-    for (Index r = 0; r + row_shift < g.height; ++r) {
-      const Scalar* const from = maps.states + g.first_state<Side>(r) * hidden;
-      Scalar* const to = y + (r + row_shift) * row;
-      if (store == kernels::Store::Add) {
-        Kernels::add(row, from, to);
-      } else {
-        std::copy_n(from, row, to);
+    const auto state = [&](Index d, Index r) {
+      return maps.states + g.state(d, r) * images * hidden;
+    };
+    const auto cell = [&](Index d, Index r) {
+      return maps.cells + g.state(d, r) * images * hidden;
+    };
+    const auto begin_edges = [&](Index d) {  // what lies above and left of diagonal d + 1
+      if (g.first_row(d) == 0) std::fill_n(state(d, -1), images * hidden, Scalar{0});
+      const Index r = d + 1;
+      for (Index b = 0; r < g.height && r == g.last_row(d) && b < images; ++b) {
+        std::copy_n(p.edge_h[r], hidden, state(d, r) + b * hidden);
+        std::copy_n(p.edge_c[r], hidden, cell(d, r) + b * hidden);
       }
+    };
+    if (row_shift > 0 && store == kernels::Store::Overwrite) {
+      for (Index b = 0; b < images; ++b) {
+        std::fill_n(y + b * g.height * g.width * hidden, g.width * hidden, Scalar{0});
+      }
+    }
+    begin_edges(-1);
+    for (Index d = 0; d < g.diagonals(); ++d) {
+      const Index r = g.first_row(d), rows = g.rows(d);
+      gather(g, images, d, 0, rows, in, x, maps.inputs);
+      step(rows * images, {maps.inputs, in}, {state(d - 1, r - 1), hidden},
+           {state(d - 1, r), hidden}, p.weights,
+           kernels::LstmStep<Scalar>{
+               .c_prev = {cell(d - 1, r), hidden},
+               .c = {cell(d, r), hidden},
+               .h = {state(d, r), hidden},
+               .gates = {maps.gates + g.gate(d, r) * images * gates(), gates()}});
+      begin_edges(d);
+      const Index shown = std::min(rows, g.height - row_shift - r);
+      scatter(g, images, d, row_shift, shown, hidden, state(d, r), y, store);
     }
   }
 
@@ -171,27 +182,32 @@ class DiagonalScan {
     const Scalar* zero;                      ///< 4·hidden zeros
   };
   [[nodiscard]] PreparedBackward prepare_backward(Workspace& workspace) const;
-  /// Scalars of scratch a worker needs in backward.
-  [[nodiscard]] Index backward_scratch(const DiagonalGeometry& g) const {
-    return 2 * g.height * config_.hidden;
+  /// What a worker needs in backward.
+  struct BackwardRoom {
+    Scalar* values;
+    kernels::RowPairs<Scalar>* pairs;
+  };
+  [[nodiscard]] Index backward_values(const DiagonalGeometry& g, Index group) const {
+    return group * ((g.longest() + g.height) * config_.hidden +
+                    (g.height * g.width + g.longest()) * config_.in_channels);
   }
-  /// Gradients of one direction in one stretch of memory: K_is, K_ss, b, then dL/dh and dL/dc at
-  /// column -1, for each row (H · hidden each).
+  /// Gradients of one direction in one stretch of memory: K_is, K_ss, b, then for each row those of
+  /// the pre-activations next to column -1 (H · 4·hidden) and of c at column -1 (H · hidden).
   struct GradientLayout {
-    Index state_weights, bias, edge_h, edge_c, size;
+    Index state_weights, bias, edge_z, edge_c, size;
   };
   [[nodiscard]] GradientLayout gradient_layout(Index height) const {
     GradientLayout at{};
     at.state_weights = input_weights_.size();
     at.bias = at.state_weights + state_weights_.size();
-    at.edge_h = at.bias + gates();
-    at.edge_c = at.edge_h + height * config_.hidden;
+    at.edge_z = at.bias + gates();
+    at.edge_c = at.edge_z + height * gates();
     at.size = at.edge_c + height * config_.hidden;
     return at;
   }
-  void backward(const DiagonalGeometry& g, const PreparedBackward& p, const Scalar* x,
+  void backward(const DiagonalGeometry& g, Index images, const PreparedBackward& p, const Scalar* x,
                 const Maps& maps, const Scalar* dy, Scalar* dx, kernels::Store store,
-                Scalar* scratch, Scalar* gradient) const;
+                const BackwardRoom& room, Scalar* gradient) const;
   /// Adds the summed gradients of all images to the parameters.
   void finish(const DiagonalGeometry& g, const Prepared& edge, const PreparedBackward& p,
               Workspace& workspace, Scalar* gradient) const;
@@ -261,6 +277,31 @@ class DiagonalScan {
     return c;
   }
   [[nodiscard]] Index gates() const { return kernels::gate_count * config_.hidden; }
+
+  /// From the cell `shift` rows below the first of diagonal d on: their pixels in a map of image b.
+  template <class T>
+  [[nodiscard]] static kernels::Rows<T> pixels(const DiagonalGeometry& g, Index d, Index shift,
+                                               Index channels, T* maps, Index b) {
+    const Index r = g.first_row(d), pixel = g.pixel<Side>(r + shift, d - r);
+    return {maps + (b * g.height * g.width + pixel) * channels, g.pixel_step<Side>() * channels};
+  }
+  /// The first `rows` pixels of a diagonal to cells, and back.
+  static void gather(const DiagonalGeometry& g, Index images, Index d, Index shift, Index rows,
+                     Index channels, const Scalar* maps, Scalar* cells) {
+    for (Index b = 0; b < images; ++b) {
+      Kernels::move_rows(rows, channels, pixels(g, d, shift, channels, maps, b),
+                         kernels::Rows<Scalar>{cells + b * channels, images * channels},
+                         kernels::Store::Overwrite);
+    }
+  }
+  static void scatter(const DiagonalGeometry& g, Index images, Index d, Index shift, Index rows,
+                      Index channels, const Scalar* cells, Scalar* maps, kernels::Store store) {
+    for (Index b = 0; b < images; ++b) {
+      Kernels::move_rows(rows, channels,
+                         kernels::Rows<const Scalar>{cells + b * channels, images * channels},
+                         pixels(g, d, shift, channels, maps, b), store);
+    }
+  }
 
   [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
     return masked<MaskB>(input_weights_.value(), config_.colours, kernels::gate_count, workspace);

@@ -25,77 +25,86 @@ auto DiagonalScan<Side, State, B>::prepare_backward(Workspace& workspace) const
 }
 
 /// Diagonals from last to first; the gates become dz, the gradients of the pre-activations:
-///   dL/dh(r, j) = dy(r, j) + dz(r+1, j)·K_ss[0]ᵀ + dz(r, j+1)·K_ss[1]ᵀ.
-/// Then, each as one product over the whole image,
-///   dx = dz·K_isᵀ   dK_is = Σ xᵀdz   dK_ss[0] = Σ h(r-1, j)ᵀdz   dK_ss[1] = Σ h(r, j-1)ᵀdz.
-/// dy (H, W, hidden) is the gradient of the layer's output; dx may be null.
+///   dL/dh(r, j) = dy(r, j) + dz(r+1, j)·K_ss[0]ᵀ + dz(r, j+1)·K_ss[1]ᵀ     dx = dz·K_isᵀ.
+/// Then, each as one product over all images of the group,
+///   dK_is = Σ xᵀdz   dK_ss[0] = Σ h(r-1, j)ᵀdz   dK_ss[1] = Σ h(r, j-1)ᵀdz.
+/// dy (images, H, W, hidden) is the gradient of the layer's output; dx may be null.
 template <ScanSide Side, InitialState State, class B>
-void DiagonalScan<Side, State, B>::backward(const DiagonalGeometry& g, const PreparedBackward& p,
-                                            const Scalar* x, const Maps& maps, const Scalar* dy,
-                                            Scalar* dx, kernels::Store store, Scalar* scratch,
+void DiagonalScan<Side, State, B>::backward(const DiagonalGeometry& g, Index images,
+                                            const PreparedBackward& p, const Scalar* x,
+                                            const Maps& maps, const Scalar* dy, Scalar* dx,
+                                            kernels::Store store, const BackwardRoom& room,
                                             Scalar* gradient) const {
+  using Rows = kernels::Rows<Scalar>;
+  using ConstRows = kernels::Rows<const Scalar>;
   const Index hidden = config_.hidden, in = config_.in_channels;
-  const Index next = g.state_step<Side>() * hidden, next_gate = g.state_step<Side>() * gates();
-  const auto cell = [&](Index r, Index j) { return maps.cells + g.state<Side>(r, j) * hidden; };
-  const auto dz = [&](Index r, Index j) { return maps.gates + g.gate<Side>(r, j) * gates(); };
-  Scalar* const dh = scratch;                 // of the cells of one diagonal
-  Scalar* const dc = dh + g.height * hidden;  // of c(r, j), one for each row r
-  std::fill_n(dc, g.height * hidden, Scalar{0});
-  const auto add_later = [&](Index rows, kernels::Rows<const Scalar> below,
-                             kernels::Rows<const Scalar> right, Scalar* to) {
-    const std::array<kernels::Term<Scalar>, 2> terms{
-        kernels::Term<Scalar>{below.data, below.stride, gates()},
-        kernels::Term<Scalar>{right.data, right.stride, gates()}};
-    Kernels::affine(rows, Terms(terms), p.to_state, static_cast<const Scalar*>(nullptr),
-                    kernels::Rows<Scalar>{to, hidden}, kernels::Store::Add);
+  const auto state = [&](Index d, Index r) {
+    return maps.states + g.state(d, r) * images * hidden;
   };
-  for (Index d = g.diagonals() - 1; d >= 0; --d) {
-    const Index r = g.first_row(d), j = d - r, rows = g.last_row(d) - r;
-    for (Index m = 0; m < rows; ++m) {
-      const Index output_row = r + m + row_shift;
-      if (output_row < g.height) {
-        std::copy_n(dy + g.pixel<Side>(output_row, j - m) * hidden, hidden, dh + m * hidden);
-      } else {
-        std::fill_n(dh + m * hidden, hidden, Scalar{0});
-      }
-    }
-    add_later(rows, {dz(r + 1, j), next_gate}, {dz(r, j + 1), next_gate}, dh);
-    Kernels::lstm_step_backward(
-        rows, hidden,
-        kernels::LstmStepBackward<Scalar>{.c_prev = {cell(r, j - 1), next},
-                                          .c = {cell(r, j), next},
-                                          .dh = {dh, hidden},
-                                          .dc = {dc + r * hidden, hidden},
-                                          .dc_prev = {dc + r * hidden, hidden},
-                                          .gates = {dz(r, j), next_gate}});
-  }
-
+  const auto cell = [&](Index d, Index r) { return maps.cells + g.state(d, r) * images * hidden; };
+  const auto dz = [&](Index d, Index r) { return maps.gates + g.gate(d, r) * images * gates(); };
+  Scalar* const dh = room.values;                          // of the cells of one diagonal
+  Scalar* const dc = dh + g.longest() * images * hidden;   // of c(r, j), for each row r
+  Scalar* const inputs = dc + g.height * images * hidden;  // x by diagonals
+  Scalar* const d_inputs = inputs + g.height * g.width * images * in;  // of one diagonal
   const GradientLayout at = gradient_layout(g.height);
-  add_later(g.height, {p.zero, 0}, {dz(0, 0), g.padded_row() * gates()}, gradient + at.edge_h);
-  Kernels::add(g.height * hidden, dc, gradient + at.edge_c);
 
-  const kernels::BlockedRows<Scalar> dz_rows{maps.gates + g.first_gate<Side>(0) * gates(),
-                                             g.padded_row() * gates(), gates(), gates()};
-  const auto weight_gradient = [&](const Scalar* from, Index line, Index channels, Scalar* to) {
-    Kernels::add_outer_products(g.height, g.width,
-                                kernels::BlockedRows<Scalar>{from, line, channels, channels},
-                                dz_rows, kernels::Rows<Scalar>{to, gates()});
-  };
-  const Index state_line = g.padded_row() * hidden;
-  weight_gradient(x, g.width * in, in, gradient);
-  weight_gradient(maps.states + g.first_state<Side>(-1) * hidden, state_line, hidden,
-                  gradient + at.state_weights);
-  weight_gradient(maps.states + g.first_neighbour<Side>(0) * hidden, state_line, hidden,
-                  gradient + at.state_weights + hidden * gates());
-  for (Index r = 0; r < g.height; ++r) {
-    const Scalar* const row = maps.gates + g.first_gate<Side>(r) * gates();
-    Kernels::add_column_sums(g.width, gates(), kernels::Rows<const Scalar>{row, gates()},
-                             gradient + at.bias);
-    if (dx == nullptr) continue;
-    const kernels::Term<Scalar> term{row, gates(), gates()};
-    Kernels::affine(g.width, Terms(&term, 1), p.to_input, static_cast<const Scalar*>(nullptr),
-                    kernels::Rows<Scalar>{dx + r * g.width * in, in}, store);
+  std::fill_n(dc, g.height * images * hidden, Scalar{0});
+  for (Index d = 0; d <= g.diagonals(); ++d) {  // before, between and after the diagonals
+    std::fill_n(dz(d, g.first_row(d) - 1), images * gates(), Scalar{0});
   }
+  for (Index d = g.diagonals() - 1; d >= 0; --d) {
+    const Index r = g.first_row(d), rows = g.rows(d), all = rows * images;
+    const Index shown = std::min(rows, g.height - row_shift - r);
+    std::fill_n(dh + shown * images * hidden, (rows - shown) * images * hidden, Scalar{0});
+    gather(g, images, d, row_shift, shown, hidden, dy, dh);
+    if (d + 1 < g.diagonals()) {
+      const std::array<kernels::Term<Scalar>, 2> terms{
+          kernels::Term<Scalar>{dz(d + 1, r + 1), gates(), gates()},
+          kernels::Term<Scalar>{dz(d + 1, r), gates(), gates()}};
+      Kernels::affine(all, Terms(terms), p.to_state, static_cast<const Scalar*>(nullptr),
+                      ConstRows{dh, hidden}, Rows{dh, hidden});
+    }
+    Kernels::lstm_step_backward(
+        all, hidden,
+        kernels::LstmStepBackward<Scalar>{.c_prev = {cell(d - 1, r), hidden},
+                                          .c = {cell(d, r), hidden},
+                                          .dh = {dh, hidden},
+                                          .dc = {dc + r * images * hidden, hidden},
+                                          .dc_prev = {dc + r * images * hidden, hidden},
+                                          .gates = {dz(d, r), gates()}});
+    for (Index b = 0; d < g.height && b < images; ++b) {  // row d begins here
+      Kernels::add(gates(), dz(d, d) + b * gates(), gradient + at.edge_z + d * gates());
+    }
+    gather(g, images, d, 0, rows, in, x, inputs + g.cells_before(d) * images * in);
+    if (dx == nullptr) continue;
+    const kernels::Term<Scalar> term{dz(d, r), gates(), gates()};
+    Kernels::affine(all, Terms(&term, 1), p.to_input, static_cast<const Scalar*>(nullptr),
+                    ConstRows{}, Rows{d_inputs, in});
+    scatter(g, images, d, 0, rows, in, d_inputs, dx, store);
+  }
+  for (Index r = 0; r < g.height; ++r) {
+    for (Index b = 0; b < images; ++b) {
+      Kernels::add(hidden, dc + (r * images + b) * hidden, gradient + at.edge_c + r * hidden);
+    }
+  }
+
+  const auto weight_gradient = [&](Index channels, Scalar* to, auto source) {
+    const auto count = static_cast<std::size_t>(g.diagonals());
+    for (Index d = 0; d < g.diagonals(); ++d) {
+      room.pairs[d] = {source(d), dz(d, g.first_row(d)), g.rows(d) * images};
+    }
+    Kernels::add_outer_products(std::span<const kernels::RowPairs<Scalar>>(room.pairs, count),
+                                kernels::RowShape{channels, channels},
+                                kernels::RowShape{gates(), gates()}, Rows{to, gates()});
+  };
+  weight_gradient(in, gradient, [&](Index d) { return inputs + g.cells_before(d) * images * in; });
+  Scalar* const above = gradient + at.state_weights;
+  weight_gradient(hidden, above, [&](Index d) { return state(d - 1, g.first_row(d) - 1); });
+  weight_gradient(hidden, above + hidden * gates(),
+                  [&](Index d) { return state(d - 1, g.first_row(d)); });
+  Kernels::add_column_sums(g.gates() * images, gates(), ConstRows{maps.gates, gates()},
+                           gradient + at.bias);
 }
 
 template <ScanSide Side, InitialState State, class B>
@@ -104,10 +113,16 @@ void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Prepa
                                           Scalar* gradient) const {
   const Index hidden = config_.hidden;
   const GradientLayout at = gradient_layout(g.height);
+  const Scratch guard(workspace);
+  // dL/dh(r, -1): the state at column -1 is the left neighbour of the row's first cell only.
+  Scalar* const dh = workspace.template allocate<Scalar>(g.height * hidden);
+  const std::array<kernels::Term<Scalar>, 2> first_cells{
+      kernels::Term<Scalar>{p.zero, 0, gates()},
+      kernels::Term<Scalar>{gradient + at.edge_z, gates(), gates()}};
+  Kernels::affine(g.height, Terms(first_cells), p.to_state, static_cast<const Scalar*>(nullptr),
+                  kernels::Rows<const Scalar>{}, kernels::Rows<Scalar>{dh, hidden});
   if constexpr (State::is_scanned) {
     // Back through the steps over the padding; state 0 is the constant zero.
-    const Scratch guard(workspace);
-    Scalar* const dh = gradient + at.edge_h;
     Scalar* const dc = gradient + at.edge_c;
     Scalar* const dc_prev = workspace.template allocate<Scalar>(hidden);
     for (Index r = g.height - 1; r > 0; --r) {
@@ -124,12 +139,13 @@ void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Prepa
       const std::array<kernels::Term<Scalar>, 2> terms{kernels::Term<Scalar>{dz, 0, gates()},
                                                        kernels::Term<Scalar>{dz, 0, gates()}};
       Kernels::affine(1, Terms(terms), p.to_state, static_cast<const Scalar*>(nullptr),
-                      kernels::Rows<Scalar>{dh + (r - 1) * hidden, 0}, kernels::Store::Add);
-      const kernels::BlockedRows<Scalar> before{edge.edge_h[r - 1], 0, 0, hidden};
-      const kernels::BlockedRows<Scalar> d{dz, 0, 0, gates()};
+                      kernels::Rows<const Scalar>{dh + (r - 1) * hidden, 0},
+                      kernels::Rows<Scalar>{dh + (r - 1) * hidden, 0});
+      const kernels::RowPairs<Scalar> pair{edge.edge_h[r - 1], dz, 1};
       for (Index tap = 0; tap < 2; ++tap) {
         Kernels::add_outer_products(
-            1, 1, before, d,
+            std::span<const kernels::RowPairs<Scalar>>(&pair, 1), kernels::RowShape{hidden, hidden},
+            kernels::RowShape{gates(), gates()},
             kernels::Rows<Scalar>{gradient + at.state_weights + tap * hidden * gates(), gates()});
       }
       Kernels::add(gates(), dz, gradient + at.bias);
@@ -140,8 +156,7 @@ void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Prepa
                state_weights_.gradient().data());
   Kernels::add(gates(), gradient + at.bias, bias_.gradient().data());
   if constexpr (State::is_learned) {
-    Kernels::add_column_sums(g.height, hidden,
-                             kernels::Rows<const Scalar>{gradient + at.edge_h, hidden},
+    Kernels::add_column_sums(g.height, hidden, kernels::Rows<const Scalar>{dh, hidden},
                              h0_.gradient().data());
     Kernels::add_column_sums(g.height, hidden,
                              kernels::Rows<const Scalar>{gradient + at.edge_c, hidden},

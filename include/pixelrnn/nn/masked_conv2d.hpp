@@ -23,6 +23,7 @@ class MaskedConv2d {
  public:
   using Scalar = typename B::Scalar;
   using Kernels = typename B::Kernels;
+  using BackendPolicy = B;
   struct Config {
     Index in_channels = 1;
     Index out_channels = 1;
@@ -115,8 +116,8 @@ class MaskedConv2d {
                         taps_[t].count * x.columns};
     }
     Kernels::affine(x.rows, std::span<const kernels::Term<Scalar>>(cache.terms), cache.packed,
-                    bias_.value().data(), kernels::Rows<Scalar>{y.data, y.stride},
-                    kernels::Store::Overwrite);
+                    bias_.value().data(), kernels::Rows<const Scalar>{},
+                    kernels::Rows<Scalar>{y.data, y.stride});
   }
   /// The input of a pixel was not known when it was stepped: now it is. Under mask B the output
   /// would have to follow.
@@ -172,7 +173,6 @@ class MaskedConv2d {
     const auto packed = as_const(pack(tape.scratch()));
     const Rooms rooms(tape.scratch(), tape.threads(), pieces, frame_size(pieces, in, padding_), 0,
                       taps_.size());
-    const auto store = residual != nullptr ? kernels::Store::Add : kernels::Store::Overwrite;
     const Scalar* const from = x.value().data();
     B::Execution::for_each(tape.threads(), pieces.chunks.size(), [&](Index chunk, Index worker) {
       for_each_frame<Kernels>(
@@ -180,13 +180,12 @@ class MaskedConv2d {
           [&](const Frame<Scalar>& f, Index first_pixel) {
             for (Index line = 0; line < f.lines; ++line) {
               const Index pixel = (first_pixel + line * f.pixels) * out;
-              if (residual != nullptr) {
-                std::copy_n(residual + pixel, f.pixels * out, y.data() + pixel);
-              }
               const Terms terms = rooms.terms(
                   worker, taps_, f, [&](const TapRun& run) { return f.at(line, run.dy, run.dx); });
-              Kernels::affine(f.pixels, terms, packed, bias_.value().data(),
-                              kernels::Rows<Scalar>{y.data() + pixel, out}, store);
+              const kernels::Rows<const Scalar> addend{
+                  residual != nullptr ? residual + pixel : nullptr, out};
+              Kernels::affine(f.pixels, terms, packed, bias_.value().data(), addend,
+                              kernels::Rows<Scalar>{y.data() + pixel, out});
             }
           });
     });
@@ -267,9 +266,10 @@ class MaskedConv2d {
                 return f.at(line, -run.dy, -run.dx - run.count + 1);
               });
               Scalar* const to = config_.relu_input ? rooms.line(worker) : dx + at;
+              const bool add = !config_.relu_input && !claim.fresh;
               Kernels::affine(f.pixels, terms, packed, static_cast<const Scalar*>(nullptr),
-                              kernels::Rows<Scalar>{to, in},
-                              config_.relu_input ? kernels::Store::Overwrite : store);
+                              kernels::Rows<const Scalar>{add ? to : nullptr, in},
+                              kernels::Rows<Scalar>{to, in});
               if (config_.relu_input) {
                 Kernels::relu_backward(f.pixels * in, x + at, to, dx + at, store);
               }
@@ -283,6 +283,8 @@ class MaskedConv2d {
     const Pieces pieces(ctx.input(0).shape());
     const Index in = config_.in_channels, out = config_.out_channels;
     const Rooms rooms(ctx.scratch(), ctx.threads(), pieces, frame_size(pieces, in, padding_), 0, 0);
+    auto* const pairs = ctx.scratch().template allocate<kernels::RowPairs<Scalar>>(
+        B::Execution::workers(ctx.threads(), pieces.chunks.size()) * pieces.height);
     const Index part = weights_.size() + out;
     Scalar* const parts = ctx.scratch().template allocate_zero<Scalar>(pieces.chunks.size() * part);
     const Scalar* const x = ctx.input(0).data();
@@ -293,12 +295,15 @@ class MaskedConv2d {
           x, in, pieces, chunk, padding_, config_.relu_input, rooms.frame(worker),
           [&](const Frame<Scalar>& f, Index first_pixel) {
             const Scalar* const d = dy + first_pixel * out;
+            kernels::RowPairs<Scalar>* const list = pairs + worker * pieces.height;
             for (const TapRun& run : taps_) {
+              for (Index line = 0; line < f.lines; ++line) {
+                list[line] = {f.at(line, run.dy, run.dx), d + line * f.pixels * out, f.pixels};
+              }
               Kernels::add_outer_products(
-                  f.lines, f.pixels,
-                  kernels::BlockedRows<Scalar>{f.at(0, run.dy, run.dx), f.line_stride, in,
-                                               run.count * in},
-                  kernels::BlockedRows<Scalar>{d, f.pixels * out, out, out},
+                  std::span<const kernels::RowPairs<Scalar>>(list,
+                                                             static_cast<std::size_t>(f.lines)),
+                  kernels::RowShape{run.count * in, in}, kernels::RowShape{out, out},
                   kernels::Rows<Scalar>{
                       dk + (run.row * config_.kernel_width + run.column) * in * out, out});
             }

@@ -256,13 +256,13 @@ requires(!State::is_scanned) class RowLSTM {
     Scalar* const frames = scratch.template allocate<Scalar>(workers * at.input_size);
     Scalar* const states = scratch.template allocate_zero<Scalar>(workers * at.state_size);
     Scalar* const rows = scratch.template allocate<Scalar>(workers * 2 * at.cells_line);
+    auto* const pairs = scratch.template allocate<kernels::RowPairs<Scalar>>(workers * s.h());
     const Index input_part = input_weights_.size(), state_part = state_weights_.size();
     const Index part = input_part + state_part + gates() + 2 * hidden;
     Scalar* const parts = scratch.template allocate_zero<Scalar>(chunks.size() * part);
     const bool wants_dx = ctx.wants_gradient(0);
     const auto claim =
         wants_dx ? ctx.claim_gradient(0) : typename pixelrnn::Backward<Scalar>::Claim{};
-    const auto store = claim.fresh ? kernels::Store::Overwrite : kernels::Store::Add;
     const Scalar* const x = ctx.input(0).data();
     const Scalar* const y = ctx.output().data();
     const Scalar* const dy = ctx.output_gradient().data();
@@ -282,17 +282,18 @@ requires(!State::is_scanned) class RowLSTM {
         const Scalar* const c = cells + image * at.cells_size;
         std::fill_n(dc, at.cells_line, Scalar{0});
         for (Index r = s.h() - 1; r >= -1; --r) {
-          if (r >= 0) {
-            std::copy_n(dy + (first_pixel + r * s.w()) * hidden, at.cells_line, dh);
+          // Of row -1 there is no output.
+          const kernels::Rows<const Scalar> of_output{
+              r >= 0 ? dy + (first_pixel + r * s.w()) * hidden : nullptr, hidden};
+          if (r + 1 == s.h()) {
+            if (r >= 0) std::copy_n(of_output.data, at.cells_line, dh);
+            if (r < 0) std::fill_n(dh, at.cells_line, Scalar{0});  // no rows at all
           } else {
-            std::fill_n(dh, at.cells_line, Scalar{0});
-          }
-          if (r + 1 < s.h()) {
             const kernels::Term<Scalar> later{dz.at(r + 1, 0, -reach_), gates(),
                                               config_.kernel * gates()};
             Kernels::affine(s.w(), std::span<const kernels::Term<Scalar>>(&later, 1),
-                            as_const(to_state), static_cast<const Scalar*>(nullptr),
-                            kernels::Rows<Scalar>{dh, hidden}, kernels::Store::Add);
+                            as_const(to_state), static_cast<const Scalar*>(nullptr), of_output,
+                            kernels::Rows<Scalar>{dh, hidden});
           }
           if (r < 0) break;
           Kernels::lstm_step_backward(s.w(), hidden,
@@ -317,27 +318,28 @@ requires(!State::is_scanned) class RowLSTM {
           std::copy_n(y + (first_pixel + r * s.w()) * hidden, at.cells_line,
                       state + (r + 1) * at.state_line);
         }
-        const kernels::BlockedRows<Scalar> dz_rows{dz.origin, dz.line_stride, gates(), gates()};
-        Kernels::add_outer_products(
-            s.h(), s.w(),
-            kernels::BlockedRows<Scalar>{input.at(0, 0, -reach_), input.line_stride, s.c(),
-                                         input_run_.count * s.c()},
-            dz_rows, kernels::Rows<Scalar>{d_input, gates()});
-        Kernels::add_outer_products(
-            s.h(), s.w(),
-            kernels::BlockedRows<Scalar>{state - reach_ * hidden, at.state_line, hidden,
-                                         config_.kernel * hidden},
-            dz_rows, kernels::Rows<Scalar>{d_state, gates()});
+        const auto weight_gradient = [&](Index channels, Index stride, Scalar* to, auto source) {
+          kernels::RowPairs<Scalar>* const list = pairs + worker * s.h();
+          for (Index r = 0; r < s.h(); ++r) list[r] = {source(r), dz.at(r, 0, 0), s.w()};
+          Kernels::add_outer_products(
+              std::span<const kernels::RowPairs<Scalar>>(list, static_cast<std::size_t>(s.h())),
+              kernels::RowShape{channels, stride}, kernels::RowShape{gates(), gates()},
+              kernels::Rows<Scalar>{to, gates()});
+        };
+        weight_gradient(input_run_.count * s.c(), s.c(), d_input,
+                        [&](Index r) { return input.at(r, 0, -reach_); });
+        weight_gradient(config_.kernel * hidden, hidden, d_state,
+                        [&](Index r) { return state + r * at.state_line - reach_ * hidden; });
         for (Index r = 0; r < s.h(); ++r) {
           Kernels::add_column_sums(s.w(), gates(),
                                    kernels::Rows<const Scalar>{dz.at(r, 0, 0), gates()}, d_bias);
           if (!wants_dx) continue;
           const kernels::Term<Scalar> term{dz.at(r, 0, 0), gates(), input_run_.count * gates()};
+          const kernels::Rows<Scalar> dx{claim.gradient.data() + (first_pixel + r * s.w()) * s.c(),
+                                         s.c()};
           Kernels::affine(s.w(), std::span<const kernels::Term<Scalar>>(&term, 1),
                           as_const(to_input), static_cast<const Scalar*>(nullptr),
-                          kernels::Rows<Scalar>{
-                              claim.gradient.data() + (first_pixel + r * s.w()) * s.c(), s.c()},
-                          store);
+                          claim.fresh ? kernels::Rows<const Scalar>{} : dx, dx);
         }
       }
     });

@@ -169,7 +169,7 @@ class Words {
     return value;
   }
   [[noreturn]] void fail(const char* key, const std::string& found, const char* expected) const {
-    detail::fail<ConfigError>(path_, ": ", key, " is ", detail::quoted(found), ", expected ",
+    detail::fail<ConfigError>(path_, ": ", key, " is ", detail::in_quotes(found), ", expected ",
                               expected);
   }
 

@@ -50,7 +50,7 @@ void require_same_data(const Train& options, const Metadata& words) {
     const auto before = trained_on.find(key);
     if (before != trained_on.end() && before->second != words.at(key)) {
       detail::fail<ConfigError>(options.resume, ": it was trained with ", key, " = ",
-                                detail::quoted(before->second), ", these are ", words.at(key),
+                                detail::in_quotes(before->second), ", these are ", words.at(key),
                                 "; resume with the same data");
     }
   }

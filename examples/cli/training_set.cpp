@@ -96,8 +96,9 @@ void take_number(const Metadata& words, const char* key, T largest, T& value) {
   const char* const end = word->second.data() + word->second.size();
   const auto [stopped, error] = std::from_chars(word->second.data(), end, value);
   if (error != std::errc{} || stopped != end || value > largest) {
-    detail::fail<ConfigError>("the model file's word ", key, " is ", detail::quoted(word->second),
-                              ", expected a whole number up to ", largest);
+    detail::fail<ConfigError>("the model file's word ", key, " is ",
+                              detail::in_quotes(word->second), ", expected a whole number up to ",
+                              largest);
   }
 }
 
@@ -172,7 +173,7 @@ Images prepare(Images images, const Preparation& how) {
   if (how.binarize == "stochastic" || how.binarize == "dynamic") {
     return binarize(images, Stochastic{how.seed});
   }
-  detail::fail<ConfigError>("the binarization is ", detail::quoted(how.binarize),
+  detail::fail<ConfigError>("the binarization is ", detail::in_quotes(how.binarize),
                             ", expected threshold, stochastic, dynamic or none");
 }
 

@@ -67,7 +67,7 @@ inline void store_big32(std::byte* bytes, std::uint32_t value) {
 }
 
 /// Text from a file in quotes: at most 80 bytes of it, unprintable ones as '?'.
-[[nodiscard]] inline std::string quoted(std::string_view text) {
+[[nodiscard]] inline std::string in_quotes(std::string_view text) {
   constexpr std::size_t longest = 80;
   std::string result = "\"";
   for (const char c : text.substr(0, longest)) result += c < ' ' || c > '~' ? '?' : c;

@@ -55,7 +55,7 @@ inline void write_checkpoint(const char* where, const std::filesystem::path& pat
   words["format_version"] = checkpoint_version;
   for (const auto& [key, value] : extra) {
     if (!words.emplace(key, value).second) {
-      fail<ConfigError>(where, ": the extra word ", detail::quoted(key),
+      fail<ConfigError>(where, ": the extra word ", detail::in_quotes(key),
                         " is one of the checkpoint's own; choose another");
     }
   }
@@ -76,7 +76,7 @@ inline void write_checkpoint(const char* where, const std::filesystem::path& pat
   const auto version = file.metadata().find("format_version");
   if (version == file.metadata().end() || version->second != checkpoint_version) {
     fail<FileError>(where, ": ", path, " has format_version ",
-                    version == file.metadata().end() ? "\"\"" : detail::quoted(version->second),
+                    version == file.metadata().end() ? "\"\"" : detail::in_quotes(version->second),
                     ", expected \"", checkpoint_version, "\"; was it written by a newer pixelrnn?");
   }
   return file;
@@ -148,7 +148,8 @@ template <class T, class Ignored>
     if (word == file.metadata().end()) {
       words.add(key, " is missing, expected ", value);
     } else if (word->second != value) {
-      words.add(key, " is ", detail::quoted(word->second), ", expected ", detail::quoted(value));
+      words.add(key, " is ", detail::in_quotes(word->second), ", expected ",
+                detail::in_quotes(value));
     }
   }
   std::set<std::string_view> known;
@@ -164,7 +165,7 @@ template <class T, class Ignored>
   }
   for (const StoredTensor& tensor : file.tensors()) {
     if (!known.contains(tensor.name) && !ignored(tensor.name)) {
-      unexpected.add(detail::quoted(tensor.name));
+      unexpected.add(detail::in_quotes(tensor.name));
     }
   }
   const std::string differences = words.text() + missing.text() + shapes.text() + unexpected.text();

@@ -61,7 +61,7 @@ class NpyHeader {
       } else if (key == "shape" && !std::exchange(has_shape, true)) {
         shape = read_shape();
       } else {
-        fail("the key ", quoted(key), " is unknown or occurs twice");
+        fail("the key ", in_quotes(key), " is unknown or occurs twice");
       }
       if (!accept(',')) {
         expect('}');
@@ -208,8 +208,8 @@ template <NpyValue T>
   }
   const detail::NpyHeader header(text.substr(begin, length), begin, path);
   if (header.descr != detail::npy_descr<T>) {
-    header.fail("descr is ", detail::quoted(header.descr), ", expected ",
-                detail::quoted(detail::npy_descr<T>), " (the type that read_npy was asked for)");
+    header.fail("descr is ", detail::in_quotes(header.descr), ", expected ",
+                detail::in_quotes(detail::npy_descr<T>), " (the type that read_npy was asked for)");
   }
   const std::optional<std::uint64_t> wanted = detail::array_bytes(sizeof(T), header.shape);
   if (!wanted) header.fail("the shape takes 2^63 bytes or more");

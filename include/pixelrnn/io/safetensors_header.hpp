@@ -146,7 +146,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
     } else if (place_ == Place::entry && field_ == Field::dtype) {
       const std::optional<Dtype> dtype = dtype_named(value);
       if (!dtype) {
-        fail("S15", "tensor ", quoted(name_), " has the unsupported dtype ", quoted(value),
+        fail("S15", "tensor ", in_quotes(name_), " has the unsupported dtype ", in_quotes(value),
              ", expected F32, F64, F16, BF16, I64, U64 or U8");
       }
       tensor_->dtype = *dtype;
@@ -168,12 +168,12 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (place_ != Place::array) refuse_value("a number");
     if (field_ == Field::shape) {
       if (tensor_->shape.size() == safetensors_max_rank) {
-        fail("S9", "tensor ", quoted(name_), " has more than ", safetensors_max_rank, " axes");
+        fail("S9", "tensor ", in_quotes(name_), " has more than ", safetensors_max_rank, " axes");
       }
       if (value > std::uint64_t{PTRDIFF_MAX}) refuse_size();
       tensor_->shape.push_back(static_cast<Index>(value));
     } else {
-      if (offsets_ == 2) fail("S6", "tensor ", quoted(name_), " has more than 2 data_offsets");
+      if (offsets_ == 2) fail("S6", "tensor ", in_quotes(name_), " has more than 2 data_offsets");
       (offsets_++ == 0 ? tensor_->begin : tensor_->end) = value;
     }
     return true;
@@ -181,7 +181,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool end_array() override {
     if (field_ == Field::data_offsets && offsets_ != 2) {
-      fail("S6", "tensor ", quoted(name_), " has ", offsets_, " data_offsets, expected 2");
+      fail("S6", "tensor ", in_quotes(name_), " has ", offsets_, " data_offsets, expected 2");
     }
     place_ = Place::entry;
     return true;
@@ -211,7 +211,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
       return;
     }
     if (key.size() > safetensors_max_name) {
-      fail("S9", "the name ", quoted(key), " has ", key.size(), " bytes, expected at most ",
+      fail("S9", "the name ", in_quotes(key), " has ", key.size(), " bytes, expected at most ",
            safetensors_max_name);
     }
     if (header_.tensors.size() == options_.max_tensors) {
@@ -229,7 +229,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
     } else if (key == "data_offsets") {
       field_ = Field::data_offsets;
     } else {
-      fail("S6", "tensor ", quoted(name_), " has the unknown key ", quoted(key),
+      fail("S6", "tensor ", in_quotes(name_), " has the unknown key ", in_quotes(key),
            ", expected dtype, shape and data_offsets");
     }
     if ((seen_ & static_cast<unsigned>(field_)) != 0) refuse_twice(key);
@@ -239,12 +239,12 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
   /// A finished entry: is all there, and is it as large as it says?
   void check_entry() {
     if (seen_ != 7) {
-      fail("S6", "tensor ", quoted(name_), " lacks one of dtype, shape and data_offsets");
+      fail("S6", "tensor ", in_quotes(name_), " lacks one of dtype, shape and data_offsets");
     }
     const std::optional<std::uint64_t> bytes = array_bytes(size_of(tensor_->dtype), tensor_->shape);
     if (!bytes) refuse_size();
     if (tensor_->end < tensor_->begin || tensor_->end - tensor_->begin != *bytes) {
-      fail("S10", "tensor ", quoted(name_), " has the data_offsets ", tensor_->begin, " and ",
+      fail("S10", "tensor ", in_quotes(name_), " has the data_offsets ", tensor_->begin, " and ",
            tensor_->end, ", but its dtype and shape take ", *bytes, " bytes");
     }
   }
@@ -257,14 +257,14 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   [[noreturn]] void refuse_twice(const std::string& key) const {
-    fail("S7", quoted(key), " occurs twice");
+    fail("S7", in_quotes(key), " occurs twice");
   }
   [[noreturn]] void refuse_size() const {
-    fail("S9", "tensor ", quoted(name_), " has 2^63 bytes or more by its shape");
+    fail("S9", "tensor ", in_quotes(name_), " has 2^63 bytes or more by its shape");
   }
   [[noreturn]] void refuse_value(const char* found) const {
     if (place_ == Place::array) {
-      fail("S8", found, " in shape or data_offsets of tensor ", quoted(name_),
+      fail("S8", found, " in shape or data_offsets of tensor ", in_quotes(name_),
            ", expected unsigned whole numbers");
     }
     fail("S6", found, " where none belongs");

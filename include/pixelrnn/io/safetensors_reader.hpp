@@ -50,7 +50,7 @@ class SafetensorsFile {
   [[nodiscard]] const StoredTensor& at(std::string_view name) const {
     if (const StoredTensor* tensor = find(name)) return *tensor;
     detail::fail<FileError>("SafetensorsFile::at: ", path_, " has no tensor ",
-                            detail::quoted(name));
+                            detail::in_quotes(name));
   }
 
  private:
@@ -75,7 +75,7 @@ namespace detail {
   std::uint64_t end = 0;
   for (const Entry entry : entries) {
     if (entry->second.begin != end) {
-      fail_safetensors("S11", path, data_offset, "tensor ", quoted(entry->first),
+      fail_safetensors("S11", path, data_offset, "tensor ", in_quotes(entry->first),
                        " begins at byte ", entry->second.begin, " of the data, expected ", end,
                        ", where the one before it ends");
     }
@@ -90,7 +90,7 @@ inline void require_finite(const StoredTensor& tensor, const std::filesystem::pa
   for (std::size_t i = 0; i < tensor.size(); ++i) {
     if (std::isfinite(floating_value(tensor, i))) continue;
     fail_safetensors("S14", path, offset + i * size_of(tensor.dtype), "value ", i, " of tensor ",
-                     quoted(tensor.name), " is ", floating_value(tensor, i),
+                     in_quotes(tensor.name), " is ", floating_value(tensor, i),
                      ", expected finite ones (SafetensorsOptions::reject_nonfinite)");
   }
 }

@@ -27,7 +27,7 @@ namespace detail {
 /// Throws ConfigError, by the reader's rules, on a tensor that no file can hold.
 inline void require_storable(const StoredTensor& tensor) {
   const auto refuse = [&](const char* rule, const auto&... parts) {
-    fail<ConfigError>(rule, ": write_safetensors: tensor ", quoted(tensor.name), ' ', parts...);
+    fail<ConfigError>(rule, ": write_safetensors: tensor ", in_quotes(tensor.name), ' ', parts...);
   };
   if (first_not_utf8(tensor.name)) refuse("S4", "has a name that is not UTF-8");
   if (tensor.name == safetensors_metadata) refuse("S6", "has the name of the metadata");
@@ -107,8 +107,8 @@ inline void write_safetensors(const std::filesystem::path& path,
   }
   for (const auto& [key, value] : metadata) {
     if (first_not_utf8(key) || first_not_utf8(value)) {
-      detail::fail<ConfigError>("S4: write_safetensors: the metadata entry ", detail::quoted(key),
-                                " is not UTF-8");
+      detail::fail<ConfigError>("S4: write_safetensors: the metadata entry ",
+                                detail::in_quotes(key), " is not UTF-8");
     }
   }
   std::vector<const StoredTensor*> order;
@@ -119,7 +119,7 @@ inline void write_safetensors(const std::filesystem::path& path,
   std::ranges::sort(order, {}, &StoredTensor::name);
   const auto twice = std::ranges::adjacent_find(order, {}, &StoredTensor::name);
   if (twice != order.end()) {
-    detail::fail<ConfigError>("S7: write_safetensors: the name ", detail::quoted((*twice)->name),
+    detail::fail<ConfigError>("S7: write_safetensors: the name ", detail::in_quotes((*twice)->name),
                               " occurs twice");
   }
   std::ranges::stable_sort(order, std::ranges::greater{}, &StoredTensor::dtype);

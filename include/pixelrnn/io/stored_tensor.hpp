@@ -56,7 +56,7 @@ requires StoredValue<std::remove_const_t<T>>
 [[nodiscard]] StoredTensor stored(std::string name, std::vector<Index> shape, std::span<T> values) {
   const Dtype dtype = *detail::dtype_of<std::remove_const_t<T>>;
   if (detail::array_bytes(sizeof(T), shape) != values.size_bytes()) {
-    detail::fail<ShapeError>("stored: ", detail::quoted(name), " has ", values.size(),
+    detail::fail<ShapeError>("stored: ", detail::in_quotes(name), " has ", values.size(),
                              " values, expected as many as its shape has elements");
   }
   return {std::move(name), dtype, std::move(shape), std::as_bytes(values)};
@@ -88,7 +88,7 @@ namespace detail {
 template <StoredValue T>
 void copy_values(const StoredTensor& tensor, std::span<T> out) {
   if (out.size() != tensor.size()) {
-    detail::fail<ShapeError>("copy_values: tensor ", detail::quoted(tensor.name), " has ",
+    detail::fail<ShapeError>("copy_values: tensor ", detail::in_quotes(tensor.name), " has ",
                              tensor.size(), " values, expected ", out.size());
   }
   if (tensor.dtype == *detail::dtype_of<T>) {
@@ -103,7 +103,7 @@ void copy_values(const StoredTensor& tensor, std::span<T> out) {
         const double value = detail::floating_value(tensor, i);
         if (std::isfinite(value) && std::abs(value) > double{std::numeric_limits<T>::max()}) {
           detail::fail<ValueError>("copy_values: value ", i, " of tensor ",
-                                   detail::quoted(tensor.name), " is ", value,
+                                   detail::in_quotes(tensor.name), " is ", value,
                                    ", expected one that float can hold (or read it as double)");
         }
         out[i] = static_cast<T>(value);
@@ -112,7 +112,7 @@ void copy_values(const StoredTensor& tensor, std::span<T> out) {
     }
   }
   detail::fail<FileError>(
-      "copy_values: tensor ", detail::quoted(tensor.name), " holds ", name_of(tensor.dtype),
+      "copy_values: tensor ", detail::in_quotes(tensor.name), " holds ", name_of(tensor.dtype),
       " values, expected ",
       std::floating_point<T> ? "F32, F64, F16 or BF16" : name_of(*detail::dtype_of<T>));
 }

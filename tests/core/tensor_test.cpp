@@ -4,6 +4,7 @@
 #include <limits>
 #include <new>
 #include <numeric>
+#include <ranges>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -209,6 +210,25 @@ TEST_CASE("A view of const elements is made from a mutable one, never the revers
   const TensorView<const int, 1> view = mutable_view;
   CHECK(view.data() == tensor.data());
   CHECK(view(2) == 4);
+}
+
+TEST_CASE("Iterators of a view outlive the view, those of a tensor do not outlive it",
+          "[core][tensor]") {
+  STATIC_REQUIRE(std::ranges::borrowed_range<TensorView<int, 2>>);
+  STATIC_REQUIRE(std::ranges::borrowed_range<TensorView<const float, 4>>);
+  STATIC_REQUIRE_FALSE(std::ranges::borrowed_range<Tensor<int, 2>>);
+  const Tensor<int, 2> tensor = counting<int>(Shape<2>{3, 4});
+  // Of a view that is gone: std::ranges would give a dangling, which is no pointer.
+  const int* const found = std::ranges::find(tensor.view()[1], 6);
+  CHECK(found == &tensor(1, 2));
+}
+
+TEST_CASE("A view of a tensor is a view of std::ranges too, a tensor is not", "[core][tensor]") {
+  STATIC_REQUIRE(std::ranges::view<TensorView<int, 2>>);
+  STATIC_REQUIRE(std::ranges::view<TensorView<const float, 4>>);
+  STATIC_REQUIRE_FALSE(std::ranges::view<Tensor<int, 2>>);
+  STATIC_REQUIRE(std::ranges::contiguous_range<TensorView<int, 2>>);
+  STATIC_REQUIRE(std::ranges::sized_range<TensorView<int, 2>>);
 }
 
 TEST_CASE("A default view is empty", "[core][tensor]") {

@@ -185,3 +185,11 @@ template <class T>
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI
+
+// A view owns nothing: its iterators outlive it, and it can begin a pipeline of views. <span>,
+// which says the same of span, knows both names; <ranges> would cost every program a third of a
+// second.
+template <class T, std::size_t Rank>
+inline constexpr bool std::ranges::enable_borrowed_range<pixelrnn::TensorView<T, Rank>> = true;
+template <class T, std::size_t Rank>
+inline constexpr bool std::ranges::enable_view<pixelrnn::TensorView<T, Rank>> = true;

@@ -92,14 +92,18 @@ template <class T>
   struct Op {
     void backward(Backward<T>& ctx) {
       const FeatureView<const T> dy = ctx.output_gradient(), x = ctx.input(0), w = ctx.input(1);
-      const Index period = w.size();
+      const Index size = x.size(), period = w.size();
       if (ctx.wants_gradient(0)) {
-        const FeatureView<T> dx = ctx.input_gradient(0);
-        for (Index i = 0; i < x.size(); ++i) dx.data()[i] += dy.data()[i] * w.data()[i % period];
+        T* const dx = ctx.input_gradient(0).data();
+        for (Index at = 0; at < size; at += period) {
+          for (Index c = 0; c < period; ++c) dx[at + c] += dy.data()[at + c] * w.data()[c];
+        }
       }
       if (ctx.wants_gradient(1)) {
-        const FeatureView<T> dw = ctx.input_gradient(1);
-        for (Index i = 0; i < x.size(); ++i) dw.data()[i % period] += dy.data()[i] * x.data()[i];
+        T* const dw = ctx.input_gradient(1).data();
+        for (Index at = 0; at < size; at += period) {
+          for (Index c = 0; c < period; ++c) dw[c] += dy.data()[at + c] * x.data()[at + c];
+        }
       }
     }
   };
@@ -109,9 +113,10 @@ template <class T>
                              ") for the second");
   }
   const FeatureView<T> y = a.tape().allocate(a.shape());
-  const Index period = b.value().size();
-  for (Index i = 0; i < y.size(); ++i) {
-    y.data()[i] = a.value().data()[i] * b.value().data()[i % period];
+  const T *const x = a.value().data(), *const w = b.value().data();
+  const Index period = b.value().size();  // of equal shapes all there is
+  for (Index at = 0; at < y.size(); at += period) {
+    for (Index c = 0; c < period; ++c) y.data()[at + c] = x[at + c] * w[c];
   }
   return a.tape().record("mul", y, {a, b}, Op{});
 }

@@ -311,6 +311,29 @@ TEST_CASE("Positions that are no numbers are refused, and the trainer is as befo
   }
 }
 
+TEST_CASE(
+    "A checkpoint that does not say its epoch's nats is refused, and the trainer is as before",
+    "[io][checkpoint]") {
+  const TemporaryDirectory directory;
+  write_trained(directory / "good");
+  Net model = make({tiny}, 8);
+  Trainer trainer(model, Adam{});
+  const std::string before = bits(trainer);
+  const SafetensorsFile file = read_safetensors(directory / "good");
+  Metadata words = file.metadata();
+  REQUIRE(words.at("trainer.position") != "0");
+  CHECK(std::stod(words.at("trainer.epoch_nats")) > 0);  // in the middle of an epoch
+  words.erase("trainer.epoch_nats");
+  write_safetensors(directory / "without", file.tensors(), words);
+  words["trainer.epoch_nats"] = "nan";
+  write_safetensors(directory / "nan", file.tensors(), words);
+  CHECK_THROWS_ERROR(load_checkpoint(directory / "without", trainer), ConfigError,
+                     "trainer.epoch_nats is '', expected a number");
+  CHECK_THROWS_ERROR(load_checkpoint(directory / "nan", trainer), ConfigError,
+                     "trainer.epoch_nats is 'nan', expected a number");
+  CHECK(bits(trainer) == before);
+}
+
 TEST_CASE("Weights of any writer load by name and shape", "[io][checkpoint]") {
   const TemporaryDirectory directory;
   Net model = make(), loaded = make({tiny}, 8);

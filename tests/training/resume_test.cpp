@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <functional>
+#include <locale>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,41 @@ TEST_CASE("A training resumed without all of its state ends elsewhere", "[traini
   }
 }
 
+TEST_CASE("A training resumed without the nats of its unfinished epoch reports another mean",
+          "[training][resume]") {
+  auto straight_model = tiny_model();
+  TinyTrainer straight(straight_model, rule, options());
+  const Run whole = finish(straight);
+  Saved forgetful = whole.steps[1];
+  REQUIRE(forgetful.words.at("trainer.epoch_nats") != "0");
+  forgetful.words["trainer.epoch_nats"] = "0";
+  auto model = tiny_model(99);
+  TinyTrainer trainer(model, rule, options());
+  load(forgetful, trainer);
+  const Run rest = finish(trainer);
+  REQUIRE(rest.epochs.size() == 2);
+  CHECK(rest.epochs[0] < whole.epochs[0]);
+  CHECK(rest.epochs[1] == whole.epochs[1]);
+}
+
+TEST_CASE("Where training stands is written and read alike in every locale", "[training][resume]") {
+  struct Comma : std::numpunct<char> {
+    char do_decimal_point() const override { return ','; }
+  };
+  auto model = tiny_model(), copy = tiny_model(99);
+  TinyTrainer trainer(model, rule, options()), other(copy, rule, options());
+  trainer.fit(some_bars(10), {.epochs = 2, .steps = 4, .batch_size = 4});
+  const Metadata words = trainer.metadata();
+  REQUIRE(words.at("trainer.epoch_nats").find('.') != std::string::npos);
+  struct Restore {
+    std::locale before;
+    ~Restore() { std::locale::global(before); }
+  } restore{std::locale::global(std::locale(std::locale(), new Comma))};
+  CHECK(trainer.metadata() == words);
+  other.restore(words);
+  CHECK(other.metadata() == words);
+}
+
 TEST_CASE("A trainer that goes on is one that was never stopped", "[training][resume]") {
   const Images data = some_bars(10);
   auto straight_model = tiny_model(), halting_model = tiny_model();
@@ -191,7 +227,9 @@ TEST_CASE("Words of another model, trainer or nothing sensible are refused and c
   }
   CHECK_THROWS_ERROR(trainer.restore(without("trainer.epoch")), ConfigError,
                      "Trainer::restore: trainer.epoch is ''");
-  for (const std::string value : {"", "nan", "inf", "1.5 2", "1,5"}) {
+  CHECK_THROWS_ERROR(trainer.restore(without("trainer.epoch_nats")), ConfigError,
+                     "Trainer::restore: trainer.epoch_nats is '', expected a number");
+  for (const std::string value : {"", "nan", "inf", "1e999", "1.5 2", "1,5"}) {
     CAPTURE(value);
     CHECK_THROWS_ERROR(
         trainer.restore(with("trainer.epoch_nats", value)), ConfigError,

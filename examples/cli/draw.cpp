@@ -14,6 +14,11 @@
 namespace cli {
 namespace {
 
+void require_separate_files(const Drawing& options, std::vector<NamedFile> read) {
+  read.push_back({"--model", options.model.path});
+  require_separate(read, {{"--out", options.out}, {"--json", options.json}});
+}
+
 /// Draws, then writes and shows what was drawn.
 template <class Draw, class Arrange>
 int run_drawing(const Drawing& options, Index columns, Draw draw, Arrange arrange) {
@@ -88,6 +93,7 @@ Images lines_of(const Images& images, const KeepMask& keep, const Images& comple
 }  // namespace
 
 int Sample::run() const {
+  require_separate_files(*this, {});
   const std::unique_ptr<AnyModel> net = model.load();
   const auto draw = [&] {
     return net->sample(count, {.seed = seed, .threads = threads, .first = first},
@@ -97,6 +103,9 @@ int Sample::run() const {
 }
 
 int Complete::run() const {
+  std::vector<NamedFile> read{{"--keep-mask", keep_mask}};
+  for (const std::string& path : data) read.push_back({"--data", path});
+  require_separate_files(*this, read);
   const std::unique_ptr<AnyModel> net = model.load();
   const KeepMask keep = known_pixels(*this, net->image_shape());
   const Preparation how =

@@ -10,6 +10,10 @@
 namespace cli {
 
 int Evaluate::run() const {
+  std::vector<NamedFile> read{{"--model", model.path}};
+  for (const std::string& path : data) read.push_back({"--data", path});
+  for (const std::string& path : baseline) read.push_back({"--baseline", path});
+  require_separate(read, {{"--json", json}});
   const Console console(json);
   const std::unique_ptr<AnyModel> net = model.load();
   const Preparation how =

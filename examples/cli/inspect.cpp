@@ -41,6 +41,7 @@ std::string drawing_of(const Tensor<unsigned char, 2>& field, Index row, Index c
 }  // namespace
 
 int Inspect::run() const {
+  require_separate({{"--model", path}}, {{"--json", json}});
   const Console console(json);
   const Metadata words = read_metadata(path);
   const std::unique_ptr<AnyModel> model = load_model(path, StoredWeights::averaged);
@@ -53,7 +54,7 @@ int Inspect::run() const {
   std::string text;
   Metadata tensors;
   for (const auto& [key, value] : words) {
-    text += format("%-28s %s\n", key.c_str(), value.c_str());
+    text += format("%-28s %s\n", harmless(key).c_str(), harmless(value).c_str());
   }
   text += '\n';
   for (const AnyModel::ParameterInfo& parameter : model->parameters()) {

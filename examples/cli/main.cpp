@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 // pixelrnn: the command line; parses options into the structs of commands.hpp and runs one.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -13,6 +17,7 @@
 
 #include "commands.hpp"
 #include "output.hpp"
+#include "validators.hpp"
 
 namespace cli {
 namespace {
@@ -25,11 +30,12 @@ struct Command {
 
 void add_threads(CLI::App& parser, int& threads) {
   parser.add_option("--threads", threads, "Threads; 0: as many as OpenMP offers")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole(0, most_threads))
       ->capture_default_str();
 }
 void add_json(CLI::App& parser, std::string& path) {
-  parser.add_option("--json", path, "Write the figures to this file as JSON; -: standard output");
+  parser.add_option("--json", path, "Write the figures to this file as JSON; -: standard output")
+      ->check(file_name());
 }
 void add_data(CLI::App& parser, std::vector<std::string>& paths) {
   parser
@@ -44,8 +50,9 @@ void add_preparation(CLI::App& parser, PreparationOptions& options) {
                   "new draw each epoch (one draw when evaluating), or not")
       ->check(CLI::IsMember({"threshold", "stochastic", "dynamic", "none"}));
   parser.add_option("--threshold", options.threshold, "First level that becomes white [128]")
-      ->check(CLI::Range(1, 255));
-  parser.add_option("--binarize-seed", options.seed, "Seed of the draws of --binarize [0]");
+      ->transform(whole(1, 255));
+  parser.add_option("--binarize-seed", options.seed, "Seed of the draws of --binarize [0]")
+      ->transform(whole(0, any_seed));
 }
 void add_model_file(CLI::App& parser, ModelFile& file) {
   parser.add_option("--model", file.path, "Model file that train has written")->required();
@@ -57,12 +64,16 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
   parser.add_option("--model", spec.kind, "Kind of model")
       ->check(CLI::IsMember({"pixel_cnn", "row_lstm", "diagonal_bilstm"}))
       ->capture_default_str();
-  parser.add_option("--layers", spec.layers, "Residual blocks")->capture_default_str();
+  parser.add_option("--layers", spec.layers, "Residual blocks")
+      ->transform(whole(1, largest_size))
+      ->capture_default_str();
   parser
       .add_option("--hidden", spec.hidden,
                   "Units of a block; between blocks there are twice as many")
+      ->transform(whole(1, largest_size))
       ->capture_default_str();
   parser.add_option("--head", spec.head, "Maps of the two layers before the logits")
+      ->transform(whole(1, largest_size))
       ->capture_default_str();
   parser.add_flag("--skip", spec.skip, "Learned connections from every block to the output");
   parser
@@ -74,18 +85,21 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
 void add_drawing(CLI::App& parser, Drawing& options) {
   add_model_file(parser, options.model);
   parser.add_option("--seed", options.seed, "An image depends on it and the image's number alone")
+      ->transform(whole(0, any_seed))
       ->capture_default_str();
   parser
       .add_option("--temperature", options.temperature,
                   "1: as the model says; less: bolder; more: wilder; 0: the likeliest level")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(not_negative())
       ->capture_default_str();
   parser
       .add_option("--sampler", options.sampler,
                   "cached: one walk over the image; full: a forward pass a pixel (slow)")
       ->check(CLI::IsMember({"cached", "full"}))
       ->capture_default_str();
-  parser.add_option("--out", options.out, "PNG file of all images side by side")->required();
+  parser.add_option("--out", options.out, "PNG file of all images side by side")
+      ->required()
+      ->check(file_name());
   parser.add_flag("--show", options.show, "Show the images as text too");
   add_threads(parser, options.threads);
   add_json(parser, options.json);
@@ -164,8 +178,13 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
       CLI::Option* const option = parser.get_option(name);
       const auto word = words.find(key);
       if (option->count() != 0 || word == words.end()) continue;
-      option->add_result(word->second);
-      option->run_callback();
+      try {
+        option->add_result(word->second);
+        option->run_callback();
+      } catch (const CLI::ParseError&) {
+        detail::fail<ConfigError>(train.resume, ": ", key, " is ", detail::in_quotes(word->second),
+                                  ", which ", name, " does not take");
+      }
     }
     const auto skip = words.find("skip");
     if (skip != words.end() && skip->second == "true") train.model.skip = true;
@@ -184,11 +203,13 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
   const auto preparation = std::make_shared<PreparationOptions>();
   add_data(*parser, train->data);
   parser->add_option("--limit", train->limit, "Use the first so many images; 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole(0))
       ->capture_default_str();
-  parser->add_option("--valid", train->validation, "Images to evaluate after every epoch");
+  CLI::Option* const valid =
+      parser->add_option("--valid", train->validation, "Images to evaluate after every epoch");
   parser->add_option("--valid-limit", train->validation_limit, "Likewise; 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->needs(valid)
+      ->transform(whole(0))
       ->capture_default_str();
   add_preparation(*parser, *preparation);
   parser
@@ -197,13 +218,13 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
       ->check(CLI::IsMember({2, 4, 8, 16, 256}));
   add_model_spec(*parser, train->model);
   parser->add_option("--epochs", train->epochs, "Passes over the data, in all")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole(1))
       ->capture_default_str();
   parser->add_option("--steps", train->steps, "Stop after so many steps, in all; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole(0))
       ->capture_default_str();
   parser->add_option("--batch-size", train->batch_size, "Images of a step")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole(1))
       ->capture_default_str();
   parser->add_option("--optimizer", train->optimizer, "Update rule")
       ->check(CLI::IsMember({"sgd", "rmsprop", "adam"}))
@@ -214,22 +235,27 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
       ->check(CLI::IsMember({"constant", "cosine"}))
       ->capture_default_str();
   parser->add_option("--warmup", train->warmup, "Steps in which a cosine schedule rises first")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole(0))
       ->capture_default_str();
   parser->add_option("--clip-norm", train->clip_norm, "Largest gradient norm; 0: any")
       ->capture_default_str();
   parser->add_option("--average-decay", train->average_decay, "Of a weight average; 0: none")
       ->capture_default_str();
   parser->add_option("--seed", train->seed, "Of the weights and of the order of the images")
+      ->transform(whole(0, any_seed))
       ->capture_default_str();
   add_threads(*parser, train->threads);
-  parser->add_option("--out", train->out, "Model file, also written after every epoch")->required();
-  parser->add_option("--resume", train->resume,
-                     "Go on from this file; options not given are those it was trained with");
+  parser->add_option("--out", train->out, "Model file, also written after every epoch")
+      ->required()
+      ->check(file_name());
+  parser
+      ->add_option("--resume", train->resume,
+                   "Go on from this file; options not given are those it was trained with")
+      ->check(file_name());
   parser->add_option("--checkpoint-every", train->checkpoint_every, "Write --out so often (steps)")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole(0))
       ->capture_default_str();
-  parser->add_option("--log", train->log, "CSV file of every step and epoch");
+  parser->add_option("--log", train->log, "CSV file of every step and epoch")->check(file_name());
   add_json(*parser, train->json);
   return {parser, [=] {
             complete_options(*parser, *train, *preparation);
@@ -244,19 +270,20 @@ Command add_evaluate(CLI::App& app) {
   add_model_file(*parser, evaluate->model);
   add_data(*parser, evaluate->data);
   parser->add_option("--first", evaluate->first, "Number of the first image, from 0")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole(0))
       ->capture_default_str();
   parser->add_option("--limit", evaluate->limit, "Use so many images; 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole(0))
       ->capture_default_str();
   add_preparation(*parser, evaluate->preparation);
-  parser->add_option("--baseline", evaluate->baseline,
-                     "Compare with independent pixels, fitted to these images");
+  CLI::Option* const baseline = parser->add_option(
+      "--baseline", evaluate->baseline, "Compare with independent pixels, fitted to these images");
   parser->add_option("--baseline-limit", evaluate->baseline_limit, "Fit to so many; 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->needs(baseline)
+      ->transform(whole(0))
       ->capture_default_str();
   parser->add_option("--batch-size", evaluate->batch_size, "Images of a pass")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole(1))
       ->capture_default_str();
   add_threads(*parser, evaluate->threads);
   add_json(*parser, evaluate->json);
@@ -268,11 +295,13 @@ Command add_sample(CLI::App& app) {
   const auto sample = std::make_shared<Sample>();
   add_drawing(*parser, *sample);
   parser->add_option("--count", sample->count, "Images")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole(1))
       ->capture_default_str();
-  parser->add_option("--first", sample->first, "Number of the first image")->capture_default_str();
+  parser->add_option("--first", sample->first, "Number of the first image")
+      ->transform(whole(0, any_seed))
+      ->capture_default_str();
   parser->add_option("--columns", sample->columns, "Images in a line of the PNG file")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole(1))
       ->capture_default_str();
   return {parser, [=] { return sample->run(); }};
 }
@@ -285,18 +314,18 @@ Command add_complete(CLI::App& app) {
   add_drawing(*parser, *complete);
   add_data(*parser, complete->data);
   parser->add_option("--count", complete->count, "Images")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole(1))
       ->capture_default_str();
   parser->add_option("--first", complete->first, "Number of the first image of the data, from 0")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole(0))
       ->capture_default_str();
   parser->add_option("--variants", complete->variants, "Completions of each image")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole(1, most_variants))
       ->capture_default_str();
   add_preparation(*parser, complete->preparation);
   CLI::Option_group* const known = parser->add_option_group("known", "What is known");
   known->add_option("--keep-rows", complete->keep_rows, "The first so many rows")
-      ->check(CLI::NonNegativeNumber);
+      ->transform(whole(0));
   known->add_option("--keep-mask", complete->keep_mask, "The white pixels of this PNG file");
   known->require_option(1);
   return {parser, [=] { return complete->run(); }};
@@ -321,10 +350,10 @@ Command add_benchmark(CLI::App& app) {
       ->capture_default_str();
   parser->add_option("--image", *image, "HEIGHTxWIDTHxCHANNELS")->capture_default_str();
   parser->add_option("--batch-size", benchmark->batch_size, "Images of a pass")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole(1))
       ->capture_default_str();
   parser->add_option("--repeats", benchmark->repeats, "Measurements, of which the median counts")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole(1, most_repeats))
       ->capture_default_str();
   add_threads(*parser, benchmark->threads);
   add_json(*parser, benchmark->json);
@@ -346,23 +375,39 @@ Command add_shapes(CLI::App& app) {
   parser->group("");  // a means for tests and the demo, not listed in --help
   const auto shapes = std::make_shared<Shapes>();
   parser->add_option("--out", shapes->out, "IDX file")->required();
-  parser->add_option("--count", shapes->count, "Images")->check(CLI::PositiveNumber);
+  parser->add_option("--count", shapes->count, "Images")->transform(whole(1));
   parser->add_option("--seed", shapes->seed, "Seed");
   return {parser, [=] { return shapes->run(); }};
 }
 
 /// One line to the standard error.
 int complain(std::string message, int status) {
-  for (char& c : message) {
-    if (c == '\n') c = ' ';
-  }
-  std::fprintf(stderr, "pixelrnn: %s\n", message.c_str());
+  std::ranges::replace(message, '\n', ' ');
+  std::fprintf(stderr, "pixelrnn: %s\n", harmless(message).c_str());
   return status;
 }
 
+/// If the standard streams are closed, the next file opened would be one of them, and text for
+/// people would end up in it: takes their numbers with what cannot be written.
+void take_standard_streams() {
+  int taken = 0;
+  while (taken >= 0 && taken <= STDERR_FILENO) taken = ::open("/dev/null", O_RDONLY);
+  if (taken >= 0) ::close(taken);
+}
+
+/// The status of a command, or failure if its text was lost.
+int status_of(const Command& command) {
+  const int status = command.run();
+  const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  return lost && status == 0 ? complain("cannot write to the standard output", 1) : status;
+}
+
 int main(int argc, char** argv) {
+  take_standard_streams();
   CLI::App app("Autoregressive image models: PixelCNN, Row LSTM, Diagonal BiLSTM");
   app.require_subcommand(1);
+  app.set_version_flag("--version", format("pixelrnn %d.%d.%d", PIXELRNN_VERSION_MAJOR,
+                                           PIXELRNN_VERSION_MINOR, PIXELRNN_VERSION_PATCH));
   const std::vector<std::string> arguments(argv, argv + argc);
   const std::vector<Command> commands{
       add_train(app, arguments), add_evaluate(app),  add_sample(app), add_complete(app),
@@ -370,7 +415,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     for (const Command& command : commands) {
-      if (command.parser->parsed()) return command.run();
+      if (command.parser->parsed()) return status_of(command);
     }
     return 0;
   } catch (const CLI::ParseError& error) {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iostream>
 #include <string_view>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
@@ -63,13 +64,46 @@ void Figures::write(const std::string& path) const {
   if (!(file << text << std::flush)) detail::fail<FileError>("cannot write ", path);
 }
 
+void require_separate(const std::vector<NamedFile>& read, const std::vector<NamedFile>& written) {
+  namespace fs = std::filesystem;
+  const auto is_same = [](const fs::path& a, const fs::path& b) {
+    std::error_code error;
+    if (fs::exists(a, error) != fs::exists(b, error)) return false;
+    if (fs::exists(a, error)) return fs::is_regular_file(a, error) && fs::equivalent(a, b, error);
+    const auto plain = [&](const fs::path& path) {
+      return fs::weakly_canonical(fs::absolute(path, error), error);
+    };
+    return plain(a) == plain(b);
+  };
+  std::vector<NamedFile> others = read;
+  for (const NamedFile& file : written) {
+    if (file.path.empty() || file.path == "-") continue;
+    for (const NamedFile& other : others) {
+      if (other.path.empty() || !is_same(file.path, other.path)) continue;
+      detail::fail<ConfigError>(file.option, " would overwrite ", file.path, ", which is ",
+                                other.option, " too");
+    }
+    others.push_back(file);
+  }
+}
+
+std::string harmless(std::string text) {
+  for (char& c : text) {
+    if ((c >= 0 && c < ' ') || c == 127) c = '?';
+  }
+  return text;
+}
+
 Console::Console(const std::string& json_path)
     : stream_(json_path == "-" ? stderr : stdout), is_terminal_(::isatty(::fileno(stream_)) == 1) {
+  if (json_path.empty() || json_path == "-") return;
   // To find out now, not hours later, that the figures cannot be written.
-  const bool to_file = !json_path.empty() && json_path != "-";
-  if (to_file && !std::ofstream(json_path, std::ios::app)) {
+  std::error_code none;
+  const bool was_there = std::filesystem::exists(json_path, none);
+  if (!std::ofstream(json_path, std::ios::app)) {
     detail::fail<FileError>("cannot write ", json_path);
   }
+  if (!was_there) std::filesystem::remove(json_path, none);
 }
 
 int Console::columns() const {

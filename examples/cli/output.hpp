@@ -31,6 +31,18 @@ class Figures {
   std::vector<std::pair<std::string, Value>> values_;
 };
 
+/// A file and the option that names it.
+struct NamedFile {
+  const char* option;
+  std::string path;
+};
+/// Throws ConfigError if one of the files to be written is one that is read, or another that is
+/// written: what was read would be lost. "-" and the empty name are no files.
+void require_separate(const std::vector<NamedFile>& read, const std::vector<NamedFile>& written);
+
+/// Text without control characters, which a terminal would obey: '?' instead.
+[[nodiscard]] std::string harmless(std::string text);
+
 /// Where text for people goes: the standard output, unless the figures go there.
 class Console {
  public:

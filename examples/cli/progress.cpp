@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <system_error>
 
 namespace cli {
 namespace {
@@ -16,10 +17,21 @@ double between(std::chrono::steady_clock::time_point from,
   return std::chrono::duration<double>(to - from).count();
 }
 
-std::string bar(double done) {
-  constexpr std::size_t width = 24;
-  const auto full = static_cast<std::size_t>(std::clamp(done, 0.0, 1.0) * double{width});
+std::string bar(double done, std::size_t width) {
+  const auto full =
+      static_cast<std::size_t>(std::clamp(done, 0.0, 1.0) * static_cast<double>(width));
   return '[' + std::string(full, '#') + std::string(width - full, '-') + ']';
+}
+
+/// The bar and what follows it, in less than a line of the terminal: what wraps cannot be cleared.
+std::string fitted(double done, const std::string& figures, int columns) {
+  constexpr std::size_t widest = 24, narrowest = 5, brackets = 2;
+  const auto room = static_cast<std::size_t>(std::max(columns - 1, 0));
+  std::string line = format(" %3.0f%%  ", 100 * done) + figures;
+  if (room >= line.size() + narrowest + brackets) {
+    line = bar(done, std::min(widest, room - line.size() - brackets)) + line;
+  }
+  return line.substr(0, room);
 }
 
 }  // namespace
@@ -35,7 +47,8 @@ Progress::Progress(const Console& console, Index first_step, Index last_step, In
 
 void Progress::log_to(const std::string& path, bool append) {
   log_path_ = path;
-  const bool has_header = append && std::filesystem::exists(path);
+  std::error_code none;
+  const bool has_header = append && std::filesystem::file_size(path, none) > 0 && !none;
   log_.open(path, append ? std::ios::app : std::ios::trunc);
   if (!log_) detail::fail<FileError>("cannot write the log ", path);
   if (!has_header) {
@@ -69,7 +82,7 @@ void Progress::show(const StepReport& report) {
              recent_nats_ / recent_weight_, images_per_second(), duration(left).c_str());
   if (console_.is_terminal()) {
     has_bar_ = true;
-    console_.write(clear_line + format("%s %3.0f%%  ", bar(done).c_str(), 100 * done) + figures);
+    console_.write(clear_line + fitted(done, figures, console_.columns()));
   } else {
     say(format("step %td/%td  ", report.step, last_step_) + figures);
   }
@@ -95,13 +108,17 @@ void Progress::epoch(const EpochReport& report) {
 }
 
 void Progress::say(const std::string& line) {
-  console_.write((has_bar_ ? clear_line : "") + line + '\n');
+  remove_bar();
+  console_.write(line + '\n');
+}
+
+void Progress::remove_bar() {
+  if (has_bar_) console_.write(clear_line);
   has_bar_ = false;
 }
 
 void Progress::finish() {
-  if (has_bar_) console_.write(clear_line);
-  has_bar_ = false;
+  remove_bar();
   if (log_.is_open() && !log_.flush()) {
     detail::fail<FileError>("cannot write the log ", log_path_);
   }

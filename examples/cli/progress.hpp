@@ -16,6 +16,10 @@ class Progress {
  public:
   /// Steps are counted over the trainer's life: this run goes from `first_step` to `last_step`.
   Progress(const Console& console, Index first_step, Index last_step, Index epochs);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  /// Removes the bar, so that an error begins a line of its own.
+  ~Progress() { remove_bar(); }
 
   /// Also writes `event,step,epoch,nats_per_image,gradient_norm,images_per_second,seconds`, one
   /// line for each event: step, train (mean of an epoch) and validation. Appends to a file that is
@@ -39,6 +43,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
 
   void show(const StepReport& report);
+  void remove_bar();
   void log(const char* event, Index step, Index epoch, double nats, const std::string& norm);
 
   const Console& console_;

@@ -30,7 +30,7 @@ AnyUpdateRule update_rule(const Train& options) {
 
 /// The step at which training ends.
 Index last_step(const Train& options, Index images) {
-  const Index an_epoch = (images + options.batch_size - 1) / options.batch_size;
+  const Index an_epoch = images / options.batch_size + (images % options.batch_size == 0 ? 0 : 1);
   if (options.epochs > std::numeric_limits<Index>::max() / an_epoch) {
     detail::fail<ConfigError>("--epochs ", options.epochs, " is too many");
   }
@@ -39,8 +39,14 @@ Index last_step(const Train& options, Index images) {
 }
 
 Schedule chosen_schedule(const Train& options, Index steps) {
-  return options.schedule == "cosine" ? cosine_rate(std::max<Index>(1, steps), options.warmup)
-                                      : constant_rate();
+  if (options.schedule == "cosine") {
+    return cosine_rate(std::max<Index>(1, steps), options.warmup);
+  }
+  if (options.warmup != 0) {
+    detail::fail<ConfigError>("--warmup is ", options.warmup, ", but belongs to --schedule cosine ",
+                              "alone");
+  }
+  return constant_rate();
 }
 
 /// A checkpoint goes on with the data it was trained on: their order depends on their number.
@@ -56,9 +62,20 @@ void require_same_data(const Train& options, const Metadata& words) {
   }
 }
 
+/// What is written may be what was resumed, and nothing else that is read.
+void require_separate_files(const Train& options) {
+  std::vector<NamedFile> images;
+  for (const std::string& path : options.data) images.push_back({"--data", path});
+  for (const std::string& path : options.validation) images.push_back({"--valid", path});
+  const NamedFile log{"--log", options.log}, json{"--json", options.json};
+  require_separate(images, {{"--out", options.out}, log, json});
+  require_separate({{"--resume", options.resume}}, {log, json});
+}
+
 }  // namespace
 
 int Train::run() const {
+  require_separate_files(*this);
   const Console console(json);
   TrainingSet images = prepare_training(part_of(read_images(data), 0, limit), preparation);
   std::optional<Images> held_out;
@@ -94,7 +111,8 @@ int Train::run() const {
     console.write(format("resuming %s at step %td\n", resume.c_str(), trainer->steps()));
   }
 
-  Progress progress(console, trainer->steps(), end, epochs);
+  const Index begin = trainer->steps();
+  Progress progress(console, begin, end, epochs);
   if (!log.empty()) progress.log_to(log, !resume.empty());
   const Interrupt interrupt;
   std::optional<double> train_nats;
@@ -118,11 +136,15 @@ int Train::run() const {
     return interrupt.signal() == 0;
   };
   const FitReport report = trainer->fit(images, fit);
-  progress.finish();
   trainer->save(out, kept);
+  progress.finish();
 
   const bool done = report.epochs >= epochs || (steps > 0 && report.steps >= steps);
   if (done) {
+    if (report.steps == begin) {
+      console.write(
+          format("no step was left to do: --epochs is %td, --steps %td\n", epochs, steps));
+    }
     console.write(format("wrote %s after %td steps\n", out.c_str(), report.steps));
   } else {
     console.write(format("stopped at step %td of %td; to resume:\n  %s --resume %s\n", report.steps,

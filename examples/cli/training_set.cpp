@@ -152,6 +152,7 @@ Images read_images(const std::vector<std::string>& paths) {
 }
 
 Images part_of(const Images& images, Index first, Index count) {
+  if (images.count() == 0) detail::fail<ConfigError>("the data have no images");
   if (first < 0 || count < 0 || first >= images.count()) {
     detail::fail<ConfigError>("the data have ", images.count(), " images, none from number ", first,
                               " on (counted from 0)");

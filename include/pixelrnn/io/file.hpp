@@ -119,6 +119,9 @@ class InputFile {
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path) : target_(resolve(path)) {
+    if (!target_.has_filename()) {
+      detail::fail<FileError>("cannot write ", target_, ": expected the name of a file");
+    }
     const std::filesystem::path folder =
         target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
     folder_ = detail::Descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -294,7 +294,7 @@ def report(comparison):
         f"`{o.command}`.",
         "",
         "All nets have the same weights and images; before anything is timed, each contestant's "
-        "logits, loss and gradients are held to ours (1e-4 of the largest value). Contestants take "
+        "logits and loss are held to ours (1e-4), and gradients (1e-3). Contestants take "
         f"turns on the same {o.threads} processors; medians of {o.rounds} rounds after one that "
         "warms up. Batch 16, float32. A training step is forward, backward and RMSProp. CIFAR size "
         f"(32×32, one channel, 256 levels, head of 1024 maps) has {depth} layers here; "

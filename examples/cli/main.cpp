@@ -178,6 +178,11 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
       CLI::Option* const option = parser.get_option(name);
       const auto word = words.find(key);
       if (option->count() != 0 || word == words.end()) continue;
+      // A limit that was reached would end this run before it begins.
+      const auto steps = words.find("trainer.steps");
+      if (word->first == "option.steps" && steps != words.end() && steps->second == word->second) {
+        continue;
+      }
       try {
         option->add_result(word->second);
         option->run_callback();

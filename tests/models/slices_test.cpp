@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// What is not recorded goes through a model a few images at a time: nobody may notice.
+#include <pixelrnn/models/pixel_cnn.hpp>
+#include <pixelrnn/models/pixel_rnn.hpp>
+
+#include "support/catch.hpp"
+#include "support/model_proofs.hpp"
+
+using namespace pixelrnn;
+
+TEMPLATE_TEST_CASE("A pass without a recording has the bits of one with it, for any batch",
+                   "[models]", PixelCNN<>, PixelRNN<RowLSTM<>>, PixelRNN<>) {
+  Rng rng(1);
+  const TestType model({.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 7}, rng);
+  Tape<float> unrecorded({.threads = 3, .record = false});
+  // In one tape's life batches grow and shrink: its workers' tapes must not remember.
+  for (const Index count : {40, 1, 9, 33, 0, 2, 16}) {
+    const Images images = test::random_images(count, {5, 4, 1}, 2, 3);
+    const FeatureMap<float> x = test::encoded(model, images);
+    Tape<float> recorded({.threads = 1});
+    unrecorded.reset();
+    const FeatureMap<float> expected(model.logits(recorded.input(x)).value());
+    const FeatureMap<float> y(model.logits(unrecorded.constant(x)).value());
+    CAPTURE(count);
+    CHECK(test::bit_difference(y, expected) == "");
+    if (count > 0) CHECK(y.data()[0] != 0);
+  }
+}

@@ -13,6 +13,7 @@ class ReLU {
  public:
   using Scalar = typename B::Scalar;
   using Kernels = typename B::Kernels;
+  using BackendPolicy = B;
   struct Cache {};
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {

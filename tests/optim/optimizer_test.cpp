@@ -9,19 +9,13 @@
 #include "support/backends.hpp"
 #include "support/catch.hpp"
 #include "support/compare.hpp"
+#include "support/pair.hpp"
 #include "support/random.hpp"
 
 using namespace pixelrnn;
+using test::Pair;
 
 namespace {
-
-/// Two parameters of a user's model.
-template <class T>
-struct Pair {
-  using Scalar = T;
-  Parameter<T> a{Shape<4>{1, 1, 2, 3}}, b{Shape<4>{1, 1, 1, 2}};
-  void for_each_parameter(auto&& visit) { visit("a", a), visit("b", b); }
-};
 
 /// A user's rule: every step takes the sign of the gradient; it has no state.
 struct SignStep {

@@ -7,19 +7,13 @@
 #include <pixelrnn/optim/optimizer.hpp>
 
 #include "support/fixture.hpp"
+#include "support/pair.hpp"
 
 using namespace pixelrnn;
 using test::Fixture, test::Kind;
+using test::Pair;
 
 namespace {
-
-/// Two parameters of a user's model, as in the fixtures of optimisers.
-template <class T>
-struct Pair {
-  using Scalar = T;
-  Parameter<T> a{Shape<4>{1, 1, 2, 3}}, b{Shape<4>{1, 1, 1, 2}};
-  void for_each_parameter(auto&& visit) { visit("a", a), visit("b", b); }
-};
 
 /// Steps along the gradients of a fixture, comparing the parameters after each.
 template <class T, class Rule>

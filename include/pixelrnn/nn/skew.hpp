@@ -13,8 +13,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 //   left  = unskew(scan(skew(x)))                           scan: column after column
 //   right = shift_down(mirror(unskew(scan(skew(mirror(x))))))
 //   y     = left + right
-// DiagonalScan computes the same on the plain map; these are for reading, for tests and for code
-// that works on skewed maps.
+// DiagonalScan computes the same without a skewed map; these are for reading, for tests and for
+// code that works on skewed maps.
 
 namespace detail {
 

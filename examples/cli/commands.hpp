@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The subcommands: their options as plain members, which main.cpp parses, and what they do.
+// The subcommands: their options as plain members, which main.cpp and train_options.cpp parse, and
+// what they do.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// The groups of options that several subcommands share.
+#include "options.hpp"
+
+#include "validators.hpp"
+
+namespace cli {
+
+void add_threads(CLI::App& parser, int& threads) {
+  parser.add_option("--threads", threads, "Threads; 0: as many as OpenMP offers")
+      ->transform(whole(0, most_threads))
+      ->capture_default_str();
+}
+void add_json(CLI::App& parser, std::string& path) {
+  parser.add_option("--json", path, "Write the figures to this file as JSON; -: standard output")
+      ->check(file_name());
+}
+void add_data(CLI::App& parser, std::vector<std::string>& paths) {
+  parser
+      .add_option("--data", paths,
+                  "IDX or CIFAR-10 (gzipped or not), PNG or a folder of PNG; colours become luma")
+      ->required();
+}
+void add_preparation(CLI::App& parser, PreparationOptions& options) {
+  parser
+      .add_option("--binarize", options.binarize,
+                  "From grey to black and white: by a threshold, by one random draw a pixel, by a "
+                  "new draw each epoch (one draw when evaluating), or not")
+      ->check(CLI::IsMember({"threshold", "stochastic", "dynamic", "none"}));
+  parser.add_option("--threshold", options.threshold, "First level that becomes white [128]")
+      ->transform(whole(1, 255));
+  parser.add_option("--binarize-seed", options.seed, "Seed of the draws of --binarize [0]")
+      ->transform(whole(0, any_seed));
+}
+void add_model_file(CLI::App& parser, ModelFile& file) {
+  parser.add_option("--model", file.path, "Model file that train has written")->required();
+  parser.add_option("--weights", file.weights, "averaged (if they were kept) or trained")
+      ->check(CLI::IsMember({"averaged", "trained"}))
+      ->capture_default_str();
+}
+void add_model_spec(CLI::App& parser, ModelSpec& spec) {
+  parser.add_option("--model", spec.kind, "Kind of model")
+      ->check(CLI::IsMember({"pixel_cnn", "row_lstm", "diagonal_bilstm"}))
+      ->capture_default_str();
+  parser.add_option("--layers", spec.layers, "Residual blocks")
+      ->transform(whole(1, largest_size))
+      ->capture_default_str();
+  parser
+      .add_option("--hidden", spec.hidden,
+                  "Units of a block; between blocks there are twice as many")
+      ->transform(whole(1, largest_size))
+      ->capture_default_str();
+  parser.add_option("--head", spec.head, "Maps of the two layers before the logits")
+      ->transform(whole(1, largest_size))
+      ->capture_default_str();
+  parser.add_flag("--skip", spec.skip, "Learned connections from every block to the output");
+  parser
+      .add_option("--initial-state", spec.initial_state,
+                  "State of an LSTM outside the image; padded_scan: diagonal_bilstm only")
+      ->check(CLI::IsMember({"learned", "zero", "padded_scan"}))
+      ->capture_default_str();
+}
+void add_drawing(CLI::App& parser, Drawing& options) {
+  add_model_file(parser, options.model);
+  parser.add_option("--seed", options.seed, "An image depends on it and the image's number alone")
+      ->transform(whole(0, any_seed))
+      ->capture_default_str();
+  parser
+      .add_option("--temperature", options.temperature,
+                  "1: as the model says; less: bolder; more: wilder; 0: the likeliest level")
+      ->transform(not_negative())
+      ->capture_default_str();
+  parser
+      .add_option("--sampler", options.sampler,
+                  "cached: one walk over the image; full: a forward pass a pixel (slow)")
+      ->check(CLI::IsMember({"cached", "full"}))
+      ->capture_default_str();
+  parser.add_option("--out", options.out, "PNG file of all images side by side")
+      ->required()
+      ->check(file_name());
+  parser.add_flag("--show", options.show, "Show the images as text too");
+  add_threads(parser, options.threads);
+  add_json(parser, options.json);
+}
+
+}  // namespace cli

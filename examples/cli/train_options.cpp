@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+// The options of pixelrnn train, and what becomes of them when a training is resumed.
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "options.hpp"
+#include "output.hpp"
+#include "validators.hpp"
+
+namespace cli {
+namespace {
+
+/// A word as a shell reads it back.
+std::string quoted_word(const std::string& word) {
+  const char* const plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+@%";
+  if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  quoted += '\'';
+  return quoted;
+}
+
+/// The command line as it was given, but for --resume.
+std::string repeatable(const std::vector<std::string>& arguments) {
+  std::string line;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i].starts_with("--resume=")) continue;
+    if (arguments[i] == "--resume") {
+      ++i;
+      continue;
+    }
+    if (!line.empty()) line += ' ';
+    line += quoted_word(arguments[i]);
+  }
+  return line;
+}
+
+/// What --resume takes from the file where the command line is silent: option and word.
+constexpr std::pair<const char*, const char*> resumed_options[] = {
+    {"--model", "model"},
+    {"--layers", "layers"},
+    {"--hidden", "hidden"},
+    {"--head", "head"},
+    {"--initial-state", "initial_state"},
+    {"--limit", "option.limit"},
+    {"--epochs", "option.epochs"},
+    {"--steps", "option.steps"},
+    {"--batch-size", "option.batch-size"},
+    {"--optimizer", "option.optimizer"},
+    {"--learning-rate", "option.learning-rate"},
+    {"--momentum", "option.momentum"},
+    {"--schedule", "option.schedule"},
+    {"--warmup", "option.warmup"},
+    {"--clip-norm", "option.clip-norm"},
+    {"--average-decay", "option.average-decay"},
+    {"--seed", "option.seed"},
+};
+
+Metadata words_of(const Train& train) {
+  Metadata words = words_of(train.preparation);
+  words["option.limit"] = std::to_string(train.limit);
+  words["option.epochs"] = std::to_string(train.epochs);
+  words["option.steps"] = std::to_string(train.steps);
+  words["option.batch-size"] = std::to_string(train.batch_size);
+  words["option.optimizer"] = train.optimizer;
+  if (train.learning_rate) words["option.learning-rate"] = format("%.17g", *train.learning_rate);
+  words["option.momentum"] = format("%.17g", train.momentum);
+  words["option.schedule"] = train.schedule;
+  words["option.warmup"] = std::to_string(train.warmup);
+  words["option.clip-norm"] = format("%.17g", train.clip_norm);
+  words["option.average-decay"] = format("%.17g", train.average_decay);
+  words["option.seed"] = std::to_string(train.seed);
+  return words;
+}
+
+/// Completes the options from the file to be resumed, and makes the words of the file to come.
+void complete_options(CLI::App& parser, Train& train, const PreparationOptions& given) {
+  Preparation fallback;
+  if (!train.resume.empty()) {
+    const Metadata words = read_metadata(train.resume);
+    for (const auto& [name, key] : resumed_options) {
+      CLI::Option* const option = parser.get_option(name);
+      const auto word = words.find(key);
+      if (option->count() != 0 || word == words.end()) continue;
+      // A limit that was reached would end this run before it begins.
+      const auto steps = words.find("trainer.steps");
+      if (word->first == "option.steps" && steps != words.end() && steps->second == word->second) {
+        continue;
+      }
+      try {
+        option->add_result(word->second);
+        option->run_callback();
+      } catch (const CLI::ParseError&) {
+        detail::fail<ConfigError>(train.resume, ": ", key, " is ", detail::in_quotes(word->second),
+                                  ", which ", name, " does not take");
+      }
+    }
+    const auto skip = words.find("skip");
+    if (skip != words.end() && skip->second == "true") train.model.skip = true;
+    fallback = preparation_in(words, spec_of(train.resume).levels);
+  }
+  train.preparation = given.over(fallback);
+  if (given.binarize == "none" && !given.levels && train.resume.empty()) {
+    train.preparation.levels = 256;
+  }
+  train.words = words_of(train);
+}
+
+}  // namespace
+
+Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
+  CLI::App* const parser = app.add_subcommand("train", "Fit a model to images");
+  const auto train = std::make_shared<Train>();
+  const auto preparation = std::make_shared<PreparationOptions>();
+  add_data(*parser, train->data);
+  parser->add_option("--limit", train->limit, "Use the first so many images; 0: all")
+      ->transform(whole(0))
+      ->capture_default_str();
+  CLI::Option* const valid =
+      parser->add_option("--valid", train->validation, "Images to evaluate after every epoch");
+  parser->add_option("--valid-limit", train->validation_limit, "Likewise; 0: all")
+      ->needs(valid)
+      ->transform(whole(0))
+      ->capture_default_str();
+  add_preparation(*parser, *preparation);
+  parser
+      ->add_option("--levels", preparation->levels,
+                   "Levels of a pixel: 2, or with --binarize none also 4, 8, 16, 256")
+      ->check(CLI::IsMember({2, 4, 8, 16, 256}));
+  add_model_spec(*parser, train->model);
+  parser->add_option("--epochs", train->epochs, "Passes over the data, in all")
+      ->transform(whole(1))
+      ->capture_default_str();
+  parser->add_option("--steps", train->steps, "Stop after so many steps, in all; 0: no limit")
+      ->transform(whole(0))
+      ->capture_default_str();
+  parser->add_option("--batch-size", train->batch_size, "Images of a step")
+      ->transform(whole(1))
+      ->capture_default_str();
+  parser->add_option("--optimizer", train->optimizer, "Update rule")
+      ->check(CLI::IsMember({"sgd", "rmsprop", "adam"}))
+      ->capture_default_str();
+  parser->add_option("--learning-rate", train->learning_rate, "[the rule's own]");
+  parser->add_option("--momentum", train->momentum, "Of sgd")->capture_default_str();
+  parser->add_option("--schedule", train->schedule, "Of the learning rate")
+      ->check(CLI::IsMember({"constant", "cosine"}))
+      ->capture_default_str();
+  parser->add_option("--warmup", train->warmup, "Steps in which a cosine schedule rises first")
+      ->transform(whole(0))
+      ->capture_default_str();
+  parser->add_option("--clip-norm", train->clip_norm, "Largest gradient norm; 0: any")
+      ->capture_default_str();
+  parser->add_option("--average-decay", train->average_decay, "Of a weight average; 0: none")
+      ->capture_default_str();
+  parser->add_option("--seed", train->seed, "Of the weights and of the order of the images")
+      ->transform(whole(0, any_seed))
+      ->capture_default_str();
+  add_threads(*parser, train->threads);
+  parser->add_option("--out", train->out, "Model file, also written after every epoch")
+      ->required()
+      ->check(file_name());
+  parser
+      ->add_option("--resume", train->resume,
+                   "Go on from this file; options not given are those it was trained with")
+      ->check(file_name());
+  parser->add_option("--checkpoint-every", train->checkpoint_every, "Write --out so often (steps)")
+      ->transform(whole(0))
+      ->capture_default_str();
+  parser->add_option("--log", train->log, "CSV file of every step and epoch")->check(file_name());
+  add_json(*parser, train->json);
+  return {parser, [=] {
+            complete_options(*parser, *train, *preparation);
+            train->command_line = repeatable(arguments);
+            return train->run();
+          }};
+}
+
+}  // namespace cli

@@ -102,6 +102,15 @@ TEST_CASE("A name without a folder is written to the current one", "[io][file]")
   CHECK(read_text(directory / "file") == "here");
 }
 
+TEST_CASE("What is no name of a file is refused", "[io][file]") {
+  const test::TemporaryDirectory directory;
+  CHECK_THROWS_ERROR(AtomicFile(""), FileError, "cannot write \"\": expected the name of a file");
+  CHECK_THROWS_ERROR(AtomicFile(directory / ""), FileError, "/\": expected the name of a file");
+  CHECK_THROWS_ERROR(write_file_atomically("", bytes_of("x")), FileError,
+                     "expected the name of a file");
+  CHECK(directory.names().empty());
+}
+
 TEST_CASE("The new file keeps the permissions of the old one", "[io][file]") {
   const test::TemporaryDirectory directory;
   write_text(directory / "file", "old");

@@ -25,8 +25,8 @@ int Evaluate::run() const {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   console.write(format("%.4f nats/image  %.5f bits/dim  %td images  binarization %s\n",
-                       result.nats_per_image(), result.bits_per_dim(), result.images(),
-                       result.binarization.c_str()));
+                       detail::shown(result.nats_per_image()), detail::shown(result.bits_per_dim()),
+                       result.images(), result.binarization.c_str()));
   std::optional<double> independent;
   if (!baseline.empty()) {
     independent = independent_pixels_nats(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <limits>
 #include <string>
 #include <type_traits>
 
@@ -32,6 +33,17 @@ TEST_CASE("fail streams all parts of its message in order", "[core][error]") {
     message = error.what();
   }
   CHECK(message == "Place: x is 3, expected 0.5!");
+}
+
+TEST_CASE("fail shows NaN without a sign", "[core][error]") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_ERROR(detail::fail<NumericError>("loss ", -nan, ';'), NumericError, "loss nan;");
+  CHECK_THROWS_ERROR(detail::fail<NumericError>("loss ", nan, ';'), NumericError, "loss nan;");
+  CHECK_THROWS_ERROR(detail::fail<NumericError>("loss ", static_cast<float>(-nan), ';'),
+                     NumericError, "loss nan;");
+  CHECK_THROWS_ERROR(
+      detail::fail<NumericError>("loss ", -std::numeric_limits<double>::infinity(), ';'),
+      NumericError, "loss -inf;");
 }
 
 TEST_CASE("The check for errors refuses another type and another message", "[core][error]") {

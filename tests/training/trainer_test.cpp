@@ -293,8 +293,7 @@ TEST_CASE("A parameter that is not finite is named with the step, and nothing is
   CHECK_THROWS_ERROR(trainer.fit(data, {.epochs = 9, .batch_size = 3}), NumericError,
                      "Trainer: step 3 (epoch 1) has loss ");
   CHECK_THROWS_ERROR(trainer.fit(data, {.epochs = 9, .batch_size = 3}), NumericError,
-                     "nan and gradient norm 0; first not finite: parameter " +
-                         parameters(model)[2].name +
+                     " has loss nan; first not finite: parameter " + parameters(model)[2].name +
                          "; try a smaller learning_rate or "
                          "TrainerOptions::clip_norm");
   CHECK(test::bit_difference(test::state_of(trainer), before) == "");
@@ -326,7 +325,9 @@ TEST_CASE("A gradient that overflows while the loss does not is named", "[traini
   }
   const auto before = test::weights(model);
   Trainer trainer(model, Adam{}, {.threads = 1});
-  CHECK_THROWS_ERROR(trainer.fit(some_bars(6), {}), NumericError, "first not finite: gradient of ");
+  CHECK_THROWS_ERROR(trainer.fit(some_bars(6), {}), NumericError, " and gradient norm ");
+  CHECK_THROWS_ERROR(trainer.fit(some_bars(6), {}), NumericError,
+                     "; first not finite: gradient of ");
   CHECK(test::bit_difference(test::weights(model), before) == "");
 }
 

@@ -2,6 +2,8 @@
 // The exceptions of the library: one base, one subclass for each kind of mistake.
 #pragma once
 
+#include <cmath>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -49,11 +51,23 @@ class NumericError : public Error {
 
 namespace detail {
 
+/// A part of a message as it is shown: NaN without its sign, which means nothing.
+template <class T>
+[[nodiscard]] const T& shown(const T& part) {
+  return part;
+}
+[[nodiscard]] inline double shown(double part) {
+  return std::isnan(part) ? std::numeric_limits<double>::quiet_NaN() : part;
+}
+[[nodiscard]] inline float shown(float part) {
+  return std::isnan(part) ? std::numeric_limits<float>::quiet_NaN() : part;
+}
+
 /// Throws E with all parts streamed one after the other.
 template <class E, class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
   std::ostringstream message;
-  (message << ... << parts);
+  (message << ... << shown(parts));
   throw E(message.str());
 }
 

@@ -309,9 +309,13 @@ class Trainer {
     for (const auto& [name, parameter] : optimizer_.parameters()) {
       if (culprit.empty() && !finite(parameter->gradient())) culprit = "gradient of " + name;
     }
+    // Of a loss that is not finite there is no gradient.
+    std::ostringstream norm;
+    if (std::isfinite(report.nats_per_image)) {
+      norm << " and gradient norm " << detail::shown(report.gradient_norm);
+    }
     detail::fail<NumericError>("Trainer: step ", report.step, " (epoch ", report.epoch,
-                               ") has loss ", report.nats_per_image, " and gradient norm ",
-                               report.gradient_norm,
+                               ") has loss ", report.nats_per_image, norm.str(),
                                "; first not finite: ", culprit.empty() ? "the loss" : culprit,
                                "; try a smaller learning_rate or TrainerOptions::clip_norm");
   }

@@ -30,8 +30,8 @@ int run_drawing(const Drawing& options, Index columns, Draw draw, Arrange arrang
   const Images shown = arrange(drawn);
   write_grid(options.out, shown, columns);
   if (options.show) console.write(as_text(shown, console.columns()));
-  console.write(format("wrote %s: %td images drawn in %.2f s\n", options.out.c_str(), drawn.count(),
-                       seconds));
+  console.write(format("wrote %s: %td images drawn in %.2f s\n", harmless(options.out).c_str(),
+                       drawn.count(), seconds));
   Figures figures;
   figures.set("images", drawn.count());
   figures.set("seed", std::to_string(options.seed));

@@ -131,9 +131,9 @@ Command add_shapes(CLI::App& app) {
   CLI::App* const parser = app.add_subcommand("shapes", "Write generated images as IDX");
   parser->group("");  // a means for tests and the demo, not listed in --help
   const auto shapes = std::make_shared<Shapes>();
-  parser->add_option("--out", shapes->out, "IDX file")->required();
+  parser->add_option("--out", shapes->out, "IDX file")->required()->check(file_name());
   parser->add_option("--count", shapes->count, "Images")->transform(whole(1));
-  parser->add_option("--seed", shapes->seed, "Seed");
+  parser->add_option("--seed", shapes->seed, "Seed")->transform(whole(0, any_seed));
   return {parser, [=] { return shapes->run(); }};
 }
 
@@ -152,9 +152,8 @@ void take_standard_streams() {
   if (taken >= 0) ::close(taken);
 }
 
-/// The status of a command, or failure if its text was lost.
-int status_of(const Command& command) {
-  const int status = command.run();
+/// The status of what has been run, or failure if its text was lost.
+int unless_lost(int status) {
   const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
   return lost && status == 0 ? complain("cannot write to the standard output", 1) : status;
 }
@@ -172,11 +171,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     for (const Command& command : commands) {
-      if (command.parser->parsed()) return status_of(command);
+      if (command.parser->parsed()) return unless_lost(command.run());
     }
     return 0;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    if (error.get_exit_code() == 0) return unless_lost(app.exit(error));  // --help
     const std::vector<std::string> rest = app.remaining();
     if (app.get_subcommands().empty() && !rest.empty()) {
       return complain("there is no subcommand " + rest.front() + ", see pixelrnn --help", 2);

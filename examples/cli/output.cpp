@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdarg>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -75,11 +76,19 @@ void require_separate(const std::vector<NamedFile>& read, const std::vector<Name
     };
     return plain(a) == plain(b);
   };
+  // Of a folder of images, the images are read.
+  const auto is_read_in = [](const fs::path& file, const fs::path& folder) {
+    std::error_code error;
+    const bool is_image = file.extension() == ".png" || file.extension() == ".PNG";
+    if (!is_image || !fs::is_directory(folder, error) || !fs::exists(file, error)) return false;
+    return fs::equivalent(fs::absolute(file, error).parent_path(), folder, error);
+  };
   std::vector<NamedFile> others = read;
   for (const NamedFile& file : written) {
     if (file.path.empty() || file.path == "-") continue;
     for (const NamedFile& other : others) {
-      if (other.path.empty() || !is_same(file.path, other.path)) continue;
+      if (other.path.empty()) continue;
+      if (!is_same(file.path, other.path) && !is_read_in(file.path, other.path)) continue;
       detail::fail<ConfigError>(file.option, " would overwrite ", file.path, ", which is ",
                                 other.option, " too");
     }
@@ -88,8 +97,13 @@ void require_separate(const std::vector<NamedFile>& read, const std::vector<Name
 }
 
 std::string harmless(std::string text) {
-  for (char& c : text) {
-    if ((c >= 0 && c < ' ') || c == 127) c = '?';
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = [&](std::size_t at) {
+      return at < text.size() ? static_cast<unsigned char>(text[at]) : 0;
+    };
+    if (byte(i) < ' ' || byte(i) == 0x7f) text[i] = '?';
+    // U+0080 to U+009F in UTF-8; some terminals take U+009B for Escape and [.
+    if (byte(i) == 0xc2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xa0) text.replace(i, 2, "?");
   }
   return text;
 }

@@ -103,17 +103,17 @@ int Train::run() const {
     trainer->load(resume);
   }
   static_cast<void>(AtomicFile(out));  // to find out now, not hours later, that it cannot be made
+  const Index begin = trainer->steps();
+  Progress progress(console, begin, end, epochs);
+  if (!log.empty()) progress.log_to(log, !resume.empty());
 
   console.write(format("%s: %td parameters, %td images of %td x %td, binarization %s\n",
                        spec.kind.c_str(), net->parameter_count(), images.count(), spec.image.height,
                        spec.image.width, images.binarization().c_str()));
   if (!resume.empty()) {
-    console.write(format("resuming %s at step %td\n", resume.c_str(), trainer->steps()));
+    console.write(format("resuming %s at step %td\n", harmless(resume).c_str(), begin));
   }
 
-  const Index begin = trainer->steps();
-  Progress progress(console, begin, end, epochs);
-  if (!log.empty()) progress.log_to(log, !resume.empty());
   const Interrupt interrupt;
   std::optional<double> train_nats;
   FitOptions fit{.epochs = epochs, .steps = steps, .batch_size = batch_size};
@@ -145,10 +145,10 @@ int Train::run() const {
       console.write(
           format("no step was left to do: --epochs is %td, --steps %td\n", epochs, steps));
     }
-    console.write(format("wrote %s after %td steps\n", out.c_str(), report.steps));
+    console.write(format("wrote %s after %td steps\n", harmless(out).c_str(), report.steps));
   } else {
     console.write(format("stopped at step %td of %td; to resume:\n  %s --resume %s\n", report.steps,
-                         end, command_line.c_str(), out.c_str()));
+                         end, harmless(command_line).c_str(), harmless(out).c_str()));
   }
 
   Figures figures;

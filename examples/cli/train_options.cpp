@@ -144,8 +144,11 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
   parser->add_option("--optimizer", train->optimizer, "Update rule")
       ->check(CLI::IsMember({"sgd", "rmsprop", "adam"}))
       ->capture_default_str();
-  parser->add_option("--learning-rate", train->learning_rate, "[the rule's own]");
-  parser->add_option("--momentum", train->momentum, "Of sgd")->capture_default_str();
+  parser->add_option("--learning-rate", train->learning_rate, "[the rule's own]")
+      ->transform(not_negative());
+  parser->add_option("--momentum", train->momentum, "Of sgd")
+      ->transform(not_negative())
+      ->capture_default_str();
   parser->add_option("--schedule", train->schedule, "Of the learning rate")
       ->check(CLI::IsMember({"constant", "cosine"}))
       ->capture_default_str();
@@ -153,8 +156,10 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
       ->transform(whole(0))
       ->capture_default_str();
   parser->add_option("--clip-norm", train->clip_norm, "Largest gradient norm; 0: any")
+      ->transform(not_negative())
       ->capture_default_str();
   parser->add_option("--average-decay", train->average_decay, "Of a weight average; 0: none")
+      ->transform(not_negative())
       ->capture_default_str();
   parser->add_option("--seed", train->seed, "Of the weights and of the order of the images")
       ->transform(whole(0, any_seed))

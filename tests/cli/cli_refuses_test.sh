@@ -1,0 +1,210 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# cli_refuses_test.sh TOOL FOLDER: what is wrong must be refused by the command line tool TOOL in
+# one line, before it costs anything that was there. Works in FOLDER.
+set -eu
+. "$(dirname "$0")/helpers.sh"
+
+"$tool" shapes --out other.idx --count 40 --seed 3
+train pixel_cnn pixel_cnn.st --epochs 1 >/dev/null
+train pixel_cnn part.st --epochs 2 --steps 11 >/dev/null
+"$tool" sample --model pixel_cnn.st --count 1 --columns 1 --out mask.png >/dev/null
+"$tool" complete --model pixel_cnn.st --data test.idx --keep-rows 14 --count 2 --variants 2 \
+  --out completed.png >/dev/null
+mkdir pictures
+cp mask.png pictures/a.png
+head -c 300 pixel_cnn.st >short.st
+head -c 100 train.idx.gz >short.idx.gz
+echo "no model, no image" >text
+ln -s test.idx link.idx
+mkdir before
+cp -R -- *.* pictures text before
+
+data="--data test.idx"
+model="--model pixel_cnn.st"
+# The lists of words are meant to be split.
+# shellcheck disable=SC2086
+{
+  echo "== what is wrong is refused in one line"
+  refused subcommand
+  refused fly fly
+  refused --data train --out x.st
+  refused --wings train $data --out x.st --wings 2
+  refused --model train $data --out x.st --model transformer
+  refused --layers train $data --out x.st --layers two
+  refused layers train $data --out x.st --layers 0
+  refused hidden train $data --out x.st --hidden -3
+  refused --epochs train $data --out x.st --epochs 0
+  refused --batch-size train $data --out x.st --batch-size 0
+  refused --levels train $data --out x.st --binarize none --levels 3
+  refused --levels train $data --out x.st --binarize threshold --levels 4
+  refused rate train $data --out x.st --learning-rate -1
+  refused momentum train $data --out x.st --momentum 0.9
+  refused padded_scan train $data --out x.st --model row_lstm --initial-state padded_scan
+  refused nowhere train --data nowhere --out x.st
+  refused text train --data text --out x.st
+  refused short.idx.gz train --data short.idx.gz --out x.st
+  refused missing/x.st train $data --out missing/x.st
+  refused "same data" train --data other.idx --resume part.st --out x.st
+  refused short.st train --data train.idx.gz --resume short.st --out x.st
+  refused nowhere evaluate --model nowhere $data
+  refused short.st evaluate --model short.st $data
+  refused text evaluate --model text $data
+  refused "from number 20" evaluate $model $data --first 20
+  refused completed.png evaluate $model --data test.idx completed.png
+  refused 28x28 evaluate $model --data completed.png
+  refused --out sample $model
+  refused missing sample $model --count 1 --out missing/x.png
+  refused --temperature sample $model --temperature -1 --out x.png
+  refused --count sample $model --count 0 --out x.png
+  refused --keep complete $model $data --out x.png
+  refused --keep complete $model $data --keep-rows 3 --keep-mask mask.png --out x.png
+  refused 29 complete $model $data --keep-rows 29 --out x.png
+  refused completed.png complete $model $data --keep-mask completed.png --out x.png
+  refused text inspect --model text
+  refused 3x benchmark --image 3x
+  refused missing evaluate $model $data --json missing/x.json
+  refused --valid train $data --out x.st --valid-limit 3
+  refused --baseline evaluate $model $data --baseline-limit 3
+  refused "not enough memory" sample $model --count 1000000000000 --out x.png
+
+  echo "== numbers that are none"
+  for word in -1 0x10 2.5 '' 18446744073709551617; do
+    for option in limit valid-limit epochs steps batch-size warmup seed threads checkpoint-every \
+      layers hidden head threshold binarize-seed; do
+      refused "--$option: $word, expected a whole number" train $data --valid test.idx \
+        --out x.st --$option "$word"
+    done
+    for option in first limit baseline-limit batch-size threshold binarize-seed threads; do
+      refused "--$option: $word, expected a whole number" evaluate $model $data \
+        --baseline test.idx --$option "$word"
+    done
+    for option in count first columns seed threads; do
+      refused "--$option: $word, expected a whole number" sample $model --out x.png \
+        --$option "$word"
+    done
+    for option in count first variants keep-rows seed; do
+      refused "--$option: $word, expected a whole number" complete $model $data --out x.png \
+        --$option "$word"
+    done
+    for option in batch-size repeats threads layers hidden head; do
+      refused "--$option: $word, expected a whole number" benchmark --$option "$word"
+    done
+  done
+  # What fits 64 bits, and is more than anything can be counted to.
+  refused --batch-size train $data --out x.st --batch-size 9223372036854775807
+  refused --epochs train $data --out x.st --epochs 9223372036854775807
+  refused --threads train $data --out x.st --threads 1000000
+  refused "not enough memory" benchmark --layers 1 --batch-size 1000000000000
+  for word in -1 nan inf '' one; do
+    for option in learning-rate momentum clip-norm average-decay; do
+      refused "--$option: $word, expected a number" train $data --out x.st --$option "$word"
+    done
+    refused "--temperature: $word, expected a number" sample $model --out x.png \
+      --temperature "$word"
+  done
+
+  echo "== names of files that are none"
+  empty="the name of the file is empty"
+  refused "--out: $empty" train $data --out ""
+  refused "--resume: $empty" train $data --out x.st --resume ""
+  refused "--log: $empty" train $data --out x.st --log ""
+  refused "--json: $empty" train $data --out x.st --json ""
+  refused "--out: $empty" sample $model --out ""
+  refused "--out: $empty" complete $model $data --keep-rows 14 --out ""
+  refused "--out: $empty" shapes --out ""
+  refused "--json: $empty" evaluate $model $data --json ""
+  refused 'cannot write the log missing/x.csv' train $data --out x.st --log missing/x.csv
+  refused 'cannot write missing/x.json' train $data --out x.st --json missing/x.json
+
+  echo "== what is read, or written already, is not overwritten"
+  refused "--out would overwrite test.idx, which is --data too" train $data --out test.idx
+  refused "--out would overwrite ./test.idx" train $data --out ./test.idx
+  refused "--out would overwrite $PWD/test.idx" train $data --out "$PWD/test.idx"
+  refused "--out would overwrite link.idx" train $data --out link.idx
+  refused "--out would overwrite test.idx" train --data link.idx --out test.idx
+  refused "--out would overwrite test.idx" train --data other.idx test.idx --out test.idx
+  refused "test.idx, which is --valid too" train --data other.idx --valid test.idx --out test.idx
+  refused "--log would overwrite test.idx, which is --data too" train $data --out x.st \
+    --log test.idx
+  refused "--json would overwrite link.idx" train $data --out x.st --json link.idx
+  refused "--json would overwrite x.st, which is --out too" train $data --out x.st --json x.st
+  refused "--log would overwrite ./x.st, which is --out too" train $data --out x.st --log ./x.st
+  refused "--json would overwrite x.csv, which is --log too" train $data --out x.st --log x.csv \
+    --json x.csv
+  refused "--log would overwrite part.st, which is --resume too" train $data --resume part.st \
+    --out x.st --log part.st
+  refused "--json would overwrite part.st, which is --resume too" train $data --resume part.st \
+    --out x.st --json part.st
+  refused "--out would overwrite pixel_cnn.st, which is --model too" sample $model \
+    --out pixel_cnn.st
+  refused "--json would overwrite x.png, which is --out too" sample $model --out x.png --json x.png
+  refused "--out would overwrite ./mask.png, which is --keep-mask too" complete $model $data \
+    --keep-mask mask.png --out ./mask.png
+  refused "--out would overwrite mask.png, which is --data too" complete $model --data mask.png \
+    --keep-rows 14 --out mask.png
+  refused "--out would overwrite pictures/a.png, which is --data too" complete $model \
+    --data pictures --keep-rows 14 --out pictures/a.png
+  refused "--json would overwrite pixel_cnn.st" evaluate $model $data --json pixel_cnn.st
+  refused "--json would overwrite link.idx" evaluate $model $data --json link.idx
+  refused "test.idx, which is --baseline too" evaluate $model --data other.idx \
+    --baseline test.idx --json test.idx
+  refused "--json would overwrite pixel_cnn.st" inspect $model --json pixel_cnn.st
+
+  echo "== control characters do not reach the terminal"
+  nasty=$(printf 'a\033[31m\302\233\177b\nc')
+  refused 'a?[31m??b c' evaluate --model "$nasty" $data
+  refused 'a?[31m??b c' evaluate $model $data "--$nasty"
+  refused 'a?[31m??b c' "$nasty"
+  refused 'a?[31m??b c' benchmark --image "$nasty"
+  refused 'a?[31m??b' train $data --out x.st --optimizer "$nasty"
+  # Words of a file, which its header escapes; of the same length, so that the header stays right.
+  LC_ALL=C sed 's/threshold(128)/\\u001b[31mRED!/' part.st >hostile.st
+  cmp -s hostile.st part.st && fail "no hostile word was written"
+  refused '?[31mRED!' train --data train.idx.gz --resume hostile.st --out x.st
+  LC_ALL=C sed 's/"option.batch-size":"8"/"option.batch-size":"0"/' part.st >hostile.st
+  cmp -s hostile.st part.st && fail "no hostile word was written"
+  refused 'option.batch-size is "0", which --batch-size does not take' train \
+    --data train.idx.gz --resume hostile.st --out x.st
+}
+LC_ALL=C sed 's/threshold(128)/\\u001b[31mRED!/' part.st >hostile.st
+"$tool" inspect --model hostile.st >hostile.txt
+grep -qF '?[31mRED!' hostile.txt || fail "inspect does not show the word: $(cat hostile.txt)"
+tame hostile.txt
+cp part.st "$nasty"
+"$tool" train --data train.idx.gz --resume "$nasty" --out "$nasty" >hostile.txt
+tame hostile.txt
+grep -qF 'wrote a?[31m??b?c after 16 steps' hostile.txt || fail "$(cat hostile.txt)"
+"$tool" sample --model pixel_cnn.st --count 1 --out "$nasty" >hostile.txt
+tame hostile.txt
+
+for name in x.*; do
+  test ! -e "$name" || fail "what was refused has written $name"
+done
+for name in before/*; do
+  diff -r "$name" "${name#before/}" >/dev/null || fail "what was refused has changed ${name#before/}"
+done
+
+echo "== a training that diverges says where, and leaves the last checkpoint"
+sgd="--optimizer sgd --epochs 9"
+# shellcheck disable=SC2086
+train pixel_cnn wild.st $sgd --steps 2 >/dev/null
+cp wild.st tame.st
+status=0
+"$tool" train --data train.idx.gz --resume wild.st --out wild.st --learning-rate 1e20 \
+  >wild.txt 2>wild.err || status=$?
+test $status -eq 1 || fail "diverged, it ends with $status: $(cat wild.txt)"
+test "$(wc -l <wild.err)" -eq 1 || fail "not one line: $(cat wild.err)"
+grep -Eq 'step 4 \(epoch 0\) has loss (nan|inf); first not finite: MaskedConv2d \(operation [0-9]+\)' \
+  wild.err || fail "it does not say where: $(cat wild.err)"
+cmp wild.st tame.st || fail "the last checkpoint is not what it was"
+# One step an epoch: the validation is the first to see what the step has done.
+"$tool" train --data train.idx.gz --valid test.idx --layers 1 --hidden 4 --batch-size 60 \
+  --optimizer sgd --learning-rate 1e20 --out wild.st --log wild.csv --json wild.json >wild.txt
+grep -q ' validation nan nats ' wild.txt || fail "validation: $(cat wild.txt)"
+grep -q '^validation,1,0,nan,' wild.csv || fail "validation: $(cat wild.csv)"
+grep -q '"validation_nats_per_image": null' wild.json || fail "validation: $(cat wild.json)"
+"$tool" evaluate --model wild.st --data test.idx >wild.txt
+grep -q '^nan nats/image  nan bits/dim' wild.txt || fail "evaluation: $(cat wild.txt)"
+
+finish

@@ -31,7 +31,7 @@ void prepare_gates(Index lines, T* z) {
       for (Index gate = gate_o; gate <= gate_i; ++gate) {
         float* const at = z + gate * width;
         const auto held = simd::detail::clamp(simd::load(static_cast<const float*>(at)), 27.0f);
-        simd::store(at, one + simd::detail::bounded_exp(held, -1.0f));
+        simd::store(at, one + simd::detail::bounded_exp_minus(held));
       }
     }
   }

@@ -33,22 +33,21 @@ template <class T>
 #endif
 }
 
-/// 2^(x·scale) for |x·scale| < 126, where scale = log2(e)·`sign` is given in two parts. The integer
-/// part of the exponent is read off the low bits of x·scale + 1.5·2^23 and added to the result's
-/// exponent field; the fraction, in [-1/2, 1/2], goes through a polynomial of degree 5 whose
-/// relative error is 9.2e-8 (least squares iterated to minimax). Without fused multiply-adds (SSE2)
-/// the fraction loses bits as |x| grows: about 50 ulp at 60.
-[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<float> bounded_exp(Batch<float> x, float sign) {
+/// e^-x for |x| < 87, in relative error 9.2e-8 and rounding. e^-x = 2^n · e^-r: the integer n
+/// nearest -x·log2(e) is read off the low bits of -x·log2(e) + 1.5·2^23 and added to the result's
+/// exponent field; r = x + n·ln 2, where ln 2 is given in two parts whose first has so few bits
+/// that its product with n is exact, also without fused multiply-adds (SSE2); |r| <= ln(2)/2 goes
+/// through a polynomial of degree 5 (least squares iterated to minimax).
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<float> bounded_exp_minus(Batch<float> x) {
   using B = Batch<float>;
-  const B high(1.4426950216293335f * sign), low(1.925963033500011e-08f * sign);
   const B shift(12582912.0f);  // 1.5·2^23
-  const B shifted = simd::fma(x, high, shift);
-  const B fraction = simd::fma(x, low, simd::fma(x, high, shift - shifted));
-  B p = simd::fma(B(0.0013264658628031611f), fraction, B(0.00967156607657671f));
-  p = simd::fma(p, fraction, B(0.055507343262434006f));
-  p = simd::fma(p, fraction, B(0.24022240936756134f));
-  p = simd::fma(p, fraction, B(0.6931470036506653f));
-  p = simd::fma(p, fraction, B(1.0f));
+  const B shifted = simd::fma(x, B(-1.4426950216293335f), shift), n = shifted - shift;
+  const B r = simd::fma(n, B(-0.00021219444170128554f), simd::fma(n, B(0.693359375f), x));
+  B p = simd::fma(B(-0.008289217948913574f), r, B(0.041898176074028015f));
+  p = simd::fma(p, r, B(-0.16667653620243073f));
+  p = simd::fma(p, r, B(0.4999914765357971f));
+  p = simd::fma(p, r, B(-0.9999997019767761f));
+  p = simd::fma(p, r, B(1.0f));
   using Bits = Batch<std::int32_t>;
   return xsimd::bitwise_cast<B>(xsimd::bitwise_cast<Bits>(p) +
                                 (xsimd::bitwise_cast<Bits>(shifted) << 23));
@@ -80,7 +79,7 @@ template <class T>
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> logistic(Batch<T> x) {
   const Batch<T> one(T{1});
   if constexpr (std::is_same_v<T, float>) {
-    return one / (one + detail::bounded_exp(detail::clamp(x, 80.0f), -1.0f));
+    return one / (one + detail::bounded_exp_minus(detail::clamp(x, 80.0f)));
   } else {
     return one / (one + exp(-x));
   }

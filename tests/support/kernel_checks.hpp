@@ -81,7 +81,7 @@ void check_reductions_are_reference() {
       CHECK(difference(add_column_sums<K, T>(rows, n, Numbers::real),
                        add_column_sums<Reference, T>(rows, n, Numbers::real), kernel_rounding<T>,
                        kernel_rounding<T>) == "");
-      for (const Index m : {Index{1}, Index{3}, Index{16}, Index{17}, Index{33}}) {
+      for (const Index m : {Index{1}, Index{3}, Index{16}, Index{17}, Index{33}, Index{70}}) {
         for (const Index blocks : {Index{0}, Index{1}, Index{3}, Index{20}}) {
           if (blocks > 3 && (rows > 7 || n > 20)) continue;
           CAPTURE(m, blocks);

@@ -280,6 +280,10 @@ struct Xsimd {
     put(gates + gate_g * hidden, dc * i * (one - g * g));
   }
 
+  /// Columns of a that make it worth while to copy the rows of b that they meet side by side: far
+  /// apart, they compete for the same few sets of the first-level cache.
+  static constexpr Index packing_pays = 64;
+
   /// add_outer_products of at most max_strips pairs.
   template <class T>
   static void add_part(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b,
@@ -297,10 +301,20 @@ struct Xsimd {
       return std::span<const detail::Strip<T>>(strips.data(), pairs.size());
     };
     const Index whole = b.columns / width * width;
+    alignas(64) T panel[static_cast<std::size_t>(detail::cached_rows<T, 4> * 4 * width)];
     detail::for_each_panel<T>(whole, [&]<int V>(Index column) {
-      const Rows<T> to{out.data + column, out.stride};
-      detail::add_products<V, T>(a.columns, strips_of(0, column, false),
-                                 {.resume = true, .out = to});
+      const auto used = strips_of(0, column, false);
+      if (a.columns >= packing_pays) {
+        T* to = panel;
+        for (std::size_t i = 0; i < used.size(); ++i) {
+          const Rows<const T> rows{used[i].b, used[i].b_step};
+          move_rows(used[i].length, V * width, rows, Rows<T>{to, V * width}, Store::Overwrite);
+          strips[i].b = to, strips[i].b_step = V * width;
+          to += used[i].length * V * width;
+        }
+      }
+      detail::add_products<V, T>(a.columns, used,
+                                 {.resume = true, .out = {out.data + column, out.stride}});
     });
     if (whole == b.columns) return;
     // The last few columns: the operands' roles swapped, stored transposed.

@@ -49,24 +49,32 @@ struct Xsimd {
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
                      const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
-    detail::for_each_panel<T>(weights.units, [&]<int V>(Index column) {
-      constexpr Index width = V * simd::lanes<T>;
-      const T* const panel = weights.data + column * weights.rows;
-      const T* const shift = bias != nullptr ? bias + column : bias;
-      const Rows<T> to{out.data + column, out.stride};
-      const Rows<const T> from{addend ? addend.data + column : nullptr, addend.stride};
-      if (weights.units - column < width ||
-          (from.data == to.data && !detail::is_one_part<T, V>(terms, weights.rows))) {
-        const Index columns = std::min(width, weights.units - column);
-        return affine_aside<V>(rows, terms, panel, columns, shift, from, to);
-      }
-      for (Index first = 0; first < rows; first += detail::stretch_rows) {
-        detail::Sums<T> sums{.bias = shift, .out = {to[first], to.stride}};
-        if (from) sums.addend = {from[first], from.stride};
-        detail::multiply<V>(first, std::min(detail::stretch_rows, rows - first), terms, panel,
+    // In blocks of rows that stay in the second-level cache while every panel meets them.
+    const Index block = std::max(detail::stretch_rows, detail::cached_values / (weights.rows + 1));
+    for (Index begin = 0; begin < rows; begin += block) {
+      const Index end = std::min(rows, begin + block);
+      detail::for_each_panel<T>(weights.units, [&]<int V>(Index column) {
+        constexpr Index width = V * simd::lanes<T>;
+        const T* const panel = weights.data + column * weights.rows;
+        const T* const shift = bias != nullptr ? bias + column : bias;
+        const Rows<T> to{out.data + column, out.stride};
+        const Rows<const T> from{addend ? addend.data + column : nullptr, addend.stride};
+        const bool aside =
+            weights.units - column < width ||
+            (from.data == to.data && !detail::is_one_part<T, V>(terms, weights.rows));
+        for (Index first = begin; first < end; first += detail::stretch_rows) {
+          const Index stretch = std::min(detail::stretch_rows, end - first);
+          detail::Sums<T> sums{.bias = shift, .out = {to[first], to.stride}};
+          if (from) sums.addend = {from[first], from.stride};
+          if (aside) {
+            affine_aside<V>(first, stretch, terms, panel, std::min(width, weights.units - column),
                             sums);
-      }
-    });
+          } else {
+            detail::multiply<V>(first, stretch, terms, panel, sums);
+          }
+        }
+      });
+    }
   }
 
   template <class T>
@@ -187,28 +195,23 @@ struct Xsimd {
   }
 
  private:
-  /// affine of one panel, of which only `columns` columns exist or whose addend would be
+  /// multiply() for a panel of which only `columns` columns exist, or whose addend would be
   /// overwritten too early: through memory of its own.
   template <int V, class T>
-  static void affine_aside(Index rows, std::span<const Term<T>> terms, const T* panel,
-                           Index columns, const T* bias, Rows<const T> addend,
-                           Rows<T> out) noexcept {
+  static void affine_aside(Index first, Index rows, std::span<const Term<T>> terms, const T* panel,
+                           Index columns, const detail::Sums<T>& sums) noexcept {
     constexpr Index line = V * simd::lanes<T>;
-    alignas(64) T sums[static_cast<std::size_t>(detail::stretch_rows * line)];
+    alignas(64) T room[static_cast<std::size_t>(detail::stretch_rows * line)];
     alignas(64) T shift[static_cast<std::size_t>(line)] = {};
-    if (bias != nullptr) std::copy_n(bias, columns, shift);
-    for (Index first = 0; first < rows; first += detail::stretch_rows) {
-      const Index stretch = std::min(detail::stretch_rows, rows - first);
-      detail::multiply<V>(first, stretch, terms, panel,
-                          detail::Sums<T>{.bias = shift, .out = {sums, line}});
-      const Rows<const T> from{sums, line};
-      const Rows<T> to{out[first], out.stride};
-      if (addend && addend.data != out.data) {
-        move_rows(stretch, columns, Rows<const T>{addend[first], addend.stride}, to,
-                  Store::Overwrite);
-      }
-      move_rows(stretch, columns, from, to, addend ? Store::Add : Store::Overwrite);
+    if (sums.bias != nullptr) std::copy_n(sums.bias, columns, shift);
+    detail::multiply<V>(first, rows, terms, panel,
+                        detail::Sums<T>{.bias = shift, .out = {room, line}});
+    const bool add = static_cast<bool>(sums.addend);
+    if (add && sums.addend.data != sums.out.data) {
+      move_rows(rows, columns, sums.addend, sums.out, Store::Overwrite);
     }
+    move_rows(rows, columns, Rows<const T>{room, line}, sums.out,
+              add ? Store::Add : Store::Overwrite);
   }
 
   /// From lines of prepared gates to gates, cell states and outputs of `rows` cells from `first`

@@ -35,3 +35,15 @@ TEST_CASE("Row LSTM in float has the same bits for any number of threads and any
     test::check_images_do_not_depend_on_each_other(layer, x);
   }
 }
+
+TEST_CASE("One image has the same bits when threads share its rows", "[nn][row_lstm]") {
+  // Four million FLOP a row: enough for four threads, and a number of pixels that none divides.
+  const auto layer =
+      test::make_row_lstm<LearnedState, test::FloatXsimdBackend>({24, 32, 3, 1}, test::calm);
+  REQUIRE(layer.flops(2, 111) - layer.flops(1, 111) > 4'000'000);
+  const auto x = random_map<float>({1, 3, 111, 24}, 2);
+  test::check_same_bits_for_all_threads(layer, x);
+  CHECK(test::difference(test::output(layer, x, {.threads = 4}),
+                         naive::row_lstm(naive::in_double(x), naive::weights_of(layer), 1),
+                         test::rounding<float>) == "");
+}

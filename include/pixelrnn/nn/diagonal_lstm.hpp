@@ -43,9 +43,10 @@ class DiagonalSum {
     const Scratch guard(tape.scratch());
     // What backward needs is kept for every image; without it a worker reuses its own.
     const DiagonalGeometry g{s.h(), s.w(), tape.records()};
-    const Chunks chunks{y.empty() ? 0 : s.n(),
-                        g.keep ? reduction_chunks : (s.n() + group_images - 1) / group_images};
-    const Index workers = B::Execution::workers(tape.threads(), chunks.size());
+    const Tasks tasks(*this, s, tape.threads(),
+                      {y.empty() ? 0 : s.n(),
+                       g.keep ? reduction_chunks : (s.n() + group_images - 1) / group_images});
+    const Index workers = B::Execution::workers(tape.threads(), tasks.count);
     Workspace& memory = g.keep ? tape.workspace() : tape.scratch();
     Saved saved;
     for_each_scan([&](auto i, const auto& scan) {
@@ -56,15 +57,17 @@ class DiagonalSum {
     });
     const Scalar* const in = x.value().data();
     const Index in_size = s.h() * s.w() * s.c(), out_size = s.h() * s.w() * config().hidden;
-    B::Execution::for_each(tape.threads(), chunks.size(), [&](Index chunk, Index worker) {
-      for_each_group(chunks, chunk, [&](auto i, const auto& scan, Index image, Index images) {
+    Scalar* const apart = tasks.room(tape.scratch(), y.size());
+    B::Execution::for_each(tape.threads(), tasks.count, [&](Index task, Index worker) {
+      for_each_group(tasks, task, [&](auto i, const auto& scan, Index image, Index images) {
         const Index slot = g.keep ? image : worker * group_images;
         scan.forward(g, images, std::get<i>(saved.prepared), in + image * in_size,
                      scan.maps_of(std::get<i>(saved.maps), g, slot, worker, group_images),
-                     y.data() + image * out_size,
-                     i == 0 ? kernels::Store::Overwrite : kernels::Store::Add);
+                     (i == 0 || apart == nullptr ? y.data() : apart) + image * out_size,
+                     i == 0 || apart != nullptr ? kernels::Store::Overwrite : kernels::Store::Add);
       });
     });
+    if (apart != nullptr) B::Kernels::add(y.size(), apart, y.data());
     return tape.record(name, y, {x, tape.leaf(std::get<0>(scans_).bias())}, Op{this, saved});
   }
 
@@ -106,11 +109,36 @@ class DiagonalSum {
   /// diagonal is short, few enough for two diagonals of states to stay in a cache.
   static constexpr Index group_images = 4;
 
-  /// Calls f(index, scan, image, images) for each scan and group of images of a chunk, the groups
+  /// What is done in parallel: chunks of images or, where there are fewer of them than threads,
+  /// each of the two scans of a chunk, the second of which then writes to a room of its own.
+  struct Tasks {
+    Tasks(const DiagonalSum& layer, const Shape<4>& x, int threads, Chunks chunks_)
+        : chunks(chunks_), count(chunks.size()) {
+      constexpr Index worth_a_thread = 1'000'000;  // FLOP: some ten times what starting it costs
+      constexpr Index scans = sizeof...(Scans);
+      if (scans == 2 && B::Execution::workers(threads, scans * count) > count &&
+          layer.flops(x.h(), x.w()) / scans > worth_a_thread) {
+        is_apart = true, count *= scans;
+      }
+    }
+    /// For the second scan's results; null if they are added to the first one's.
+    [[nodiscard]] Scalar* room(Workspace& workspace, Index size) const {
+      return is_apart ? workspace.template allocate<Scalar>(size) : nullptr;
+    }
+    [[nodiscard]] Index chunk(Index task) const { return is_apart ? task / 2 : task; }
+    Chunks chunks;
+    Index count;
+    bool is_apart = false;
+  };
+
+  /// Calls f(index, scan, image, images) for each scan and group of images of a task, the groups
   /// of a scan one after the other, as its weights stay in a cache meanwhile.
   template <class F>
-  void for_each_group(const Chunks& chunks, Index chunk, F&& f) const {
+  void for_each_group(const Tasks& tasks, Index task, F&& f) const {
+    const Chunks& chunks = tasks.chunks;
+    const Index chunk = tasks.chunk(task);
     for_each_scan([&](auto i, const auto& scan) {
+      if (tasks.is_apart && i != task % 2) return;
       for (Index image = chunks.first(chunk); image < chunks.last(chunk); image += group_images) {
         f(i, scan, image, std::min(group_images, chunks.last(chunk) - image));
       }
@@ -130,8 +158,9 @@ class DiagonalSum {
     const Shape<4> s = ctx.input(0).shape();
     if (ctx.output().empty()) return;
     const DiagonalGeometry g{s.h(), s.w()};
-    const Chunks chunks{s.n()};
-    const Index workers = B::Execution::workers(ctx.threads(), chunks.size());
+    const Tasks tasks(*this, s, ctx.threads(), {s.n()});
+    const Index chunks = tasks.chunks.size();
+    const Index workers = B::Execution::workers(ctx.threads(), tasks.count);
     Workspace& scratch = ctx.scratch();
     const Index values = std::get<0>(scans_).backward_values(g, group_images);
     Scalar* const rooms = scratch.template allocate<Scalar>(workers * values);
@@ -142,7 +171,7 @@ class DiagonalSum {
     const Index part = std::get<0>(scans_).gradient_layout(g.height).size;
     for_each_scan([&](auto i, const auto& scan) {
       std::get<i>(prepared) = scan.prepare_backward(scratch);
-      parts[i] = scratch.template allocate_zero<Scalar>(chunks.size() * part);
+      parts[i] = scratch.template allocate_zero<Scalar>(chunks * part);
     });
     const bool wants_dx = ctx.wants_gradient(0);
     const auto claim =
@@ -150,20 +179,26 @@ class DiagonalSum {
     const Scalar* const x = ctx.input(0).data();
     const Scalar* const dy = ctx.output_gradient().data();
     const Index in_size = s.h() * s.w() * s.c(), out_size = s.h() * s.w() * config().hidden;
-    B::Execution::for_each(ctx.threads(), chunks.size(), [&](Index chunk, Index worker) {
-      for_each_group(chunks, chunk, [&](auto i, const auto& scan, Index image, Index images) {
-        const bool overwrite = i == 0 && claim.fresh;
-        scan.backward(
-            g, images, std::get<i>(prepared), x + image * in_size,
-            scan.maps_of(std::get<i>(saved.maps), g, image, worker, group_images),
-            dy + image * out_size, wants_dx ? claim.gradient.data() + image * in_size : nullptr,
-            overwrite ? kernels::Store::Overwrite : kernels::Store::Add,
-            {rooms + worker * values, pairs + worker * g.diagonals()}, parts[i] + chunk * part);
+    Scalar* const apart = tasks.room(scratch, wants_dx ? s.n() * in_size : 0);
+    B::Execution::for_each(ctx.threads(), tasks.count, [&](Index task, Index worker) {
+      for_each_group(tasks, task, [&](auto i, const auto& scan, Index image, Index images) {
+        const bool is_apart = i > 0 && apart != nullptr;
+        const bool overwrite = is_apart || (i == 0 && claim.fresh);
+        Scalar* const dx = wants_dx ? (is_apart ? apart : claim.gradient.data()) : nullptr;
+        scan.backward(g, images, std::get<i>(prepared), x + image * in_size,
+                      scan.maps_of(std::get<i>(saved.maps), g, image, worker, group_images),
+                      dy + image * out_size, dx != nullptr ? dx + image * in_size : nullptr,
+                      overwrite ? kernels::Store::Overwrite : kernels::Store::Add,
+                      {rooms + worker * values, pairs + worker * g.diagonals()},
+                      parts[i] + tasks.chunk(task) * part);
       });
     });
+    if (wants_dx && apart != nullptr) {
+      B::Kernels::add(s.n() * in_size, apart, claim.gradient.data());
+    }
     for_each_scan([&](auto i, const auto& scan) {
       // The first chunk's part becomes the sum.
-      add_chunks<B>(parts[i] + part, chunks.size() - 1, part, part, parts[i]);
+      add_chunks<B>(parts[i] + part, chunks - 1, part, part, parts[i]);
       scan.finish(g, std::get<i>(saved.prepared), std::get<i>(prepared), scratch, parts[i]);
     });
   }

@@ -95,6 +95,7 @@ requires(!State::is_scanned) class RowLSTM {
     Scalar* const states = tape.scratch().template allocate_zero<Scalar>(workers * at.state_size);
     const auto packed = as_const(pack(tape.scratch()));
     const Pieces pieces(s);
+    const Chunks spans = spans_of_row(s, workers == 1 ? tape.threads() : 1);
     const Scalar* in = x.value().data();
 
     B::Execution::for_each(tape.threads(), s.n(), [&](Index image, Index worker) {
@@ -113,16 +114,24 @@ requires(!State::is_scanned) class RowLSTM {
         std::fill_n(z + r * at.gates_line + s.w() * this->gates(), reach_ * this->gates(),
                     Scalar{0});
         Scalar* const h = state + (r + 1) * at.state_line;
-        const std::array<kernels::Term<Scalar>, 2> terms{
-            kernels::Term<Scalar>{input.at(r, 0, -reach_), s.c(), input_run_.count * s.c()},
-            kernels::Term<Scalar>{state + r * at.state_line - reach_ * config_.hidden,
-                                  config_.hidden, config_.kernel * config_.hidden}};
-        Kernels::lstm_step(
-            s.w(), std::span<const kernels::Term<Scalar>>(terms), packed, bias_.value().data(),
-            kernels::LstmStep<Scalar>{.c_prev = {c + r * at.cells_line, config_.hidden},
-                                      .c = {c + (r + 1) * at.cells_line, config_.hidden},
-                                      .h = {h, config_.hidden},
-                                      .gates = {z + r * at.gates_line, this->gates()}});
+        // A batch of one image is parallel inside its rows, if they are long enough for that.
+        B::Execution::for_each(tape.threads(), spans.size(), [&](Index span, Index) {
+          const Index j = spans.first(span);
+          const std::array<kernels::Term<Scalar>, 2> terms{
+              kernels::Term<Scalar>{input.at(r, 0, j - reach_), s.c(), input_run_.count * s.c()},
+              kernels::Term<Scalar>{state + r * at.state_line + (j - reach_) * config_.hidden,
+                                    config_.hidden, config_.kernel * config_.hidden}};
+          const auto from = [&](Scalar* row, Index values) {
+            return kernels::Rows<Scalar>{row + j * values, values};
+          };
+          Kernels::lstm_step(
+              spans.last(span) - j, std::span<const kernels::Term<Scalar>>(terms), packed,
+              bias_.value().data(),
+              kernels::LstmStep<Scalar>{.c_prev = from(c + r * at.cells_line, config_.hidden),
+                                        .c = from(c + (r + 1) * at.cells_line, config_.hidden),
+                                        .h = from(h, config_.hidden),
+                                        .gates = from(z + r * at.gates_line, this->gates())});
+        });
         std::copy_n(h, at.cells_line, y.data() + (image * s.h() + r) * at.cells_line);
       }
     });
@@ -209,6 +218,14 @@ requires(!State::is_scanned) class RowLSTM {
     return c;
   }
   [[nodiscard]] Index gates() const { return kernels::gate_count * config_.hidden; }
+
+  /// A row's pixels in as many parts as there are threads to gain from: less than a million FLOP
+  /// are not worth the start of a thread.
+  [[nodiscard]] Chunks spans_of_row(const Shape<4>& x, int threads) const {
+    constexpr Index worth_a_thread = 1'000'000;
+    const Index row = flops(2, x.w()) - flops(1, x.w());
+    return {x.w(), B::Execution::workers(threads, row / worth_a_thread)};
+  }
 
   /// The initial state at every column of a row.
   void fill_initial(const Parameter<Scalar>& initial, Scalar* row, Index width) const {

@@ -151,11 +151,14 @@ std::unique_ptr<AnyPeer> make_peer(const std::string& net, const Case& c, Index 
   if (net == "pixel_cnn") return std::make_unique<Peer<ConvNet<L, Xsimd>>>(c, layers);
   throw std::invalid_argument("unknown net: " + net);
 }
-std::unique_ptr<AnyPeer> make_peer(const std::string& net, const std::string& name, Index layers) {
-  for (const Case& c : mnist_cases) {
+std::unique_ptr<AnyPeer> make_peer(const std::string& net, const std::string& name, Index layers,
+                                   Index batch) {
+  for (Case c : mnist_cases) {
+    if (batch > 0) c.batch = batch;
     if (c.name == name) return make_peer<Bernoulli>(net, c, layers);
   }
-  for (const Case& c : cifar_cases) {
+  for (Case c : cifar_cases) {
+    if (batch > 0) c.batch = batch;
     if (c.name == name) return make_peer<Categorical<256>>(net, c, layers);
   }
   throw std::invalid_argument("unknown case: " + name);
@@ -183,7 +186,9 @@ double bandwidth(Index bytes, int threads) {
 }
 
 /// Answers each line with one line, until there are no more:
-///   load PATH NET CASE LAYERS       makes a model (LAYERS = 0: the case's) and writes it to PATH
+///   load PATH NET CASE LAYERS [BATCH]
+///                                   makes a model and images (0: as many layers or images as the
+///                                   case has) and writes them to PATH
 ///   WORK THREADS SECONDS [COUNT]    seconds of one forward, train or sample (of COUNT images)
 ///   step_bytes                      memory of a training step, once there was one
 ///   peak THREADS                    FLOP/s of the multiply-add units
@@ -196,9 +201,9 @@ void serve(std::istream& in, std::ostream& out) {
     words >> what;
     if (what == "load") {
       std::string path, net, name;
-      Index layers = 0;
-      words >> path >> net >> name >> layers;
-      peer = make_peer(net, name, layers);
+      Index layers = 0, batch = 0;
+      words >> path >> net >> name >> layers >> batch;
+      peer = make_peer(net, name, layers, batch);
       peer->write(path);
       out << "ok";
     } else if (what == "peak") {

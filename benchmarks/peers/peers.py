@@ -18,18 +18,16 @@ import json
 import os
 import pathlib
 import platform
-import queue
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 from safetensors import safe_open
 
 from chart import chart
+from common import Failure, Worker, machine, milliseconds, write
 
 HERE = pathlib.Path(__file__).parent
 NETS = {
@@ -39,61 +37,6 @@ NETS = {
 }
 OURS, EAGER, COMPILE, JAX = "pixelrnn", "PyTorch eager", "torch.compile", "JAX jit"
 CACHED, NAIVE = "PyTorch cached walk", "PyTorch naive"
-BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"
-
-
-class Failure(Exception):
-    """A contestant that ended or took too long."""
-
-
-class Worker:
-    """A contestant's process, on as many processors as it may have threads."""
-
-    def __init__(self, name, command, threads):
-        processors = sorted(os.sched_getaffinity(0))[:threads]
-        self.name = name
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads), "JAX_PLATFORMS": "cpu"},
-            preexec_fn=lambda: os.sched_setaffinity(0, processors),
-        )
-        # A thread reads, so that waiting for an answer can have a limit.
-        self.answers = queue.Queue()
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        for line in self.process.stdout:
-            self.answers.put(line.strip())
-        self.answers.put(None)
-
-    def ask(self, *words, limit=None):
-        try:
-            print(*words, file=self.process.stdin, flush=True)
-            answer = self.answers.get(timeout=limit)
-        except BrokenPipeError:
-            answer = None
-        except queue.Empty:
-            raise Failure(f"{self.name}: no answer to “{words[0]}” in {limit:g} s") from None
-        if answer is None:
-            raise Failure(f"{self.name} ended at “{' '.join(map(str, words))}”")
-        return answer
-
-    def memory(self, key):
-        """Bytes by the kernel's count: VmRSS now, VmHWM at most since forget_peak()."""
-        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith(key + ":"):
-                return 1024 * int(line.split()[1])
-        raise KeyError(key)
-
-    def forget_peak(self):
-        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
 
 
 @dataclasses.dataclass
@@ -148,7 +91,8 @@ class Comparison:
         return {name: statistics.median(seconds) for name, seconds in found.items()}
 
     def workload(self, net, case, layers, sampling):
-        """All rows of one net at one size. `layers` 0 leaves the case's own number."""
+        """All rows of one net at one size. `layers` 0 leaves the case's own number. A contestant
+        that fails is left out, and named in the notes; if it is ours, the run ends."""
         o = self.options
         workers = {}
         with tempfile.TemporaryDirectory() as folder:
@@ -172,8 +116,6 @@ class Comparison:
                         limit = o.compile_limit if name == COMPILE else None
                         worker.ask("load", path, limit=limit)
                     except Failure as failure:
-                        if name != COMPILE:
-                            raise
                         self.notes.append(f"{title}: left out, {failure}")
                         workers.pop(name).close()
                     self.say(f"{title}: {name} ready" if name in workers else self.notes[-1])
@@ -199,7 +141,7 @@ class Comparison:
                             for name, worker in workers.items()
                         }
                     self.add(row)
-                for count in sampling:
+                for count in sampling if EAGER in workers else []:
                     self.add(self.sampling(title, workers, count))
             finally:
                 for worker in workers.values():
@@ -228,10 +170,6 @@ class Comparison:
         self.say(f"{row.label}: {times}")
 
 
-def milliseconds(seconds):
-    return f"{1e3 * seconds:,.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.3g}"
-
-
 def times(ratio):
     return f"{ratio:,.0f}×" if ratio >= 100 else f"{ratio:.3g}×"
 
@@ -258,29 +196,13 @@ def table(names, rows, memory=False):
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def machine(threads):
-    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    pairs = (line.split(":", 1) for line in reversed(lines) if ":" in line)
-    facts = {key.strip(): value.strip() for key, value in pairs}
-    names = {"avx512f": "AVX-512", "avx2": "AVX2", "sse2": "SSE2"}
-    flags = facts.get("flags", "").split()
-    vectors = next((name for flag, name in names.items() if flag in flags), platform.machine())
-    model = facts.get("model name", platform.machine())
-    kinds = ", ".join(f"{k} {facts[k]}" for k in ("cpu family", "model") if k in facts)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"{model} ({kinds}), {vectors}, {os.cpu_count()} processors of which {threads} are used, "
-        f"{memory:.0f} GiB"
-    )
-
-
 def report(comparison):
     """The part of RESULTS.md that this run is about."""
     o = comparison.options
     passes = [row for row in comparison.rows if NAIVE not in row.seconds]
     samples = [row for row in comparison.rows if NAIVE in row.seconds]
     names = [n for n in (EAGER, COMPILE, JAX) if any(n in row.seconds for row in passes)]
-    torch = comparison.versions[EAGER]
+    torch = comparison.versions.get(EAGER, "–")
     depth = o.cifar_layers or "the paper's 12 or 15"
     text = [
         "## Beside PyTorch and JAX",
@@ -289,7 +211,7 @@ def report(comparison):
         f"Machine: {machine(o.threads)}. Its multiply-add units reach "
         f"{1e-9 * max(comparison.peaks):.0f} GFLOP/s with {o.threads} threads, probed in this run.",
         "",
-        f"PyTorch {torch}, JAX {comparison.versions[JAX]}, Python {platform.python_version()}; "
+        f"PyTorch {torch}, JAX {comparison.versions.get(JAX, '–')}, Python {platform.python_version()}; "
         f"{time.strftime('%Y-%m-%d')}; {time.perf_counter() - BEGAN:.0f} s in all. Command: "
         f"`{o.command}`.",
         "",
@@ -321,18 +243,6 @@ def report(comparison):
         "![How many times as long as pixelrnn the peers take](results.svg)",
     ]
     return "\n".join(text)
-
-
-def write(path, text):
-    """Replaces what an earlier run wrote into the file, and nothing else."""
-    part = f"{BEGIN}\n{text}\n{END}\n"
-    old = path.read_text() if path.exists() else "# Results\n\n"
-    if BEGIN in old:
-        before, rest = old.split(BEGIN, 1)
-        part = before + part + rest.split(END, 1)[1].removeprefix("\n")
-    else:
-        part = old.rstrip("\n") + "\n\n" + part
-    path.write_text(part)
 
 
 def parse():
@@ -367,7 +277,7 @@ def main():
         for net in options.nets.split(","):
             comparison.workload(net, "cifar_grey", options.cifar_layers, [])
     options.out.mkdir(parents=True, exist_ok=True)
-    write(options.out / "RESULTS.md", report(comparison))
+    write(options.out / "RESULTS.md", "peers", report(comparison))
     groups = [(row.label, row.ratios()) for row in comparison.rows]
     title = "Times as long as pixelrnn (logarithmic; 1 is as fast)"
     (options.out / "results.svg").write_text(chart(title, groups))

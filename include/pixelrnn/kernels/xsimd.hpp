@@ -50,7 +50,10 @@ struct Xsimd {
   static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
                      const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
     // In blocks of rows that stay in the second-level cache while every panel meets them.
-    const Index block = std::max(detail::stretch_rows, detail::cached_values / (weights.rows + 1));
+    const Index block =
+        rows <= detail::stretch_rows
+            ? rows
+            : std::max(detail::stretch_rows, detail::cached_values / (weights.rows + 1));
     for (Index begin = 0; begin < rows; begin += block) {
       const Index end = std::min(rows, begin + block);
       detail::for_each_panel<T>(weights.units, [&]<int V>(Index column) {

@@ -140,11 +140,11 @@ TEMPLATE_TEST_CASE("tanh keeps to 5 ulp and logistic to 4 where they are not fla
   CHECK(logistic.ulps <= 4);
 }
 
-TEST_CASE("Float tanh is within 4e-7 of 1 where it is flat, float logistic within 2e-35 of 0",
+TEST_CASE("Float tanh is within 5e-7 of 1 where it is flat, float logistic within 2e-35 of 0",
           "[simd][math]") {
   for (const float y : map(std::vector<float>{7.9f, 9, 100, 3e38f}, vector_tanh)) {
     CHECK(y <= 1);
-    CHECK(y >= 1 - 4e-7f);
+    CHECK(y >= 1 - 5e-7f);
   }
   for (const float y : map(std::vector<float>{-80, -90, -3e38f}, vector_logistic)) {
     CHECK(y >= 0);
@@ -181,7 +181,7 @@ TEMPLATE_TEST_CASE("The functions know infinity, zero and very large numbers", "
   CHECK(map(x, vector_exp) == std::vector<T>{inf, 0, 1, 1, inf, 0});
   const auto near = [](const std::vector<T>& found, const std::vector<T>& expected) {
     return std::equal(found.begin(), found.end(), expected.begin(),
-                      [](T a, T b) { return std::abs(a - b) <= T(4e-7); });
+                      [](T a, T b) { return std::abs(a - b) <= T(5e-7); });
   };
   CHECK(near(map(x, vector_tanh), {1, -1, 0, 0, 1, -1}));
   CHECK(near(map(x, vector_logistic), {1, 0, T(0.5), T(0.5), 1, 0}));

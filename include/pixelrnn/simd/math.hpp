@@ -85,7 +85,7 @@ template <class T>
   }
 }
 
-/// Hyperbolic tangent, at most 5 ulp (float: for |x| <= 7.9; beyond, within 4e-7 of ±1), never
+/// Hyperbolic tangent, at most 5 ulp (float: for |x| <= 7.9; beyond, within 5e-7 of ±1), never
 /// beyond ±1.
 template <class T>
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> tanh(Batch<T> x) {

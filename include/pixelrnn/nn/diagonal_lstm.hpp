@@ -114,7 +114,6 @@ class DiagonalSum {
   struct Tasks {
     Tasks(const DiagonalSum& layer, const Shape<4>& x, int threads, Chunks chunks_)
         : chunks(chunks_), count(chunks.size()) {
-      constexpr Index worth_a_thread = 1'000'000;  // FLOP: some ten times what starting it costs
       constexpr Index scans = sizeof...(Scans);
       if (scans == 2 && B::Execution::workers(threads, scans * count) > count &&
           layer.flops(x.h(), x.w()) / scans > worth_a_thread) {

@@ -219,10 +219,8 @@ requires(!State::is_scanned) class RowLSTM {
   }
   [[nodiscard]] Index gates() const { return kernels::gate_count * config_.hidden; }
 
-  /// A row's pixels in as many parts as there are threads to gain from: less than a million FLOP
-  /// are not worth the start of a thread.
+  /// A row's pixels in as many parts as there are threads, if the row is work enough for them.
   [[nodiscard]] Chunks spans_of_row(const Shape<4>& x, int threads) const {
-    constexpr Index worth_a_thread = 1'000'000;
     const Index row = flops(2, x.w()) - flops(1, x.w());
     return {x.w(), B::Execution::workers(threads, row / worth_a_thread)};
   }

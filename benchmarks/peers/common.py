@@ -6,7 +6,24 @@ import pathlib
 import platform
 import queue
 import subprocess
+import sys
 import threading
+import time
+
+NETS = {
+    "diagonal_bilstm": "Diagonal BiLSTM",
+    "row_lstm": "Row LSTM",
+    "pixel_cnn": "PixelCNN",
+}
+BEGAN = time.perf_counter()
+
+
+def elapsed():
+    return f"{time.perf_counter() - BEGAN:.0f} s"
+
+
+def say(text):
+    print(f"[{elapsed():>7}] {text}", file=sys.stderr, flush=True)
 
 
 class Failure(Exception):
@@ -81,6 +98,12 @@ def machine(threads):
 
 def milliseconds(seconds):
     return f"{1e3 * seconds:,.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.3g}"
+
+
+def markdown(head, rows):
+    """A table of cells that are texts; numbers, all but the first column, to the right."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def write(path, part, text):

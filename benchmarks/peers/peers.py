@@ -15,7 +15,6 @@ pixelrnn_peer's own lines, which name threads too, stand at serve() in peer_ours
 import argparse
 import dataclasses
 import json
-import os
 import pathlib
 import platform
 import shlex
@@ -27,14 +26,9 @@ import time
 from safetensors import safe_open
 
 from chart import chart
-from common import Failure, Worker, machine, milliseconds, write
+from common import NETS, Failure, Worker, elapsed, machine, markdown, milliseconds, say, write
 
 HERE = pathlib.Path(__file__).parent
-NETS = {
-    "diagonal_bilstm": "Diagonal BiLSTM",
-    "row_lstm": "Row LSTM",
-    "pixel_cnn": "PixelCNN",
-}
 OURS, EAGER, COMPILE, JAX = "pixelrnn", "PyTorch eager", "torch.compile", "JAX jit"
 CACHED, NAIVE = "PyTorch cached walk", "PyTorch naive"
 
@@ -57,11 +51,9 @@ class Comparison:
         self.options = options
         self.rows = []
         self.notes = []
+        self.is_whole = True  # no peer was left out that must not be
         self.versions = {}
         self.peaks = []  # FLOP/s, probed between the rows
-
-    def say(self, text):
-        print(f"[{time.perf_counter() - BEGAN:5.0f} s] {text}", file=sys.stderr, flush=True)
 
     def worker(self, name):
         threads = self.options.threads
@@ -92,7 +84,8 @@ class Comparison:
 
     def workload(self, net, case, layers, sampling):
         """All rows of one net at one size. `layers` 0 leaves the case's own number. A contestant
-        that fails is left out, and named in the notes; if it is ours, the run ends."""
+        that fails to load is left out, named in the notes, and the run fails in the end; if it is
+        ours, at once."""
         o = self.options
         workers = {}
         with tempfile.TemporaryDirectory() as folder:
@@ -104,7 +97,6 @@ class Comparison:
                 ours.ask("load", path, net, case, layers)
                 with safe_open(path, "numpy") as file:
                     words = file.metadata()
-                    batch = file.get_slice("images").get_shape()[0]
                 facts = json.loads(words["facts"])
                 title = f"{NETS[net]}, {words['image'].replace('x', '×')}, h = {words['hidden']}, "
                 title += f"{words['layers']} layers"
@@ -117,8 +109,10 @@ class Comparison:
                         worker.ask("load", path, limit=limit)
                     except Failure as failure:
                         self.notes.append(f"{title}: left out, {failure}")
+                        # Not every net can be compiled; the others must run and agree.
+                        self.is_whole = self.is_whole and name == COMPILE
                         workers.pop(name).close()
-                    self.say(f"{title}: {name} ready" if name in workers else self.notes[-1])
+                    say(f"{title}: {name} ready" if name in workers else self.notes[-1])
                 self.peaks.append(float(ours.ask("peak", o.threads)))
 
                 def timed(what):
@@ -167,7 +161,7 @@ class Comparison:
     def add(self, row):
         self.rows.append(row)
         times = ", ".join(f"{name} {milliseconds(s)} ms" for name, s in row.seconds.items())
-        self.say(f"{row.label}: {times}")
+        say(f"{row.label}: {times}")
 
 
 def times(ratio):
@@ -180,7 +174,7 @@ def table(names, rows, memory=False):
     if memory:
         head.append("% of FMA peak")
         head.append("memory of a step, MB: " + ", ".join([OURS, *names]))
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
+    lines = []
     for row in rows:
         cells = [row.label, milliseconds(row.seconds[OURS])]
         for name in names:
@@ -193,7 +187,7 @@ def table(names, rows, memory=False):
             sizes = {name: f"{size:.0f}" for name, size in row.megabytes.items()}
             cells.append(", ".join(sizes.get(n, "–") for n in [OURS, *names]) if sizes else "–")
         lines.append(cells)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return markdown(head, lines)
 
 
 def report(comparison):
@@ -212,7 +206,7 @@ def report(comparison):
         f"{1e-9 * max(comparison.peaks):.0f} GFLOP/s with {o.threads} threads, probed in this run.",
         "",
         f"PyTorch {torch}, JAX {comparison.versions.get(JAX, '–')}, Python {platform.python_version()}; "
-        f"{time.strftime('%Y-%m-%d')}; {time.perf_counter() - BEGAN:.0f} s in all. Command: "
+        f"{time.strftime('%Y-%m-%d')}; {elapsed()} in all. Command: "
         f"`{o.command}`.",
         "",
         "All nets have the same weights and images; before anything is timed, each contestant's "
@@ -281,11 +275,12 @@ def main():
     groups = [(row.label, row.ratios()) for row in comparison.rows]
     title = "Times as long as pixelrnn (logarithmic; 1 is as fast)"
     (options.out / "results.svg").write_text(chart(title, groups))
-    comparison.say(f"written: {options.out / 'RESULTS.md'}, {options.out / 'results.svg'}")
+    say(f"written: {options.out / 'RESULTS.md'}, {options.out / 'results.svg'}")
+    if not comparison.is_whole:
+        raise Failure("; ".join(comparison.notes))
 
 
 if __name__ == "__main__":
-    BEGAN = time.perf_counter()
     try:
         main()
     except Failure as failure:

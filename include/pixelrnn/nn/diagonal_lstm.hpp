@@ -61,10 +61,10 @@ class DiagonalSum {
     B::Execution::for_each(tape.threads(), tasks.count, [&](Index task, Index worker) {
       for_each_group(tasks, task, [&](auto i, const auto& scan, Index image, Index images) {
         const Index slot = g.keep ? image : worker * group_images;
+        const Target to = target(i, y.data(), apart, true);
         scan.forward(g, images, std::get<i>(saved.prepared), in + image * in_size,
                      scan.maps_of(std::get<i>(saved.maps), g, slot, worker, group_images),
-                     (i == 0 || apart == nullptr ? y.data() : apart) + image * out_size,
-                     i == 0 || apart != nullptr ? kernels::Store::Overwrite : kernels::Store::Add);
+                     to.map + image * out_size, to.store);
       });
     });
     if (apart != nullptr) B::Kernels::add(y.size(), apart, y.data());
@@ -125,10 +125,22 @@ class DiagonalSum {
       return is_apart ? workspace.template allocate<Scalar>(size) : nullptr;
     }
     [[nodiscard]] Index chunk(Index task) const { return is_apart ? task / 2 : task; }
+    [[nodiscard]] bool has(Index task, Index scan) const { return !is_apart || task % 2 == scan; }
     Chunks chunks;
     Index count;
     bool is_apart = false;
   };
+
+  /// Where a scan writes, and how: the second one adds to the first one's sum unless it has a map
+  /// apart, which is added later. `fresh`: nothing is there before the first.
+  struct Target {
+    Scalar* map;
+    kernels::Store store;
+  };
+  [[nodiscard]] static Target target(Index scan, Scalar* sum, Scalar* apart, bool fresh) {
+    if (scan > 0 && apart != nullptr) return {apart, kernels::Store::Overwrite};
+    return {sum, scan == 0 && fresh ? kernels::Store::Overwrite : kernels::Store::Add};
+  }
 
   /// Calls f(index, scan, image, images) for each scan and group of images of a task, the groups
   /// of a scan one after the other, as its weights stay in a cache meanwhile.
@@ -137,7 +149,7 @@ class DiagonalSum {
     const Chunks& chunks = tasks.chunks;
     const Index chunk = tasks.chunk(task);
     for_each_scan([&](auto i, const auto& scan) {
-      if (tasks.is_apart && i != task % 2) return;
+      if (!tasks.has(task, i)) return;
       for (Index image = chunks.first(chunk); image < chunks.last(chunk); image += group_images) {
         f(i, scan, image, std::min(group_images, chunks.last(chunk) - image));
       }
@@ -181,14 +193,11 @@ class DiagonalSum {
     Scalar* const apart = tasks.room(scratch, wants_dx ? s.n() * in_size : 0);
     B::Execution::for_each(ctx.threads(), tasks.count, [&](Index task, Index worker) {
       for_each_group(tasks, task, [&](auto i, const auto& scan, Index image, Index images) {
-        const bool is_apart = i > 0 && apart != nullptr;
-        const bool overwrite = is_apart || (i == 0 && claim.fresh);
-        Scalar* const dx = wants_dx ? (is_apart ? apart : claim.gradient.data()) : nullptr;
+        const Target to = target(i, wants_dx ? claim.gradient.data() : nullptr, apart, claim.fresh);
         scan.backward(g, images, std::get<i>(prepared), x + image * in_size,
                       scan.maps_of(std::get<i>(saved.maps), g, image, worker, group_images),
-                      dy + image * out_size, dx != nullptr ? dx + image * in_size : nullptr,
-                      overwrite ? kernels::Store::Overwrite : kernels::Store::Add,
-                      {rooms + worker * values, pairs + worker * g.diagonals()},
+                      dy + image * out_size, wants_dx ? to.map + image * in_size : nullptr,
+                      to.store, {rooms + worker * values, pairs + worker * g.diagonals()},
                       parts[i] + tasks.chunk(task) * part);
       });
     });

@@ -46,6 +46,17 @@ template <class T>
 #endif
 }
 
+/// The same bits as another type. xsimd names the type of a lane from version 11 on, that of the
+/// vector before.
+template <class To, class From>
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<To> bit_cast(Batch<From> x) {
+#if XSIMD_VERSION_MAJOR >= 11
+  return xsimd::bitwise_cast<To>(x);
+#else
+  return xsimd::bitwise_cast<Batch<To> >(x);
+#endif
+}
+
 template <class T>
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> load(const T* from) {
   return Batch<T>::load_unaligned(from);

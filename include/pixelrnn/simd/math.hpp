@@ -48,9 +48,7 @@ template <class T>
   p = simd::fma(p, r, B(0.4999914765357971f));
   p = simd::fma(p, r, B(-0.9999997019767761f));
   p = simd::fma(p, r, B(1.0f));
-  using Bits = Batch<std::int32_t>;
-  return xsimd::bitwise_cast<B>(xsimd::bitwise_cast<Bits>(p) +
-                                (xsimd::bitwise_cast<Bits>(shifted) << 23));
+  return bit_cast<float>(bit_cast<std::int32_t>(p) + (bit_cast<std::int32_t>(shifted) << 23));
 }
 
 struct Quotient {

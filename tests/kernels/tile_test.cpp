@@ -46,7 +46,7 @@ TEMPLATE_TEST_CASE("A tile needs no more registers than there are", "[kernels][t
                    double) {
   const auto needed = []<int V>(std::integral_constant<int, V>) {
     constexpr int rows = tiles::max_tile_rows<V>;
-    return rows * V + std::min(rows, V) + 1;
+    return rows * V * tiles::chains<V> + std::min(rows, V) + 1;
   };
   CHECK(needed(std::integral_constant<int, 1>()) <= simd::registers);
   CHECK(needed(std::integral_constant<int, 2>()) <= simd::registers);

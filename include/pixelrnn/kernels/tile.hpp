@@ -14,12 +14,18 @@ namespace pixelrnn::inline PIXELRNN_ABI::kernels::detail {
 using simd::Batch;
 using simd::lanes;
 
-/// Rows of the largest tile of V vectors. R·V sums, the smaller of R and V operands and one more
-/// must fit the registers, and at least eight sums must be under way to hide the latency of a
+/// Sums that a tile of V vectors keeps for each output. Of one vector it keeps two, for even and
+/// odd k of a strip: a single row would otherwise wait for each addition before it begins the next
+/// (one pixel of a PixelCNN of h = 16 takes a sixth less time).
+template <int V>
+inline constexpr int chains = V == 1 ? 2 : 1;
+
+/// Rows of the largest tile of V vectors. R·V·chains sums, the smaller of R and V operands and one
+/// more must fit the registers, and at least eight sums must be under way to hide the latency of a
 /// fused multiply-add on two ports.
 template <int V>
 inline constexpr int max_tile_rows = simd::registers >= 32 ? (V == 4 ? 6 : (V == 2 ? 12 : 14))
-                                                           : (V == 4 ? 3 : (V == 2 ? 6 : 8));
+                                                           : (V == 4 ? 3 : 6);
 
 /// Calls f(constant 0), ..., f(constant N-1), unrolled before anything else is optimised: only
 /// arrays indexed by constants become registers, a loop of known length comes too late for that.
@@ -34,67 +40,94 @@ PIXELRNN_ALWAYS_INLINE void unrolled(F&& f) {
 /// A stretch of a product: Σ over k < length of a[r·a_row + k·a_step] · b[k·b_step + n].
 template <class T>
 struct Strip {
-  const T* a = nullptr;
-  Index a_row = 0, a_step = 0;
-  const T* b = nullptr;
-  Index b_step = 0, length = 0;
+  const T* a;
+  Index a_row, a_step;
+  const T* b;
+  Index b_step, length;
 };
 
-/// Where sums begin and end: out[r] = addend[r] + (begin + products), where they begin with out[r]
-/// itself (`resume`), with the bias, or with zero. bias and addend may be null.
+/// Where sums begin and end: out[r] = addend[r] + (bias + products), where bias and addend may be
+/// null.
 template <class T>
 struct Sums {
   const T* bias = nullptr;
-  bool resume = false;
   Rows<const T> addend{};
   Rows<T> out{};
 };
 
-/// R rows from `first` on × V vectors of sums over all strips in order, k in order: one broadcast
-/// and V fused multiply-adds a row and k; the smaller operand stays in registers. A function of its
-/// own for each R and V, never inlined: compiled once, and nothing else competes for its registers.
+/// What a tile does of its sums. One that does not begin them goes on from out; one that does not
+/// end them leaves the addend to another.
+struct Part {
+  bool begins = true, ends = true;
+};
+
+/// R rows from `first` on × V vectors of sums over all strips in order, k in order, those of k = c
+/// mod chains added up apart: one broadcast and V fused multiply-adds a row and k; the smaller
+/// operand stays in registers. A function of its own for each R and V, never inlined: compiled
+/// once, and nothing else competes for its registers.
 template <class T, int R, int V>
-[[gnu::noinline]] void tile(std::span<const Strip<T>> strips, Index first, const Sums<T>& sums) {
-  Batch<T> sum[std::size_t{R}][std::size_t{V}];
-  if (sums.resume) {
-    unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
-      const T* const from = sums.out[first + i / V];
-      sum[i / V][i % V] = simd::load(from + i % V * lanes<T>);
-    });
-  } else {
+[[gnu::noinline]] void tile(std::span<const Strip<T>> strips, Index first, const Sums<T>& sums,
+                            Part part) {
+  constexpr int n = chains<V>;
+  using Tile = Batch<T>[std::size_t{R}][std::size_t{V}];
+  Tile chain[std::size_t{n}];
+  Tile& sum = chain[0];
+  if (part.begins) {
     unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
       const Batch<T> bias = sums.bias ? simd::load(sums.bias + v * lanes<T>) : Batch<T>(T{0});
       unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { sum[r][v] = bias; });
     });
+  } else {
+    unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
+      const T* const from = sums.out[first + i / V];
+      sum[i / V][i % V] = simd::load(from + i % V * lanes<T>);
+    });
   }
+  unrolled<(n - 1) * R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
+    unrolled<V>([&](auto v)
+                    PIXELRNN_INLINE_LAMBDA { chain[1 + r / R][r % R][v] = Batch<T>(T{0}); });
+  });
   for (const Strip<T>& strip : strips) {
     const Index row = strip.a_row, step = strip.a_step, b_step = strip.b_step;
     const T* a = strip.a + first * row;
     const T* b = strip.b;
-    for (Index k = 0; k < strip.length; ++k, a += step, b += b_step) {
+    const auto add = [row](Tile& to, const T* x, const T* y) PIXELRNN_INLINE_LAMBDA {
       if constexpr (V <= R) {
         Batch<T> right[std::size_t{V}];
         unrolled<V>([&](auto v)
-                        PIXELRNN_INLINE_LAMBDA { right[v] = simd::load(b + v * lanes<T>); });
+                        PIXELRNN_INLINE_LAMBDA { right[v] = simd::load(y + v * lanes<T>); });
         unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
-          const Batch<T> left(a[r * row]);
+          const Batch<T> left(x[r * row]);
           unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
-            sum[r][v] = simd::fma(left, right[v], sum[r][v]);
+            to[r][v] = simd::fma(left, right[v], to[r][v]);
           });
         });
       } else {
         Batch<T> left[std::size_t{R}];
-        unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { left[r] = Batch<T>(a[r * row]); });
+        unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { left[r] = Batch<T>(x[r * row]); });
         unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
-          const Batch<T> right = simd::load(b + v * lanes<T>);
+          const Batch<T> right = simd::load(y + v * lanes<T>);
           unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
-            sum[r][v] = simd::fma(left[r], right, sum[r][v]);
+            to[r][v] = simd::fma(left[r], right, to[r][v]);
           });
         });
       }
+    };
+    Index k = 0;
+    for (; k + n <= strip.length; k += n, a += n * step, b += n * b_step) {
+      unrolled<n>([&](auto c)
+                      PIXELRNN_INLINE_LAMBDA { add(chain[c], a + c * step, b + c * b_step); });
+    }
+    if constexpr (n > 1) {
+      for (; k < strip.length; ++k, a += step, b += b_step) add(sum, a, b);
     }
   }
-  if (sums.addend) {
+  unrolled<(n - 1) * R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
+    unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
+      sum[r % R][v] = sum[r % R][v] + chain[1 + r / R][r % R][v];
+    });
+  });
+  if (part.ends && sums.addend) {
     unrolled<R * V>([&](auto i) PIXELRNN_INLINE_LAMBDA {
       auto& s = sum[i / V][i % V];
       s = simd::load(sums.addend[first + i / V] + i % V * lanes<T>) + s;
@@ -105,20 +138,20 @@ template <class T, int R, int V>
   });
 }
 
-/// Tiles of V vectors over [0, rows), as even as they come: a tile of few rows runs at a fraction
-/// of the speed.
+/// Tiles of V vectors over [0, rows): the largest, the last two of equal height, because a tile of
+/// few rows runs at a fraction of the speed.
 template <int V, class T>
-void add_products(Index rows, std::span<const Strip<T>> strips, const Sums<T>& sums) {
-  constexpr int most = max_tile_rows<V>;
+void add_products(Index rows, std::span<const Strip<T>> strips, const Sums<T>& sums,
+                  Part part = {}) {
+  constexpr Index most = max_tile_rows<V>;
   static constexpr auto tiles = []<int... R>(std::integer_sequence<int, R...>) {
     return std::array{&tile<T, R + 1, V>...};
   }
-  (std::make_integer_sequence<int, most>{});
+  (std::make_integer_sequence<int, max_tile_rows<V>>{});
   for (Index first = 0; first < rows;) {
     const Index left = rows - first;
-    const Index count = (left + most - 1) / most;
-    const Index height = (left + count - 1) / count;
-    tiles[static_cast<std::size_t>(height - 1)](strips, first, sums);
+    const Index height = left >= 2 * most ? most : (left > most ? (left + 1) / 2 : left);
+    tiles[static_cast<std::size_t>(height - 1)](strips, first, sums, part);
     first += height;
   }
 }
@@ -166,12 +199,12 @@ template <class T, int V>
 /// additions is the same.
 template <int V, class T>
 void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* panel,
-              Sums<T> sums) {
+              const Sums<T>& sums) {
   constexpr Index width = V * lanes<T>;
   std::array<Strip<T>, max_strips> strips;
-  const Rows<const T> addend = sums.addend;
   auto term = terms.begin();
   Index done = 0;  // of *term
+  Part part;
   do {
     std::size_t count = 0;
     Index room = cached_rows<T, V>;
@@ -182,10 +215,10 @@ void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* 
       panel += length * width, room -= length, done += length;
       if (done == term->length) ++term, done = 0;
     }
-    sums.addend = term == terms.end() ? addend : Rows<const T>{};
-    add_products<V, T>(rows, std::span(strips.data(), count), sums);
-    sums.resume = true;
-  } while (term != terms.end());
+    part.ends = term == terms.end();
+    add_products<V, T>(rows, std::span(strips.data(), count), sums, part);
+    part.begins = false;
+  } while (!part.ends);
 }
 
 /// Columns after padding to whole vectors.

@@ -67,8 +67,9 @@ struct Xsimd {
             (from.data == to.data && !detail::is_one_part<T, V>(terms, weights.rows));
         for (Index first = begin; first < end; first += detail::stretch_rows) {
           const Index stretch = std::min(detail::stretch_rows, end - first);
-          detail::Sums<T> sums{.bias = shift, .out = {to[first], to.stride}};
-          if (from) sums.addend = {from[first], from.stride};
+          const detail::Sums<T> sums{.bias = shift,
+                                     .addend = {from ? from[first] : nullptr, from.stride},
+                                     .out = {to[first], to.stride}};
           if (aside) {
             affine_aside<V>(first, stretch, terms, panel, std::min(width, weights.units - column),
                             sums);
@@ -319,8 +320,8 @@ struct Xsimd {
           to += used[i].length * V * width;
         }
       }
-      detail::add_products<V, T>(a.columns, used,
-                                 {.resume = true, .out = {out.data + column, out.stride}});
+      detail::add_products<V, T>(a.columns, used, {.out = {out.data + column, out.stride}},
+                                 {.begins = false});
     });
     if (whole == b.columns) return;
     // The last few columns: the operands' roles swapped, stored transposed.

@@ -107,13 +107,14 @@ class MaskedConv2d {
   void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
             MatrixView<Scalar> y) const {
     const Index ring = cache.rows.shape()[0], image = cache.rows.shape()[2] * x.columns;
-    const auto at = [&](Index r, Index j) {
-      return &cache.rows((r + ring) % ring, 0, padding_.left + j, 0);
+    const Index here = row % ring;
+    remember(cache, here, column, x);
+    const auto at = [&](Index dy, Index dx) {
+      const Index line = here + dy;
+      return &cache.rows(line < 0 ? line + ring : line, 0, padding_.left + column + dx, 0);
     };
-    remember(cache, row, column, x);
     for (std::size_t t = 0; t < taps_.size(); ++t) {
-      cache.terms[t] = {at(row + taps_[t].dy, column + taps_[t].dx), image,
-                        taps_[t].count * x.columns};
+      cache.terms[t] = {at(taps_[t].dy, taps_[t].dx), image, taps_[t].count * x.columns};
     }
     Kernels::affine(x.rows, std::span<const kernels::Term<Scalar>>(cache.terms), cache.packed,
                     bias_.value().data(), kernels::Rows<const Scalar>{},
@@ -123,7 +124,7 @@ class MaskedConv2d {
   /// would have to follow.
   void observe(Cache& cache, Index row, Index column, MatrixView<const Scalar> x) const
       requires(!M::sees_self) {
-    remember(cache, row, column, x);
+    remember(cache, row % cache.rows.shape()[0], column, x);
   }
   void end_row(Cache&, Index) const {}
 
@@ -200,10 +201,10 @@ class MaskedConv2d {
     }
   };
 
-  void remember(Cache& cache, Index row, Index column, MatrixView<const Scalar> x) const {
-    const Index ring = cache.rows.shape()[0];
+  /// Puts a pixel into line `line` of the ring.
+  void remember(Cache& cache, Index line, Index column, MatrixView<const Scalar> x) const {
     for (Index b = 0; b < x.rows; ++b) {
-      Scalar* const to = &cache.rows(row % ring, b, padding_.left + column, 0);
+      Scalar* const to = &cache.rows(line, b, padding_.left + column, 0);
       if (config_.relu_input) {
         Kernels::relu(x.columns, x.row(b), to);
       } else {

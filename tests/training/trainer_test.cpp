@@ -291,7 +291,7 @@ TEST_CASE("A parameter that is not finite is named with the step, and nothing is
   const auto before = test::state_of(trainer);
   const Metadata words = trainer.metadata();
   CHECK_THROWS_ERROR(trainer.fit(data, {.epochs = 9, .batch_size = 3}), NumericError,
-                     "Trainer: step 3 (epoch 1) has loss ");
+                     "Trainer: step 3 (epoch 2) has loss ");
   CHECK_THROWS_ERROR(trainer.fit(data, {.epochs = 9, .batch_size = 3}), NumericError,
                      " has loss nan; first not finite: parameter " + parameters(model)[2].name +
                          "; try a smaller learning_rate or "

@@ -314,7 +314,7 @@ class Trainer {
     if (std::isfinite(report.nats_per_image)) {
       norm << " and gradient norm " << detail::shown(report.gradient_norm);
     }
-    detail::fail<NumericError>("Trainer: step ", report.step, " (epoch ", report.epoch,
+    detail::fail<NumericError>("Trainer: step ", report.step, " (epoch ", report.epoch + 1,
                                ") has loss ", report.nats_per_image, norm.str(),
                                "; first not finite: ", culprit.empty() ? "the loss" : culprit,
                                "; try a smaller learning_rate or TrainerOptions::clip_norm");

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include <pixelrnn/core/config.hpp>
 
@@ -53,14 +54,12 @@ namespace detail {
 
 /// A part of a message as it is shown: NaN without its sign, which means nothing.
 template <class T>
-[[nodiscard]] const T& shown(const T& part) {
-  return part;
-}
-[[nodiscard]] inline double shown(double part) {
-  return std::isnan(part) ? std::numeric_limits<double>::quiet_NaN() : part;
-}
-[[nodiscard]] inline float shown(float part) {
-  return std::isnan(part) ? std::numeric_limits<float>::quiet_NaN() : part;
+[[nodiscard]] decltype(auto) shown(const T& part) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return std::isnan(part) ? std::numeric_limits<T>::quiet_NaN() : part;
+  } else {
+    return (part);
+  }
 }
 
 /// Throws E with all parts streamed one after the other.

@@ -16,31 +16,32 @@ import time
 from common import NETS, Failure, Worker, elapsed, machine, markdown, milliseconds, say, write
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-# Name, case of cases.hpp, layers (0: the case's), pixels.
+# Name, case of cases.hpp, pixels.
 SIZES = [
-    ("28×28, h = 16, 7 layers", "mnist_h16", 0, 784),
-    ("32×32, h = 128, 2 layers", "cifar_grey", 2, 1024),
+    ("28×28, h = 16", "mnist_h16", 784),
+    ("32×32, h = 128", "cifar_grey", 1024),
 ]
 ROUNDS = 3
 
 
 def facts_of(path):
-    """What pixelrnn_peer wrote into the metadata of its file."""
+    """What pixelrnn_peer wrote into the metadata of its file, and the net's depth."""
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
-        return json.loads(json.loads(file.read(size))["__metadata__"]["facts"])
+        words = json.loads(file.read(size))["__metadata__"]
+    return {**json.loads(words["facts"]), "layers": words["layers"]}
 
 
 class Net:
     """A net in two processes, on one processor and on two, asked in turn."""
 
-    def __init__(self, program, net, case, layers, batch, folder):
+    def __init__(self, program, net, case, batch, folder):
         self.workers = {
             threads: Worker(f"{threads} threads", [program], threads) for threads in (1, 2)
         }
         for threads, worker in self.workers.items():
             path = pathlib.Path(folder) / f"net{threads}"
-            worker.ask("load", path, net, case, layers, batch)
+            worker.ask("load", path, net, case, 0, batch)
             self.facts = facts_of(path)
             path.unlink()
 
@@ -62,15 +63,16 @@ class Net:
 def threads_and_sampling(program):
     """The tables of all nets: two threads against one; sampling against forward passes."""
     scaling, sampling = [], []
-    for size, case, layers, pixels in SIZES:
+    for size, case, pixels in SIZES:
         for net, title in NETS.items():
             with tempfile.TemporaryDirectory() as folder:
-                one = Net(program, net, case, layers, 1, folder)
+                one = Net(program, net, case, 1, folder)
                 f1, f2, t1, t2 = one.medians(
                     (1, "forward"), (2, "forward"), (1, "train"), (2, "train")
                 )
                 one.close()
-                many = Net(program, net, case, layers, 16, folder)
+                many = Net(program, net, case, 16, folder)
+                name = f"{title}, {size}, {many.facts['layers']} layers"
                 F1, F2, T1, T2, S1, S2 = many.medians(
                     (1, "forward"),
                     (2, "forward"),
@@ -82,7 +84,7 @@ def threads_and_sampling(program):
                 cell = lambda a, b: f"{milliseconds(a)} → {milliseconds(b)} ({a / b:.2f}×)"
                 scaling.append(
                     [
-                        f"{title}, {size}",
+                        name,
                         cell(F1, F2),
                         cell(T1, T2),
                         cell(S1, S2),
@@ -96,7 +98,7 @@ def threads_and_sampling(program):
                 rate = float(many.workers[1].ask("bandwidth", weights, 1))
                 sampling.append(
                     [
-                        f"{title}, {size}",
+                        name,
                         milliseconds(single),
                         f"{1e6 * single / pixels:.2f}",
                         f"{1e3 * pixels * weights / rate:.3g}",
@@ -105,7 +107,7 @@ def threads_and_sampling(program):
                     ]
                 )
                 many.close()
-            say(f"{title}, {size}")
+            say(name)
     return [
         "Two threads against one, ms (× faster). Batch 16, and one image alone.",
         "",

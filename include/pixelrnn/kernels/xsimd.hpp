@@ -13,8 +13,8 @@ namespace pixelrnn::inline PIXELRNN_ABI::kernels {
 /// four gates of an LSTM are interleaved: one panel holds o, f, i, g of the same `lanes` hidden
 /// units, so a tile ends with all it needs to finish those cells without going through memory.
 ///
-/// Each sum runs over its terms in order and is rounded once an addition, whatever the tile: the
-/// bits of a row do not depend on the rows beside it.
+/// Each sum runs over its terms in an order that the shape of the weights fixes and is rounded once
+/// an addition, whatever the tile: the bits of a row do not depend on the rows beside it.
 struct Xsimd {
   static constexpr std::string_view name = "Xsimd";
 

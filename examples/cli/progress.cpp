@@ -64,7 +64,7 @@ void Progress::step(const StepReport& report) {
   recent_nats_ = 0.98 * recent_nats_ + 0.02 * report.nats_per_image;
   recent_weight_ = 0.98 * recent_weight_ + 0.02;
   if (log_.is_open()) {
-    log("step", report.step, report.epoch + 1, report.nats_per_image,
+    log("step", report.step, report.epoch, report.nats_per_image,
         format("%.6g", report.gradient_norm));
   }
   if (between(shown_, now) >= (console_.is_terminal() ? 0.1 : 10)) {
@@ -99,9 +99,9 @@ void Progress::epoch(const EpochReport& report) {
   line += format("  %.0f images/s  %s", images_per_second(), duration(seconds()).c_str());
   say(line);
   if (log_.is_open()) {
-    log("train", report.step, report.epoch + 1, report.train_nats_per_image, "");
+    log("train", report.step, report.epoch, report.train_nats_per_image, "");
     if (report.validation_nats_per_image) {
-      log("validation", report.step, report.epoch + 1, *report.validation_nats_per_image, "");
+      log("validation", report.step, report.epoch, *report.validation_nats_per_image, "");
     }
     log_.flush();
   }
@@ -132,7 +132,7 @@ double Progress::seconds() const { return between(start_, Clock::now()); }
 
 void Progress::log(const char* event, Index step, Index epoch, double nats,
                    const std::string& norm) {
-  log_ << event << ',' << step << ',' << epoch << ','
+  log_ << event << ',' << step << ',' << epoch + 1 << ','
        << format("%.6f,%s,%.2f,%.3f\n", detail::shown(nats), norm.c_str(), images_per_second(),
                  seconds());
 }

@@ -15,8 +15,7 @@ using simd::Batch;
 using simd::lanes;
 
 /// Sums that a tile of V vectors keeps for each output. Of one vector it keeps two, for even and
-/// odd k of a strip: a single row would otherwise wait for each addition before it begins the next
-/// (one pixel of a PixelCNN of h = 16 takes a sixth less time).
+/// odd k of a strip: a single row would otherwise wait for each addition before it begins the next.
 template <int V>
 inline constexpr int chains = V == 1 ? 2 : 1;
 
@@ -48,7 +47,7 @@ struct Strip {
 
 /// Where sums begin and end: out[r] = addend[r] + (bias + products), where bias and addend may be
 /// null. Handed on by reference: a copy, made of vectors, would wait until the words just written
-/// have left the store buffer (a tenth of the time of sampling one image).
+/// have left the store buffer, which is long beside a tile of one row.
 template <class T>
 struct Sums {
   const T* bias = nullptr;

@@ -50,10 +50,7 @@ struct Xsimd {
   static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
                      const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
     // In blocks of rows that stay in the second-level cache while every panel meets them.
-    const Index block =
-        rows <= detail::stretch_rows
-            ? rows
-            : std::max(detail::stretch_rows, detail::cached_values / (weights.rows + 1));
+    const Index block = std::max(detail::stretch_rows, detail::cached_values / (weights.rows + 1));
     for (Index begin = 0; begin < rows; begin += block) {
       const Index end = std::min(rows, begin + block);
       detail::for_each_panel<T>(weights.units, [&]<int V>(Index column) {
@@ -65,17 +62,18 @@ struct Xsimd {
         const bool aside =
             weights.units - column < width ||
             (from.data == to.data && !detail::is_one_part<T, V>(terms, weights.rows));
+        const auto sums = [=](Index first) {
+          return detail::Sums<T>{.bias = shift,
+                                 .addend = {from ? from[first] : nullptr, from.stride},
+                                 .out = {to[first], to.stride}};
+        };
+        if (!aside) {
+          detail::multiply<V>(begin, end - begin, terms, panel, sums(begin));
+          return;
+        }
         for (Index first = begin; first < end; first += detail::stretch_rows) {
-          const Index stretch = std::min(detail::stretch_rows, end - first);
-          const detail::Sums<T> sums{.bias = shift,
-                                     .addend = {from ? from[first] : nullptr, from.stride},
-                                     .out = {to[first], to.stride}};
-          if (aside) {
-            affine_aside<V>(first, stretch, terms, panel, std::min(width, weights.units - column),
-                            sums);
-          } else {
-            detail::multiply<V>(first, stretch, terms, panel, sums);
-          }
+          affine_aside<V>(first, std::min(detail::stretch_rows, end - first), terms, panel,
+                          std::min(width, weights.units - column), sums(first));
         }
       });
     }
@@ -123,13 +121,13 @@ struct Xsimd {
   template <class T>
   static void add_outer_products(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b,
                                  Rows<T> out) noexcept {
-    // In parts whose rows of b stay in the first-level cache for all columns of a.
+    // In parts whose rows of b stay in a cache for all columns of a.
     std::array<RowPairs<T>, detail::max_strips> part;
     std::size_t count = 0;
-    Index room = detail::cached_rows<T, 4>;
+    Index room = part_rows<T>;
     const auto flush = [&] {
       add_part(std::span<const RowPairs<T>>(part.data(), count), a, b, out);
-      count = 0, room = detail::cached_rows<T, 4>;
+      count = 0, room = part_rows<T>;
     };
     for (RowPairs<T> rest : pairs) {
       while (rest.rows > 0) {
@@ -291,6 +289,10 @@ struct Xsimd {
   /// apart, they compete for the same few sets of the first-level cache.
   static constexpr Index packing_pays = 64;
 
+  /// Rows of a part of an outer product: half of what a panel has, as those of a are there too.
+  template <class T>
+  static constexpr Index part_rows = detail::cached_rows<T, 4> / 2;
+
   /// add_outer_products of at most max_strips pairs.
   template <class T>
   static void add_part(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b,
@@ -308,7 +310,7 @@ struct Xsimd {
       return std::span<const detail::Strip<T>>(strips.data(), pairs.size());
     };
     const Index whole = b.columns / width * width;
-    alignas(64) T panel[static_cast<std::size_t>(detail::cached_rows<T, 4> * 4 * width)];
+    alignas(64) T panel[static_cast<std::size_t>(part_rows<T> * 4 * width)];
     detail::for_each_panel<T>(whole, [&]<int V>(Index column) {
       const auto used = strips_of(0, column, false);
       if (a.columns >= packing_pays) {

@@ -57,6 +57,24 @@ template <class To, class From>
 #endif
 }
 
+/// The value itself, but the compiler no longer knows where it came from, and so leaves it in a
+/// register. Without this g++, short of registers, reads a vector again from memory at each of its
+/// uses, and works out addresses anew that it was given: see kernels/tile.hpp for what that costs.
+template <class T>
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> opaque(Batch<T> x) {
+#if defined(__GNUC__) && defined(__x86_64__)
+  asm("" : "+v"(x.data));
+#endif
+  return x;
+}
+template <class T>
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE const T* opaque(const T* pointer) {
+#if defined(__GNUC__)
+  asm("" : "+r"(pointer));
+#endif
+  return pointer;
+}
+
 template <class T>
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> load(const T* from) {
   return Batch<T>::load_unaligned(from);

@@ -15,7 +15,9 @@ if(PROJECT_IS_TOP_LEVEL)
   find_program(PIXELRNN_CCACHE ccache)
   mark_as_advanced(PIXELRNN_CCACHE)
   if(PIXELRNN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${PIXELRNN_CCACHE})
+    # Without these words it leaves alone whatever uses a precompiled header.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+                                    CCACHE_SLOPPINESS=pch_defines,time_macros ${PIXELRNN_CCACHE})
   endif()
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
   set(CMAKE_CXX_EXTENSIONS OFF)
@@ -27,6 +29,9 @@ target_compile_options(
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC bug 105593: the compiler's own AVX-512 headers look uninitialised to it once inlined.
   target_compile_options(pixelrnn_development INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  target_compile_options(pixelrnn_development INTERFACE -fpch-preprocess)  # so that ccache sees it
 endif()
 if(PIXELRNN_WARNINGS_AS_ERRORS)
   target_compile_options(pixelrnn_development INTERFACE -Werror)

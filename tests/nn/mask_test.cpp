@@ -28,7 +28,7 @@ std::string disagrees(Order is_seen) {
     for (Index dx = -3; dx <= 3; ++dx) {
       for (Index from = 0; from < 3; ++from) {
         for (Index to = 0; to < 3; ++to) {
-          if (is_allowed<M>(dy, dx, from, to) != is_seen(Place{dy, dx, from}, Place{0, 0, to})) {
+          if (is_allowed(M{}, dy, dx, from, to) != is_seen(Place{dy, dx, from}, Place{0, 0, to})) {
             return std::to_string(dy) + ' ' + std::to_string(dx) + ' ' + "RGB"[from] + "->" +
                    "RGB"[to];
           }
@@ -113,8 +113,8 @@ TEST_CASE("Applying a mask zeroes what it forbids and keeps the bits of all else
     CAPTURE(shape, colours, gates);
     const FeatureMap<double> weights = random_map<double>(shape, 1, 0.5, 1);
     FeatureMap<double> a(weights), b(weights);
-    apply_mask<MaskA>(a.view(), colours, gates);
-    apply_mask<MaskB>(b.view(), colours, gates);
+    apply_mask(MaskA{}, a.view(), colours, gates);
+    apply_mask(MaskB{}, b.view(), colours, gates);
     CHECK(test::bit_difference(a, masked_naively(weights, naive::Mask::A, colours, gates)) == "");
     CHECK(test::bit_difference(b, masked_naively(weights, naive::Mask::B, colours, gates)) == "");
     CHECK(test::bit_difference(a, b) != "");  // the centre
@@ -125,7 +125,7 @@ TEST_CASE("What a mask forbids becomes zero even if it is not finite", "[nn][mas
   FeatureMap<float> weights({1, 3, 1, 1}, std::numeric_limits<float>::quiet_NaN());
   weights(0, 0, 0, 0) = 2;
   weights(0, 2, 0, 0) = -std::numeric_limits<float>::infinity();
-  apply_mask<MaskA>(weights.view(), 1);
+  apply_mask(MaskA{}, weights.view(), 1);
   FeatureMap<float> expected({1, 3, 1, 1});
   expected(0, 0, 0, 0) = 2;
   CHECK(test::bit_difference(weights, expected) == "");
@@ -137,7 +137,7 @@ TEST_CASE("Masked weights are a copy, and the weights stay what they were", "[nn
     const FeatureMap<double> weights = random_map<double>(shape, 2, 0.5, 1);
     const FeatureMap<double> before(weights);
     Workspace workspace;
-    const FeatureMap<double> seen(masked<MaskB>(weights.view(), 3, 4, workspace));
+    const FeatureMap<double> seen(masked(MaskB{}, weights.view(), 3, 4, workspace));
     CHECK(test::bit_difference(seen, masked_naively(weights, naive::Mask::B, 3, 4)) == "");
     CHECK(test::bit_difference(weights, before) == "");
   }
@@ -146,10 +146,10 @@ TEST_CASE("Masked weights are a copy, and the weights stay what they were", "[nn
 TEST_CASE("With one colour masked weights are the weights themselves", "[nn][mask]") {
   const FeatureMap<double> weights = random_map<double>({3, 3, 2, 4}, 2);
   Workspace workspace;
-  CHECK(masked<MaskA>(weights.view(), 1, 1, workspace).data() == weights.data());
-  CHECK(masked<MaskA>(weights.view(), 2, 1, workspace).data() != weights.data());
+  CHECK(masked(MaskA{}, weights.view(), 1, 1, workspace).data() == weights.data());
+  CHECK(masked(MaskA{}, weights.view(), 2, 1, workspace).data() != weights.data());
   const std::size_t peak = workspace.peak();
-  CHECK(masked<MaskB>(weights.view(), 1, 4, workspace).data() == weights.data());
+  CHECK(masked(MaskB{}, weights.view(), 1, 4, workspace).data() == weights.data());
   CHECK(workspace.peak() == peak);
 }
 

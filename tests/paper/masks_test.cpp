@@ -28,7 +28,7 @@ template <class Mask>
 FeatureMap<double> mask_of(Shape<4> kernel, Index colours, Index gates = 1) {
   FeatureMap<double> weights(kernel);
   weights.fill(1);
-  apply_mask<Mask>(weights.view(), colours, gates);
+  apply_mask(Mask{}, weights.view(), colours, gates);
   return weights;
 }
 

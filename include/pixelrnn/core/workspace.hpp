@@ -117,11 +117,11 @@ class Workspace {
       return std::align_val_t{size >= large ? large_page : 64};
     }
     static std::byte* take(std::size_t size) {
-      return static_cast<std::byte*>(::operator new (size, alignment(size)));
+      return static_cast<std::byte*>(::operator new(size, alignment(size)));
     }
     struct Free {
       std::align_val_t alignment;
-      void operator()(std::byte* memory) const { ::operator delete (memory, alignment); }
+      void operator()(std::byte* memory) const { ::operator delete(memory, alignment); }
     };
     std::size_t size_;
     std::unique_ptr<std::byte[], Free> memory_;

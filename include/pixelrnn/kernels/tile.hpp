@@ -100,9 +100,8 @@ template <class T, int R, int V>
     const T* b = strip.b;
     const T* anchor[std::size_t{anchors}];
     anchor[0] = strip.a + first * row;
-    unrolled<anchors - 1>([&](auto i) PIXELRNN_INLINE_LAMBDA {
-      anchor[i + 1] = simd::opaque(anchor[i] + 3 * row);
-    });
+    unrolled<anchors - 1>(
+        [&](auto i) PIXELRNN_INLINE_LAMBDA { anchor[i + 1] = simd::opaque(anchor[i] + 3 * row); });
     const auto add = [&](Tile& to) PIXELRNN_INLINE_LAMBDA {
       if constexpr (V <= R) {
         Batch<T> right[std::size_t{V}];
@@ -117,9 +116,8 @@ template <class T, int R, int V>
         });
       } else {
         Batch<T> left[std::size_t{R}];
-        unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
-          left[r] = Batch<T>(anchor[r / 3][r % 3 * row]);
-        });
+        unrolled<R>([&](auto r)
+                        PIXELRNN_INLINE_LAMBDA { left[r] = Batch<T>(anchor[r / 3][r % 3 * row]); });
         unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
           const Batch<T> right = simd::opaque(simd::load(b + v * lanes<T>));
           unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
@@ -159,6 +157,10 @@ template <class T, int R, int V>
   });
 }
 
+/// Whether there is a tile of so many rows: not of 7, 9, 11 or 13, which two smaller ones do nearly
+/// as fast, and which take long to compile.
+[[nodiscard]] constexpr bool has_tile(Index rows) { return rows <= 6 || rows % 2 == 0; }
+
 /// Tiles of V vectors over [0, rows): the largest, the last two of equal height, because a tile of
 /// few rows runs at a fraction of the speed.
 template <int V, class T>
@@ -166,12 +168,13 @@ void add_products(Index rows, std::span<const Strip<T>> strips, const Sums<T>& s
                   Part part = {}) {
   constexpr Index most = max_tile_rows<V>;
   static constexpr auto tiles = []<int... R>(std::integer_sequence<int, R...>) {
-    return std::array{&tile<T, R + 1, V>...};
+    return std::array{&tile<T, (has_tile(R + 1) ? R + 1 : 1), V>...};
   }
   (std::make_integer_sequence<int, max_tile_rows<V>>{});
   for (Index first = 0; first < rows;) {
     const Index left = rows - first;
-    const Index height = left >= 2 * most ? most : (left > most ? (left + 1) / 2 : left);
+    Index height = left >= 2 * most ? most : (left > most ? (left + 1) / 2 : left);
+    while (!has_tile(height)) height = (height + 1) / 2;
     tiles[static_cast<std::size_t>(height - 1)](strips, first, sums, part);
     first += height;
   }

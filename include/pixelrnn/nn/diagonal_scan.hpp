@@ -70,7 +70,7 @@ class DiagonalScan {
     if constexpr (State::is_learned) visit("h0", h0_), visit("c0", c0_);
   }
   void apply_mask() {
-    pixelrnn::apply_mask<MaskB>(input_weights_.value(), config_.colours, kernels::gate_count);
+    pixelrnn::apply_mask(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count);
   }
   /// Any parameter, to tell a tape that this operation is trained.
   [[nodiscard]] const Parameter<Scalar>& bias() const { return bias_; }
@@ -304,7 +304,7 @@ class DiagonalScan {
   }
 
   [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
-    return masked<MaskB>(input_weights_.value(), config_.colours, kernels::gate_count, workspace);
+    return masked(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count, workspace);
   }
   [[nodiscard]] kernels::Packed<Scalar> pack(Workspace& workspace) const {
     const Index in = config_.in_channels, hidden = config_.hidden;

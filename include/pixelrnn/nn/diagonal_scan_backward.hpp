@@ -163,7 +163,7 @@ void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Prepa
                              c0_.gradient().data());
   }
   if (config_.colours > 1) {
-    pixelrnn::apply_mask<MaskB>(input_weights_.gradient(), config_.colours, kernels::gate_count);
+    pixelrnn::apply_mask(MaskB{}, input_weights_.gradient(), config_.colours, kernels::gate_count);
   }
 }
 

@@ -23,6 +23,13 @@ concept CausalMask = requires {
   { M::sees_self } -> std::convertible_to<bool>;
 };
 
+/// Any of them as a value: what a mask is to code that need not be compiled for each.
+struct Mask {
+  template <CausalMask M>
+  constexpr Mask(M) : sees_self(M::sees_self) {}
+  bool sees_self;
+};
+
 /// Colour group of channel c of n: contiguous parts, as even as they come, for any n (sec. 3.4 of
 /// the paper splits features "into three parts"). With one colour everything is group 0.
 [[nodiscard]] constexpr Index colour_group(Index c, Index n, Index colours) {
@@ -31,26 +38,25 @@ concept CausalMask = requires {
 
 /// May the weight at (dy, dx) from the kernel's centre, from colour group `from` to group `to`, be
 /// non-zero? (van den Oord et al. 2016, sec. 3.4 and fig. 2)
-template <CausalMask M>
-[[nodiscard]] constexpr bool is_allowed(Index dy, Index dx, Index from, Index to) {
+[[nodiscard]] constexpr bool is_allowed(Mask mask, Index dy, Index dx, Index from, Index to) {
   if (dy != 0) return dy < 0;
   if (dx != 0) return dx < 0;
-  return M::sees_self ? from <= to : from < to;
+  return mask.sees_self ? from <= to : from < to;
 }
 
-/// Zeroes what mask M forbids of weights [kernel height][kernel width][C_in][gates · units], or of
-/// their gradient. Colour groups of the outputs are taken inside each gate: grouping all 4·h gate
-/// maps at once would let every unit see every colour (the classic leak).
-template <CausalMask M, class T>
-void apply_mask(TensorView<T, 4> weights, Index colours, Index gates = 1) {
+/// Zeroes what the mask forbids of weights [kernel height][kernel width][C_in][gates · units], or
+/// of their gradient. Colour groups of the outputs are taken inside each gate: grouping all 4·h
+/// gate maps at once would let every unit see every colour (the classic leak).
+template <class T>
+void apply_mask(Mask mask, TensorView<T, 4> weights, Index colours, Index gates = 1) {
   const Shape<4>& s = weights.shape();
   const Index in = s[2], units = s[3] / gates;
   for (Index y = 0; y < s[0]; ++y) {
     for (Index x = 0; x < s[1]; ++x) {
       for (Index i = 0; i < in; ++i) {
         for (Index o = 0; o < s[3]; ++o) {
-          if (!is_allowed<M>(y - s[0] / 2, x - s[1] / 2, colour_group(i, in, colours),
-                             colour_group(o % units, units, colours))) {
+          if (!is_allowed(mask, y - s[0] / 2, x - s[1] / 2, colour_group(i, in, colours),
+                          colour_group(o % units, units, colours))) {
             weights(y, x, i, o) = T{0};
           }
         }
@@ -61,18 +67,18 @@ void apply_mask(TensorView<T, 4> weights, Index colours, Index gates = 1) {
 
 /// The weights as sums may see them: what the mask forbids is zero even if somebody wrote to it.
 /// With one colour that is left to the packing, which takes allowed taps only.
-template <CausalMask M, class T>
-[[nodiscard]] TensorView<const T, 4> masked(TensorView<const T, 4> weights, Index colours,
-                                            Index gates, Workspace& workspace) {
+template <class T>
+[[nodiscard]] TensorView<const T, 4> masked(Mask mask, TensorView<const T, 4> weights,
+                                            Index colours, Index gates, Workspace& workspace) {
   if (colours == 1) return weights;
   const TensorView<T, 4> copy = workspace.allocate<T>(weights.shape());
   std::copy(weights.begin(), weights.end(), copy.begin());
-  apply_mask<M>(copy, colours, gates);
+  apply_mask(mask, copy, colours, gates);
   return copy;
 }
 
-static_assert(!is_allowed<MaskA>(0, 0, 0, 0) && is_allowed<MaskA>(0, 0, 0, 1));
-static_assert(is_allowed<MaskB>(0, 0, 0, 0) && !is_allowed<MaskB>(0, 0, 2, 1));
-static_assert(is_allowed<MaskA>(-1, 3, 2, 0) && !is_allowed<MaskB>(0, 1, 0, 2));
+static_assert(!is_allowed(MaskA{}, 0, 0, 0, 0) && is_allowed(MaskA{}, 0, 0, 0, 1));
+static_assert(is_allowed(MaskB{}, 0, 0, 0, 0) && !is_allowed(MaskB{}, 0, 0, 2, 1));
+static_assert(is_allowed(MaskA{}, -1, 3, 2, 0) && !is_allowed(MaskB{}, 0, 1, 0, 2));
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

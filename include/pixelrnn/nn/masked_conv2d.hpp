@@ -10,16 +10,11 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// Masked convolution (van den Oord et al. 2016, sec. 3.4):
-///   y(r, j) = b + Σ over allowed (dy, dx) of x(r + dy, j + dx) · K[dy, dx],   zero outside the
-///   map. x (N, H, W, C_in)    K [kernel height][kernel width][C_in][C_out]    y (N, H, W, C_out)
-/// Weights the mask forbids are exactly zero in value and gradient: they take no part in any sum.
-/// With colours = 3 the channels on both sides are R, G, B groups (colour_group in mask.hpp).
-/// Cost: 2 · allowed taps · C_in · C_out FLOP a pixel. Saves nothing but its input.
-/// Throws ConfigError unless sizes are positive and the kernel odd; ShapeError if x has not C_in
-/// channels.
-template <CausalMask M, class B = Backend<>>
-class MaskedConv2d {
+namespace detail {
+
+/// What MaskedConv2d computes, for either mask: compiled once for both.
+template <class B>
+class MaskedConvolution {
  public:
   using Scalar = typename B::Scalar;
   using Kernels = typename B::Kernels;
@@ -34,10 +29,11 @@ class MaskedConv2d {
     bool relu_input = false;  ///< convolve max(x, 0): "ReLU followed by ..." of the paper's Table 1
   };
 
-  MaskedConv2d(Config config, Rng& rng)
-      : config_(checked(config)),
-        taps_(allowed_taps<M>(config.kernel_height, config.kernel_width, config.dilation,
-                              config.colours)),
+  MaskedConvolution(Mask mask, Config config, Rng& rng)
+      : mask_(mask),
+        config_(checked(config)),
+        taps_(allowed_taps(mask, config.kernel_height, config.kernel_width, config.dilation,
+                           config.colours)),
         weights_(
             {config.kernel_height, config.kernel_width, config.in_channels, config.out_channels}),
         bias_({1, 1, 1, config.out_channels}) {
@@ -51,7 +47,7 @@ class MaskedConv2d {
 
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
-    detail::require_channels("MaskedConv2d", x, config_.in_channels, "Config::in_channels");
+    require_channels("MaskedConv2d", x, config_.in_channels, "Config::in_channels");
     return x.with_channels(config_.out_channels);
   }
   [[nodiscard]] Index flops(Index height, Index width) const {
@@ -65,7 +61,7 @@ class MaskedConv2d {
   }
   void for_each_parameter(auto&& visit) { visit("weights", weights_), visit("bias", bias_); }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
-  void apply_mask() { pixelrnn::apply_mask<M>(weights_.value(), config_.colours); }
+  void apply_mask() { pixelrnn::apply_mask(mask_, weights_.value(), config_.colours); }
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
     const FeatureView<Scalar> y = convolve(x, nullptr);
@@ -74,15 +70,15 @@ class MaskedConv2d {
   /// residual + forward(x). Throws ShapeError if the residual has not the output's shape.
   [[nodiscard]] Variable<Scalar> forward_add(Variable<Scalar> x, Variable<Scalar> residual) const {
     struct AddOp {
-      const MaskedConv2d* layer;
+      const MaskedConvolution* layer;
       void backward(pixelrnn::Backward<Scalar>& ctx) const {
         if (ctx.wants_gradient(2)) ctx.pass_gradient(2);
         Op{layer}.backward(ctx);
       }
     };
     if (residual.shape() != output_shape(x.shape())) {
-      detail::fail<ShapeError>("MaskedConv2d::forward_add: residual is ", residual.shape(),
-                               ", expected ", output_shape(x.shape()));
+      fail<ShapeError>("MaskedConv2d::forward_add: residual is ", residual.shape(), ", expected ",
+                       output_shape(x.shape()));
     }
     const FeatureView<Scalar> y = convolve(x, residual.value().data());
     return x.tape().record("MaskedConv2d", y, {x, x.tape().leaf(bias_), residual}, AddOp{this});
@@ -120,13 +116,20 @@ class MaskedConv2d {
                     bias_.value().data(), kernels::Rows<const Scalar>{},
                     kernels::Rows<Scalar>{y.data, y.stride});
   }
-  /// The input of a pixel was not known when it was stepped: now it is. Under mask B the output
-  /// would have to follow.
-  void observe(Cache& cache, Index row, Index column, MatrixView<const Scalar> x) const
-      requires(!M::sees_self) {
-    remember(cache, row % cache.rows.shape()[0], column, x);
-  }
   void end_row(Cache&, Index) const {}
+
+ protected:
+  /// Puts a pixel into line `line` of the ring.
+  void remember(Cache& cache, Index line, Index column, MatrixView<const Scalar> x) const {
+    for (Index b = 0; b < x.rows; ++b) {
+      Scalar* const to = &cache.rows(line, b, padding_.left + column, 0);
+      if (config_.relu_input) {
+        Kernels::relu(x.columns, x.row(b), to);
+      } else {
+        std::copy_n(x.row(b), x.columns, to);
+      }
+    }
+  }
 
  private:
   using Terms = std::span<const kernels::Term<Scalar>>;
@@ -194,41 +197,29 @@ class MaskedConv2d {
   }
 
   struct Op {
-    const MaskedConv2d* layer;
+    const MaskedConvolution* layer;
     void backward(pixelrnn::Backward<Scalar>& ctx) const {
       if (ctx.wants_gradient(0)) layer->input_gradient(ctx);
       layer->weight_gradient(ctx);
     }
   };
 
-  /// Puts a pixel into line `line` of the ring.
-  void remember(Cache& cache, Index line, Index column, MatrixView<const Scalar> x) const {
-    for (Index b = 0; b < x.rows; ++b) {
-      Scalar* const to = &cache.rows(line, b, padding_.left + column, 0);
-      if (config_.relu_input) {
-        Kernels::relu(x.columns, x.row(b), to);
-      } else {
-        std::copy_n(x.row(b), x.columns, to);
-      }
-    }
-  }
-
   static Config checked(const Config& c) {
     const auto odd = [](Index k) { return k > 0 && k % 2 == 1; };
     if (c.in_channels < 1 || c.out_channels < 1 || !odd(c.kernel_height) || !odd(c.kernel_width) ||
         c.dilation < 1 || c.colours < 1) {
-      detail::fail<ConfigError>(
-          "MaskedConv2d: Config is {in_channels=", c.in_channels, ", out_channels=", c.out_channels,
-          ", kernel_height=", c.kernel_height, ", kernel_width=", c.kernel_width,
-          ", dilation=", c.dilation, ", colours=", c.colours,
-          "}, expected odd kernel sizes and 1 or more of the others");
+      fail<ConfigError>("MaskedConv2d: Config is {in_channels=", c.in_channels,
+                        ", out_channels=", c.out_channels, ", kernel_height=", c.kernel_height,
+                        ", kernel_width=", c.kernel_width, ", dilation=", c.dilation,
+                        ", colours=", c.colours,
+                        "}, expected odd kernel sizes and 1 or more of the others");
     }
     return c;
   }
 
   /// The allowed taps' weights, one below the other.
   [[nodiscard]] kernels::Packed<Scalar> pack(Workspace& workspace) const {
-    const auto weights = masked<M>(weights_.value(), config_.colours, 1, workspace);
+    const auto weights = masked(mask_, weights_.value(), config_.colours, 1, workspace);
     const auto packed = kernels::allocate_packed<Kernels, Scalar>(
         workspace, tap_count(taps_) * config_.in_channels, config_.out_channels);
     Index row = 0;
@@ -236,7 +227,7 @@ class MaskedConv2d {
     return packed;
   }
   [[nodiscard]] kernels::Packed<Scalar> pack_transposed(Workspace& workspace) const {
-    const auto weights = masked<M>(weights_.value(), config_.colours, 1, workspace);
+    const auto weights = masked(mask_, weights_.value(), config_.colours, 1, workspace);
     const auto packed = kernels::allocate_packed<Kernels, Scalar>(
         workspace, tap_count(taps_) * config_.out_channels, config_.in_channels);
     Index row = 0;
@@ -312,18 +303,45 @@ class MaskedConv2d {
                                      dk + weights_.size());
           });
     });
-    detail::add_chunks<B>(parts, pieces.chunks.size(), part, weights_.size(),
-                          weights_.gradient().data());
-    detail::add_chunks<B>(parts + weights_.size(), pieces.chunks.size(), part, out,
-                          bias_.gradient().data());
-    if (config_.colours > 1) pixelrnn::apply_mask<M>(weights_.gradient(), config_.colours);
+    add_chunks<B>(parts, pieces.chunks.size(), part, weights_.size(), weights_.gradient().data());
+    add_chunks<B>(parts + weights_.size(), pieces.chunks.size(), part, out,
+                  bias_.gradient().data());
+    if (config_.colours > 1) pixelrnn::apply_mask(mask_, weights_.gradient(), config_.colours);
   }
 
+  Mask mask_;
   Config config_;
   std::vector<TapRun> taps_;
   Padding padding_;
   Parameter<Scalar> weights_;
   Parameter<Scalar> bias_;
+};
+
+}  // namespace detail
+
+/// Masked convolution (van den Oord et al. 2016, sec. 3.4):
+///   y(r, j) = b + Σ over allowed (dy, dx) of x(r + dy, j + dx) · K[dy, dx],   zero outside the
+///   map. x (N, H, W, C_in)    K [kernel height][kernel width][C_in][C_out]    y (N, H, W, C_out)
+/// Weights the mask forbids are exactly zero in value and gradient: they take no part in any sum.
+/// With colours = 3 the channels on both sides are R, G, B groups (colour_group in mask.hpp).
+/// Cost: 2 · allowed taps · C_in · C_out FLOP a pixel. Saves nothing but its input.
+/// Throws ConfigError unless sizes are positive and the kernel odd; ShapeError if x has not C_in
+/// channels.
+template <CausalMask M, class B = Backend<>>
+class MaskedConv2d : public detail::MaskedConvolution<B> {
+ public:
+  using typename detail::MaskedConvolution<B>::Scalar;
+  using typename detail::MaskedConvolution<B>::Config;
+  using typename detail::MaskedConvolution<B>::Cache;
+
+  MaskedConv2d(Config config, Rng& rng) : detail::MaskedConvolution<B>(M{}, config, rng) {}
+
+  /// The input of a pixel was not known when it was stepped: now it is. Under mask B the output
+  /// would have to follow.
+  void observe(Cache& cache, Index row, Index column, MatrixView<const Scalar> x) const
+      requires(!M::sees_self) {
+    this->remember(cache, row % cache.rows.shape()[0], column, x);
+  }
 };
 
 static_assert(IncrementalLayer<MaskedConv2d<MaskB>> && !ObservingLayer<MaskedConv2d<MaskB>>);

@@ -75,7 +75,7 @@ requires(!State::is_scanned) class RowLSTM {
   }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
   void apply_mask() {
-    pixelrnn::apply_mask<MaskB>(input_weights_.value(), config_.colours, kernels::gate_count);
+    pixelrnn::apply_mask(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count);
   }
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
@@ -245,7 +245,7 @@ requires(!State::is_scanned) class RowLSTM {
     return packed;
   }
   [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
-    return masked<MaskB>(input_weights_.value(), config_.colours, kernels::gate_count, workspace);
+    return masked(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count, workspace);
   }
 
   /// Rows from last to first; the gates become the gradients of the pre-activations, dz. Then
@@ -371,7 +371,8 @@ requires(!State::is_scanned) class RowLSTM {
     reduce(h0_, hidden);
     reduce(c0_, hidden);
     if (config_.colours > 1) {
-      pixelrnn::apply_mask<MaskB>(input_weights_.gradient(), config_.colours, kernels::gate_count);
+      pixelrnn::apply_mask(MaskB{}, input_weights_.gradient(), config_.colours,
+                           kernels::gate_count);
     }
   }
 

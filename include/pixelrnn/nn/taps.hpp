@@ -19,15 +19,14 @@ struct TapRun {
 
 /// The taps that a mask allows of a height × width kernel, in kernel order. The centre is in if any
 /// of its colour groups is. Dilated taps are not neighbours: each is a run.
-template <CausalMask M>
-[[nodiscard]] std::vector<TapRun> allowed_taps(Index height, Index width, Index dilation,
-                                               Index colours) {
+[[nodiscard]] inline std::vector<TapRun> allowed_taps(Mask mask, Index height, Index width,
+                                                      Index dilation, Index colours) {
   std::vector<TapRun> runs;
   for (Index y = 0; y < height; ++y) {
     for (Index x = 0; x < width; ++x) {
       const Index dy = (y - height / 2) * dilation;
       const Index dx = (x - width / 2) * dilation;
-      if (!is_allowed<M>(dy, dx, 0, colours - 1)) continue;
+      if (!is_allowed(mask, dy, dx, 0, colours - 1)) continue;
       if (dilation == 1 && !runs.empty() && runs.back().row == y) {
         ++runs.back().count;
       } else {

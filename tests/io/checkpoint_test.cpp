@@ -306,7 +306,7 @@ TEST_CASE("Positions that are no numbers are refused, and the trainer is as befo
     write_safetensors(directory / "bad", file.tensors(), words);
     CAPTURE(value);
     CHECK_THROWS_ERROR(load_checkpoint(directory / "bad", trainer), ConfigError,
-                       "trainer.position is '" + std::string(value));
+                       "trainer.position is \"" + std::string(value) + '"');
     CHECK(bits(trainer) == before);
   }
 }
@@ -328,9 +328,9 @@ TEST_CASE(
   words["trainer.epoch_nats"] = "nan";
   write_safetensors(directory / "nan", file.tensors(), words);
   CHECK_THROWS_ERROR(load_checkpoint(directory / "without", trainer), ConfigError,
-                     "trainer.epoch_nats is '', expected a number");
+                     R"(trainer.epoch_nats is "", expected a number)");
   CHECK_THROWS_ERROR(load_checkpoint(directory / "nan", trainer), ConfigError,
-                     "trainer.epoch_nats is 'nan', expected a number");
+                     R"(trainer.epoch_nats is "nan", expected a number)");
   CHECK(bits(trainer) == before);
 }
 

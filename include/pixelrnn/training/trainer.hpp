@@ -326,8 +326,8 @@ class Trainer {
     const bool digits = !text.empty() && text.size() <= 18 &&
                         text.find_first_not_of("0123456789") == std::string::npos;
     if (!digits) {
-      detail::fail<ConfigError>("Trainer::restore: ", key, " is '", text,
-                                "', expected a whole number of 0 or more");
+      detail::fail<ConfigError>("Trainer::restore: ", key, " is ", detail::in_quotes(text),
+                                ", expected a whole number of 0 or more");
     }
     return static_cast<Index>(std::stoll(text));
   }
@@ -338,8 +338,8 @@ class Trainer {
     in.imbue(std::locale::classic());
     double nats = 0;
     if (!(in >> nats) || !in.eof() || !std::isfinite(nats)) {
-      detail::fail<ConfigError>("Trainer::restore: trainer.epoch_nats is '", text,
-                                "', expected a number");
+      detail::fail<ConfigError>("Trainer::restore: trainer.epoch_nats is ", detail::in_quotes(text),
+                                ", expected a number");
     }
     return nats;
   }

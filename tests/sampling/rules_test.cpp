@@ -123,6 +123,9 @@ TEST_CASE("A low temperature takes the most probable level, a high one any", "[s
   for (double u = 0.005; u < 1; u += 0.01) {
     CHECK(draw(Temperature{1e-3}, p, u) == 1);
     CHECK(draw(Temperature{1e-300}, p, u) == 1);
+    // The reciprocal of this one is more than a double holds.
+    CHECK(draw(Temperature{1e-310}, p, u) == 1);
+    CHECK(draw(Temperature{std::numeric_limits<double>::denorm_min()}, p, u) == 1);
     CHECK(draw(Temperature{1e9}, p, u) == static_cast<int>(4 * u));
   }
 }

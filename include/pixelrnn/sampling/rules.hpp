@@ -48,14 +48,14 @@ struct Temperature {
     }
   }
   [[nodiscard]] int draw(std::span<double> log_p, double u) const {
-    double top = log_p[0] / temperature;
-    for (double& l : log_p) {
-      l /= temperature;
-      top = std::max(top, l);
-    }
+    // The largest becomes 0 first: a low temperature would make all of them -infinity.
+    const double top = *std::max_element(log_p.begin(), log_p.end());
     double sum = 0;
-    for (const double l : log_p) sum += std::exp(l - top);
-    const double norm = top + std::log(sum);
+    for (double& l : log_p) {
+      l = (l - top) / temperature;
+      sum += std::exp(l);
+    }
+    const double norm = std::log(sum);
     for (double& l : log_p) l -= norm;
     return Multinomial{}.draw(log_p, u);
   }

@@ -171,6 +171,19 @@ LC_ALL=C sed 's/threshold(128)/\\u001b[31mRED!/' part.st >hostile.st
 "$tool" inspect --model hostile.st >hostile.txt
 grep -qF '?[31mRED!' hostile.txt || fail "inspect does not show the word: $(cat hostile.txt)"
 tame hostile.txt
+
+echo "== a small file that promises a huge image costs nothing"
+LC_ALL=C sed 's/"image":"28x28x1"/"image":"4096x4096x1"/; s/threshold(128)/threshold(/' part.st >huge.st
+test "$(wc -c <huge.st)" -eq "$(wc -c <part.st)" || fail "the header of huge.st is not as long"
+(
+  # shellcheck disable=SC3045
+  ulimit -v 2000000
+  "$tool" inspect --model huge.st --json huge.json >huge.txt 2>&1
+) || fail "inspect: $(cat huge.txt)"
+grep -q '^receptive field: not looked for in images of more than 16384 sub-pixels' huge.txt ||
+  fail "inspect does not say what it leaves out: $(cat huge.txt)"
+json huge.json parameters flops_per_image
+
 cp part.st "$nasty"
 "$tool" train --data train.idx.gz --resume "$nasty" --out "$nasty" >hostile.txt
 tame hostile.txt

@@ -57,7 +57,7 @@ int main() {
   std::vector<double> validation;
   options.on_epoch = [&](const EpochReport& epoch) {
     validation.push_back(*epoch.validation_nats_per_image);
-    std::cout << "epoch " << epoch.epoch << ": " << epoch.train_nats_per_image
+    std::cout << "epoch " << epoch.epoch + 1 << ": " << epoch.train_nats_per_image
               << " nats, validation " << validation.back() << '\n';
     return enough(epoch);
   };

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
+#include <map>
+#include <vector>
 
 #include <pixelrnn/core/parallel.hpp>
 #include <pixelrnn/kernels/tile.hpp>
@@ -24,7 +27,7 @@ inline constexpr int fma_chains = simd::registers >= 32 ? 24 : 12;
   const B factor(1 - start), summand(start);
   for (Index step = 0; step < steps; ++step) {
     kernels::detail::unrolled<fma_chains>(
-        [&](auto i) PIXELRNN_INLINE_LAMBDA { chain[i] = xsimd::fma(chain[i], factor, summand); });
+        [&](auto i) PIXELRNN_INLINE_LAMBDA { chain[i] = simd::fma(chain[i], factor, summand); });
   }
   B sum = chain[0];
   for (int i = 1; i < fma_chains; ++i) sum = sum + chain[i];
@@ -36,24 +39,26 @@ inline constexpr int fma_chains = simd::registers >= 32 ? 24 : 12;
   return 2.0 * static_cast<double>(steps * fma_chains * simd::lanes<float>);
 }
 
-/// FLOP/s (float) that `threads` threads reach together: the best of ten runs of about a
-/// millisecond and of all earlier calls, since what disturbs a run can only make it slower. 0 is
-/// not a thread count here.
+/// FLOP/s (float) that `threads` threads (0: as many as OpenMP offers) reach together: the best of
+/// ten runs of about a millisecond and of all earlier calls, since what disturbs a run can only
+/// make it slower.
 [[nodiscard]] inline double fma_peak(int threads) {
   using Clock = std::chrono::steady_clock;
   constexpr Index steps = 200'000;
-  static double best[65] = {};
+  const Index team = execution::OpenMP::workers(threads, std::numeric_limits<int>::max());
+  static std::map<Index, double> best;  // by team
   static volatile float sink = 0;
-  double& peak = best[std::clamp(threads, 1, 64)];
+  double& peak = best[team];
+  std::vector<float> sums(static_cast<std::size_t>(team));
   for (int run = 0; run < 10; ++run) {
-    Tensor<float, 1> sums(Shape<1>{64});
     const auto begin = Clock::now();
-    execution::OpenMP::for_each(threads, threads, [&](Index thread, Index) {
-      sums(thread % 64) = fma_run(steps, 1e-3f * static_cast<float>(1 + run + 16 * thread));
+    execution::OpenMP::for_each(threads, team, [&](Index thread, Index) {
+      const float start = 1e-3f * static_cast<float>(1 + run + 16 * thread);
+      sums[static_cast<std::size_t>(thread)] = fma_run(steps, start);
     });
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     for (const float sum : sums) sink = sink + sum;
-    peak = std::max(peak, threads * fma_flop(steps) / seconds);
+    peak = std::max(peak, static_cast<double>(team) * fma_flop(steps) / seconds);
   }
   return peak;
 }

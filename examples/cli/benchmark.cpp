@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "commands.hpp"
-#include "fma_peak.hpp"
 #include "output.hpp"
+#include "support/fma_peak.hpp"
 
 namespace cli {
 namespace {
@@ -74,7 +74,7 @@ int Benchmark::run() const {
   const double batch = static_cast<double>(batch_size);
 
   // Measured before and after: other work on the machine may come and go.
-  double peak = fma_peak_gflops(threads);
+  double peak = 1e-9 * bench::fma_peak(threads);
   const double forward = time_of(repeats, net->forward_pass(images, threads));
   const double step = time_of_step(*net, images, *this);
   const double sample = time_of(std::max(1, repeats / 4),
@@ -83,7 +83,7 @@ int Benchmark::run() const {
                                                                 AnyRule{}, AnySampler::cached));
                                 }) /
                         batch;
-  peak = std::max(peak, fma_peak_gflops(threads));
+  peak = std::max(peak, 1e-9 * bench::fma_peak(threads));
 
   const auto gflops = [batch](Index flop, double ms) {
     return static_cast<double>(flop) * batch / ms * 1e-6;

@@ -13,6 +13,10 @@ std::string text_of(const Shape<4>& shape) {
   return format("%td x %td x %td x %td", shape.n(), shape.h(), shape.w(), shape.c());
 }
 
+/// The largest image, in sub-pixels, whose receptive field is looked for: that takes memory for all
+/// activations of a training step, and the size of the image is but a word of the file.
+constexpr Index largest_with_field = Index{1} << 14;
+
 /// What the logits of a pixel see. A derivative may vanish for one random image, where a ReLU is
 /// off: several are tried.
 Tensor<unsigned char, 2> field_of(const AnyModel& model, Index row, Index column) {
@@ -45,10 +49,6 @@ int Inspect::run() const {
   const Console console(json);
   const Metadata words = read_metadata(path);
   const std::unique_ptr<AnyModel> model = load_model(path, StoredWeights::averaged);
-  const ImageShape image = model->image_shape();
-  const Index row = image.height / 2, column = image.width / 2;
-  const Tensor<unsigned char, 2> field = field_of(*model, row, column);
-  const Index seen = std::count(field.begin(), field.end(), 1);
   const AnyModel::Flops flops = model->flops();
 
   std::string text;
@@ -64,20 +64,28 @@ int Inspect::run() const {
   text += format("\n%td parameters\n%.2f MFLOP an image forward, %.2f in a training step\n",
                  model->parameter_count(), 1e-6 * static_cast<double>(flops.forward),
                  1e-6 * static_cast<double>(flops.training));
-  text += format("receptive field of pixel (%td, %td): %td of %td earlier pixels\n", row, column,
-                 seen, row * image.width + column);
-  if (image.height <= 64 && image.width <= 76) text += drawing_of(field, row, column);
-  console.write(text);
-
   Figures figures;
   figures.set("words", words);
   figures.set("tensors", tensors);
   figures.set("parameters", model->parameter_count());
   figures.set("flops_per_image", flops.forward);
   figures.set("flops_per_training_image", flops.training);
-  figures.set("receptive_field_row", row);
-  figures.set("receptive_field_column", column);
-  figures.set("receptive_field_pixels", seen);
+  const ImageShape image = model->image_shape();
+  if (image.subpixels() <= largest_with_field) {
+    const Index row = image.height / 2, column = image.width / 2;
+    const Tensor<unsigned char, 2> field = field_of(*model, row, column);
+    const Index seen = std::count(field.begin(), field.end(), 1);
+    text += format("receptive field of pixel (%td, %td): %td of %td earlier pixels\n", row, column,
+                   seen, row * image.width + column);
+    if (image.height <= 64 && image.width <= 76) text += drawing_of(field, row, column);
+    figures.set("receptive_field_row", row);
+    figures.set("receptive_field_column", column);
+    figures.set("receptive_field_pixels", seen);
+  } else {
+    text += format("receptive field: not looked for in images of more than %td sub-pixels\n",
+                   largest_with_field);
+  }
+  console.write(text);
   figures.write(json);
   return 0;
 }

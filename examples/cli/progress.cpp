@@ -94,7 +94,7 @@ void Progress::epoch(const EpochReport& report) {
   std::string line = format("epoch %td/%td  train %.3f nats", report.epoch + 1, epochs_,
                             report.train_nats_per_image);
   if (report.validation_nats_per_image) {
-    line += format("  validation %.3f nats", detail::shown(*report.validation_nats_per_image));
+    line += format("  validation %.3f nats", *report.validation_nats_per_image);
   }
   line += format("  %.0f images/s  %s", images_per_second(), duration(seconds()).c_str());
   say(line);
@@ -133,8 +133,7 @@ double Progress::seconds() const { return between(start_, Clock::now()); }
 void Progress::log(const char* event, Index step, Index epoch, double nats,
                    const std::string& norm) {
   log_ << event << ',' << step << ',' << epoch + 1 << ','
-       << format("%.6f,%s,%.2f,%.3f\n", detail::shown(nats), norm.c_str(), images_per_second(),
-                 seconds());
+       << format("%.6f,%s,%.2f,%.3f\n", nats, norm.c_str(), images_per_second(), seconds());
 }
 
 }  // namespace cli

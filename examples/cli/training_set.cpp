@@ -39,28 +39,32 @@ bool begins_with(const std::vector<std::byte>& bytes, std::initializer_list<int>
                     [](int wanted, std::byte b) { return std::to_integer<int>(b) == wanted; });
 }
 
-Images read_any(const std::filesystem::path& path) {
+int largest_level(const Images& images) {
+  const TensorView<const Images::Level, 4> levels = images.pixels();
+  return levels.empty() ? 0 : int{*std::max_element(levels.begin(), levels.end())};
+}
+
+GreyImages read_any(const std::filesystem::path& path) {
   const PngOptions on_white{.background = 255};
-  if (std::filesystem::is_directory(path)) return read_png_folder(path, on_white);
+  constexpr int white = 255;  // what a format says that has its levels fixed
+  if (std::filesystem::is_directory(path)) return {to_grey(read_png_folder(path, on_white)), white};
   const std::vector<std::byte> start = first_bytes(path, 8);
-  if (begins_with(start, {0x89, 'P', 'N', 'G'})) return read_png(path, on_white);
-  if (begins_with(start, {0, 0, 8, 3}) || begins_with(start, {0, 0, 8, 4})) return read_idx(path);
+  if (begins_with(start, {0x89, 'P', 'N', 'G'})) return {to_grey(read_png(path, on_white)), white};
+  if (begins_with(start, {0, 0, 8, 3}) || begins_with(start, {0, 0, 8, 4})) {
+    Images images = to_grey(read_idx(path));
+    const int largest = largest_level(images);
+    return {std::move(images), largest};
+  }
   try {
-    return read_cifar10(path);
+    return {to_grey(read_cifar10(path)), white};
   } catch (const FileError& error) {
     detail::fail<FileError>(path, " is no image file that is known, expected ", accepted,
                             "; it is not even ", error.what());
   }
 }
 
-int largest_level(const Images& images) {
-  const TensorView<const Images::Level, 4> levels = images.pixels();
-  return levels.empty() ? 0 : int{*std::max_element(levels.begin(), levels.end())};
-}
-
 /// For images that are black and white already: 0 and their largest level become 0 and 1.
-Images two_levels(const Images& images) {
-  const int top = largest_level(images);
+Images two_levels(const Images& images, int top) {
   Images binary(images.count(), images.image_shape(), 2, "fixed");
   std::ranges::transform(images.pixels(), binary.pixels().begin(), [top](int level) {
     if (level != 0 && level != top) {
@@ -74,15 +78,16 @@ Images two_levels(const Images& images) {
 
 /// The levels of a model that is not binary. A file whose values are below `levels` throughout was
 /// quantised before.
-Images quantized(Images images, int levels) {
+Images quantized(Images images, int largest, int levels) {
   if (levels == images.levels()) return images;
-  if (largest_level(images) >= levels) return quantize(images, levels);
+  if (largest >= levels) return quantize(images, levels);
   return {Tensor<Images::Level, 4>(TensorView<const Images::Level, 4>(images.pixels())), levels,
           images.binarization()};
 }
 
-void require_grey(const Images& images) {
-  if (largest_level(images) <= 1) {
+/// Black alone is black in any number of levels.
+void require_grey(const GreyImages& grey) {
+  if (grey.largest == 1) {
     detail::fail<ConfigError>("the images are binary already (no level is above 1), expected grey ",
                               "ones; use --binarize none --levels 2");
   }
@@ -133,55 +138,60 @@ Preparation preparation_in(const Metadata& words, int levels) {
   return found;
 }
 
-Images read_images(const std::vector<std::string>& paths) {
+GreyImages read_images(const std::vector<std::string>& paths) {
   std::vector<Images> parts;
   Index count = 0;
+  int largest = 0;
   for (const std::string& path : paths) {
-    parts.push_back(to_grey(read_any(path)));
+    GreyImages file = read_any(path);
+    parts.push_back(std::move(file.images));
     count += parts.back().count();
+    largest = std::max(largest, file.largest);
     if (parts.back().image_shape() != parts.front().image_shape()) {
       detail::fail<FileError>(path, ": images are ", parts.back().image_shape(), ", those of ",
                               paths.front(), " are ", parts.front().image_shape());
     }
   }
-  if (parts.size() == 1) return std::move(parts.front());
+  if (parts.size() == 1) return {std::move(parts.front()), largest};
   Images all(count, parts.front().image_shape(), 256);
   auto to = all.pixels().begin();
   for (const Images& part : parts) to = std::ranges::copy(part.pixels(), to).out;
-  return all;
+  return {std::move(all), largest};
 }
 
-Images part_of(const Images& images, Index first, Index count) {
+GreyImages part_of(const GreyImages& whole, Index first, Index count) {
+  const Images& images = whole.images;
   if (images.count() == 0) detail::fail<ConfigError>("the data have no images");
   if (first < 0 || count < 0 || first >= images.count()) {
     detail::fail<ConfigError>("the data have ", images.count(), " images, none from number ", first,
                               " on (counted from 0)");
   }
   const Index rest = images.count() - first;
-  return images.slice(first, count == 0 ? rest : std::min(count, rest));
+  return {images.slice(first, count == 0 ? rest : std::min(count, rest)), whole.largest};
 }
 
-Images prepare(Images images, const Preparation& how) {
+Images prepare(GreyImages grey, const Preparation& how) {
   if (how.binarize == "none") {
-    return how.levels == 2 ? two_levels(images) : quantized(std::move(images), how.levels);
+    return how.levels == 2 ? two_levels(grey.images, grey.largest)
+                           : quantized(std::move(grey.images), grey.largest, how.levels);
   }
   if (how.levels != 2) {
     detail::fail<ConfigError>("--binarize ", how.binarize, " makes 2 levels, --levels is ",
                               how.levels, "; use --binarize none");
   }
-  require_grey(images);
-  if (how.binarize == "threshold") return binarize(images, Threshold{how.threshold});
+  require_grey(grey);
+  if (how.binarize == "threshold") return binarize(grey.images, Threshold{how.threshold});
   if (how.binarize == "stochastic" || how.binarize == "dynamic") {
-    return binarize(images, Stochastic{how.seed});
+    return binarize(grey.images, Stochastic{how.seed});
   }
   detail::fail<ConfigError>("the binarization is ", detail::in_quotes(how.binarize),
                             ", expected threshold, stochastic, dynamic or none");
 }
 
-TrainingSet prepare_training(Images images, const Preparation& how) {
-  if (how.binarize != "dynamic" || how.levels != 2) return prepare(std::move(images), how);
-  require_grey(images);
-  return binarize(std::move(images), Dynamic{how.seed});
+TrainingSet prepare_training(GreyImages grey, const Preparation& how) {
+  if (how.binarize != "dynamic" || how.levels != 2) return prepare(std::move(grey), how);
+  require_grey(grey);
+  return binarize(std::move(grey.images), Dynamic{how.seed});
 }
 
 }  // namespace cli

@@ -66,19 +66,27 @@ class TrainingSet {
 };
 static_assert(DataSet<TrainingSet>);
 
-/// Grey images of 256 levels out of files, told by their content: IDX or CIFAR-10, gzipped or not,
-/// PNG, or a folder of PNG; colours become luma, transparent pixels white. Several files follow
-/// each other and must agree in size. Throws FileError if one cannot be read or is none of these.
-[[nodiscard]] Images read_images(const std::vector<std::string>& paths);
+/// Grey images of 256 levels, and the largest level there is in all of the files they come from,
+/// 255 if the format says so: it tells whether they are binary or quantised already. A part keeps
+/// that of the whole, for what is made of an image must not depend on how many are taken.
+struct GreyImages {
+  Images images;
+  int largest = 0;
+};
+
+/// Grey images out of files, told by their content: IDX or CIFAR-10, gzipped or not, PNG, or a
+/// folder of PNG; colours become luma, transparent pixels white. Several files follow each other
+/// and must agree in size. Throws FileError if one cannot be read or is none of these.
+[[nodiscard]] GreyImages read_images(const std::vector<std::string>& paths);
 
 /// Images [first, first + count), fewer if there are not so many; count = 0: all from `first` on.
 /// Throws ConfigError if that leaves none.
-[[nodiscard]] Images part_of(const Images& images, Index first, Index count);
+[[nodiscard]] GreyImages part_of(const GreyImages& whole, Index first, Index count);
 
 /// Images for evaluation and completion. A dynamic binarisation is drawn once, as stochastic.
 /// Throws ConfigError if the images are not fit for it.
-[[nodiscard]] Images prepare(Images images, const Preparation& how);
+[[nodiscard]] Images prepare(GreyImages grey, const Preparation& how);
 /// Images to train on.
-[[nodiscard]] TrainingSet prepare_training(Images images, const Preparation& how);
+[[nodiscard]] TrainingSet prepare_training(GreyImages grey, const Preparation& how);
 
 }  // namespace cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 #include <vector>
 
 #include <pixelrnn/autodiff/gradcheck.hpp>
@@ -162,6 +163,28 @@ TEST_CASE("gradcheck leaves the values as they were", "[autodiff][gradcheck]") {
   const std::vector<double> before(layer.weights.value().begin(), layer.weights.value().end());
   static_cast<void>(gradcheck(layer, random_map<double>({2, 1, 2, 3}, 2)));
   CHECK(std::equal(before.begin(), before.end(), layer.weights.value().begin()));
+}
+
+TEST_CASE("gradcheck leaves the values as they were if the function throws",
+          "[autodiff][gradcheck]") {
+  Linear layer;
+  test::randomise(layer, 1);
+  const std::vector<double> before(layer.weights.value().begin(), layer.weights.value().end());
+  const FeatureMap<double> x = random_map<double>({1, 1, 1, 3}, 2);
+  // The first call is for the gradients, 6 are for the input: then come those for the weights.
+  for (const int last_call : {8, 9}) {
+    CAPTURE(last_call);
+    int calls = 0;
+    const auto check = [&] {
+      return gradcheck(layer, {x}, [&](Tape<double>&, const Inputs& in) {
+        if (++calls == last_call) throw std::runtime_error("a user's");
+        return layer.forward(in[0]);
+      });
+    };
+    CHECK_THROWS_AS(check(), std::runtime_error);
+    CHECK(calls == last_call);
+    CHECK(std::equal(before.begin(), before.end(), layer.weights.value().begin()));
+  }
 }
 
 TEST_CASE("gradcheck begins with cleared gradients", "[autodiff][gradcheck]") {

@@ -171,6 +171,19 @@ LC_ALL=C sed 's/threshold(128)/\\u001b[31mRED!/' part.st >hostile.st
 "$tool" inspect --model hostile.st >hostile.txt
 grep -qF '?[31mRED!' hostile.txt || fail "inspect does not show the word: $(cat hostile.txt)"
 tame hostile.txt
+
+echo "== a small file that promises a huge image costs nothing"
+LC_ALL=C sed 's/"image":"28x28x1"/"image":"4096x4096x1"/; s/threshold(128)/threshold(/' part.st >huge.st
+test "$(wc -c <huge.st)" -eq "$(wc -c <part.st)" || fail "the header of huge.st is not as long"
+(
+  # shellcheck disable=SC3045
+  ulimit -v 2000000
+  "$tool" inspect --model huge.st --json huge.json >huge.txt 2>&1
+) || fail "inspect: $(cat huge.txt)"
+grep -q '^receptive field: not looked for in images of more than 16384 sub-pixels' huge.txt ||
+  fail "inspect does not say what it leaves out: $(cat huge.txt)"
+json huge.json parameters flops_per_image
+
 cp part.st "$nasty"
 "$tool" train --data train.idx.gz --resume "$nasty" --out "$nasty" >hostile.txt
 tame hostile.txt
@@ -199,12 +212,20 @@ grep -Eq 'step 4 \(epoch 1\) has loss (nan|inf); first not finite: MaskedConv2d 
   wild.err || fail "it does not say where: $(cat wild.err)"
 cmp wild.st tame.st || fail "the last checkpoint is not what it was"
 # One step an epoch: the validation is the first to see what the step has done.
-"$tool" train --data train.idx.gz --valid test.idx --layers 1 --hidden 4 --batch-size 60 \
-  --optimizer sgd --learning-rate 1e20 --out wild.st --log wild.csv --json wild.json >wild.txt
-grep -q ' validation nan nats ' wild.txt || fail "validation: $(cat wild.txt)"
-grep -q '^validation,1,1,nan,' wild.csv || fail "validation: $(cat wild.csv)"
-grep -q '"validation_nats_per_image": null' wild.json || fail "validation: $(cat wild.json)"
-"$tool" evaluate --model wild.st --data test.idx >wild.txt
+wild="train --data train.idx.gz --layers 1 --hidden 4 --batch-size 60 --optimizer sgd
+  --learning-rate 1e20 --out wild.st"
+status=0
+# shellcheck disable=SC2086
+"$tool" $wild --valid test.idx >wild.txt 2>wild.err || status=$?
+test $status -eq 1 || fail "diverged, it ends with $status: $(cat wild.txt)"
+test "$(wc -l <wild.err)" -eq 1 || fail "not one line: $(cat wild.err)"
+grep -q 'epoch 1 ends with a validation loss of nan' wild.err || fail "validation: $(cat wild.err)"
+cmp wild.st tame.st || fail "the last checkpoint is not what it was"
+# Without one nothing has seen it: NaN is shown without a sign, which means nothing, and as null.
+# shellcheck disable=SC2086
+"$tool" $wild >/dev/null
+"$tool" evaluate --model wild.st --data test.idx --json wild.json >wild.txt
 grep -q '^nan nats/image  nan bits/dim' wild.txt || fail "evaluation: $(cat wild.txt)"
+grep -q '"nats_per_image": null' wild.json || fail "evaluation: $(cat wild.json)"
 
 finish

@@ -59,6 +59,34 @@ cp mask.png pictures/b.png
 "$tool" evaluate --model pixel_cnn.st --data pictures --json pictures.json >/dev/null
 test "$(value pictures.json images)" -eq 2 || fail "a folder of two PNG files has not two images"
 
+echo "== what is made of an image does not depend on how many are taken with it"
+# Two images of 28 x 28: one of level 10, one of level 200.
+{
+  printf '\000\000\010\003\000\000\000\002\000\000\000\034\000\000\000\034'
+  head -c 784 /dev/zero | tr '\000' '\012'
+  head -c 784 /dev/zero | tr '\000' '\310'
+} >dark.idx
+# nats MODEL ARGUMENT...: those of an image of dark.idx.
+nats() {
+  evaluated=$1
+  shift
+  rm -f nats.json
+  "$tool" evaluate --model "$evaluated" --data dark.idx --json nats.json "$@" >/dev/null ||
+    fail "evaluate $evaluated $*"
+  value nats.json nats_per_image
+}
+for name in grey.st pixel_cnn.st; do
+  first=$(nats $name --limit 1) second=$(nats $name --first 1) both=$(nats $name)
+  less "(($first + $second) / 2 - $both) ^ 2" 1e-6 ||
+    fail "$name: $first and $second, together $both"
+done
+# Black is black, whatever it is read as.
+{
+  printf '\000\000\010\003\000\000\000\001\000\000\000\034\000\000\000\034'
+  head -c 784 /dev/zero
+} >dark.idx
+for name in grey.st pixel_cnn.st; do nats $name >/dev/null; done
+
 echo "== benchmark"
 "$tool" benchmark --model row_lstm --layers 1 --hidden 4 --head 4 --image 8x9x1 --batch-size 2 \
   --repeats 2 --threads 1 --json - >benchmark.json 2>/dev/null

@@ -52,3 +52,10 @@ TEST_CASE("The check for errors refuses another type and another message", "[cor
   CHECK_FALSE(is_error.match(ShapeError("the shape is wrong")));  // a subclass is another type
   CHECK_FALSE(is_error.match(Error("the size is wrong")));
 }
+
+TEST_CASE("Text from a file is quoted without control characters and cut after 80 bytes",
+          "[core][error]") {
+  CHECK(detail::in_quotes("a\nb\x1b\xc3\xa9") == "\"a?b???\"");
+  CHECK(detail::in_quotes(std::string(80, 'x')) == '"' + std::string(80, 'x') + '"');
+  CHECK(detail::in_quotes(std::string(81, 'x')) == '"' + std::string(80, 'x') + "...\"");
+}

@@ -185,6 +185,43 @@ TEST_CASE("A moved workspace takes its memory along", "[core][workspace]") {
   CHECK(moved.allocate<int>(1) > memory);
 }
 
+TEST_CASE("A workspace moved from is empty and works on", "[core][workspace]") {
+  Workspace workspace;
+  use_like_a_step(workspace);
+  const std::size_t held = workspace.capacity(), peak = workspace.peak();
+  Workspace moved = std::move(workspace);
+  CHECK(moved.capacity() == held);
+  CHECK(moved.peak() == peak);
+  // NOLINTBEGIN(bugprone-use-after-move): that is the question
+  CHECK(workspace.capacity() == 0);
+  CHECK(workspace.peak() == 0);
+  use_like_a_step(workspace);
+  CHECK(workspace.peak() == peak);
+  workspace.reset();
+  moved = std::move(workspace);
+  CHECK(workspace.capacity() == 0);
+  use_like_a_step(workspace);
+  // NOLINTEND(bugprone-use-after-move)
+  use_like_a_step(moved);
+}
+
+TEST_CASE("A workspace whose blocks cannot be merged is empty and works on", "[core][workspace]") {
+  Workspace workspace;
+  use_like_a_step(workspace);  // several blocks
+  {
+    const test::AllocationBudget nothing_left(0);
+    CHECK_THROWS_AS(workspace.reset(), std::bad_alloc);
+  }
+  CHECK(workspace.capacity() == 0);
+  const Workspace::Mark mark = workspace.mark();
+  CHECK(mark.block == 0);
+  CHECK(mark.used == 0);
+  CHECK(mark.full == 0);
+  use_like_a_step(workspace);
+  workspace.reset();
+  CHECK(workspace.capacity() >= workspace.peak());
+}
+
 TEST_CASE("A workspace asked for too much is bad_alloc and works on", "[core][workspace]") {
   Workspace workspace;
   const int* before = workspace.allocate<int>(1);

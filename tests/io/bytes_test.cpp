@@ -33,11 +33,4 @@ TEST_CASE("Array sizes are exact up to 2^63 - 1 and nothing beyond", "[io][bytes
   CHECK_FALSE(bytes(1, {-1}).has_value());
 }
 
-TEST_CASE("Text from a file is quoted without control characters and cut after 80 bytes",
-          "[io][bytes]") {
-  CHECK(detail::in_quotes("a\nb\x1b\xc3\xa9") == "\"a?b???\"");
-  CHECK(detail::in_quotes(std::string(80, 'x')) == '"' + std::string(80, 'x') + '"');
-  CHECK(detail::in_quotes(std::string(81, 'x')) == '"' + std::string(80, 'x') + "...\"");
-}
-
 }  // namespace pixelrnn

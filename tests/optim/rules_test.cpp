@@ -154,6 +154,30 @@ TEST_CASE("Rules name settings that cannot work", "[optim][rules]") {
   CHECK_THROWS_ERROR((Adam{.epsilon = nan}.check()), ConfigError, "Adam: epsilon is");
 }
 
+TEST_CASE("An epsilon is above 0 as a float, so that no weight becomes 0/0", "[optim][rules]") {
+  const auto check = [](auto rule, const char* name) {
+    // 1e-50 is a double, and 0 once it is a float.
+    for (const double epsilon : {0.0, 1e-50}) {
+      rule.epsilon = epsilon;
+      CHECK_THROWS_ERROR(rule.check(), ConfigError, std::string(name) + ": epsilon is ");
+    }
+    CHECK_THROWS_ERROR(rule.check(), ConfigError,
+                       "epsilon is 1e-50, expected 1.17549e-38 <= epsilon < 1e+30");
+    // The least there is keeps a weight without a gradient where it is.
+    rule.epsilon = std::numeric_limits<float>::min();
+    CHECK_NOTHROW(rule.check());
+    std::array<float, 1> w{2}, a{}, b{};
+    const std::array<float, 1> g{0};
+    std::array<std::span<float>, decltype(rule)::state_names.size()> state;
+    state[0] = a;
+    if constexpr (state.size() > 1) state[1] = b;
+    rule.update(1, 0.1, std::span<float>(w), std::span<const float>(g), state);
+    CHECK(w[0] == 2);
+  };
+  check(RMSProp{}, "RMSProp");
+  check(Adam{}, "Adam");
+}
+
 TEST_CASE("An update rule is told by its members", "[optim][rules]") {
   STATIC_REQUIRE(UpdateRule<SGD>);
   STATIC_REQUIRE(UpdateRule<RMSProp>);

@@ -80,8 +80,16 @@ TEST_CASE("A multinomial draw inverts the cumulative sum", "[sampling][rules]") 
   CHECK(draw(Multinomial{}, p, 0.7499) == 2);
   CHECK(draw(Multinomial{}, p, 0.7501) == 3);
   CHECK(draw(Multinomial{}, p, std::nextafter(1.0, 0.0)) == 3);
-  // Rounding may leave the sum below u: the last level takes what is left.
-  CHECK(draw(Multinomial{}, {0.5, 0.4999999}, std::nextafter(1.0, 0.0)) == 1);
+}
+
+TEST_CASE("What rounding leaves over goes to the last level that is possible",
+          "[sampling][rules]") {
+  // Probabilities are floats: they may add up to a little less than 1, and u may lie above.
+  const double u = std::nextafter(1.0, 0.0);
+  CHECK(draw(Multinomial{}, {0.5, 0.4999999}, u) == 1);
+  CHECK(draw(Multinomial{}, {0.5, 0.4999999, 0}, u) == 1);
+  CHECK(draw(Multinomial{}, {0, 0.9999999, 0, 0}, u) == 1);
+  CHECK(draw(Multinomial{}, {0.9999999, 0}, u) == 0);
 }
 
 TEST_CASE("Multinomial draws of 256 levels have the distribution of the softmax",
@@ -115,6 +123,9 @@ TEST_CASE("A low temperature takes the most probable level, a high one any", "[s
   for (double u = 0.005; u < 1; u += 0.01) {
     CHECK(draw(Temperature{1e-3}, p, u) == 1);
     CHECK(draw(Temperature{1e-300}, p, u) == 1);
+    // The reciprocal of this one is more than a double holds.
+    CHECK(draw(Temperature{1e-310}, p, u) == 1);
+    CHECK(draw(Temperature{std::numeric_limits<double>::denorm_min()}, p, u) == 1);
     CHECK(draw(Temperature{1e9}, p, u) == static_cast<int>(4 * u));
   }
 }

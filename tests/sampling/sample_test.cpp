@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <type_traits>
@@ -72,14 +73,25 @@ struct WronglySteppedSquare : SteppedSquare {
   }
 };
 
-/// Both colours of a pixel at once: two logits a sub-pixel of a user's model without a net.
+/// y = x², which remembers the most images it has seen at once.
+struct Counting : Square {
+  Index* most;
+  [[nodiscard]] Variable<double> forward(Variable<double> x) const {
+    *most = std::max(*most, x.shape().n());
+    return Square::forward(x);
+  }
+};
+
+/// A user's model without a net: every logit is 0.
 struct Netless {
   using Scalar = double;
   using Likelihood = Bernoulli;
   [[nodiscard]] ImageShape image_shape() const { return {2, 3, 1}; }
   [[nodiscard]] double encode(int level) const { return level; }
   [[nodiscard]] Variable<double> logits(Variable<double> x) const {
-    return x.tape().constant(x.tape().allocate(x.shape()));
+    const FeatureView<double> zeros = x.tape().allocate(x.shape());
+    std::fill(zeros.begin(), zeros.end(), 0.0);
+    return x.tape().constant(zeros);
   }
   [[nodiscard]] std::map<std::string, std::string> describe() const { return {}; }
   void for_each_parameter(auto&&) {}
@@ -137,6 +149,23 @@ TEST_CASE("A layer without a step samples by whole forward passes", "[sampling][
   STATIC_REQUIRE(std::is_same_v<DefaultSampler<Netless>, FullForward>);
   CHECK(test::difference(sample(plain, 5, {.seed = 2}), sample(stepped, 5, {.seed = 2})) == "");
   CHECK(sample(Netless{}, 3, {.seed = 1}).count() == 3);
+}
+
+TEST_CASE("Whole forward passes take no more images at once than a batch", "[sampling][sample]") {
+  Index most = 0;
+  const auto model = model_of({3, 2, 1}, conv<First>(1, 4), Counting{{}, &most}, conv<Later>(4, 1));
+  const Images all = sample(model, 7, {.seed = 2, .first = 5}, Multinomial{}, FullForward{});
+  CHECK(most == 7);
+  for (const Index batch : {1, 3, 7}) {
+    CAPTURE(batch);
+    most = 0;
+    const SampleOptions options{.seed = 2, .batch = batch, .first = 5};
+    CHECK(test::difference(sample(model, 7, options, Multinomial{}, FullForward{}), all) == "");
+    CHECK(most == batch);
+  }
+  most = 0;
+  static_cast<void>(sample(model, 70));
+  CHECK(most == SampleOptions{}.batch);
 }
 
 TEST_CASE("Completion keeps known pixels and draws all others", "[sampling][complete]") {

@@ -212,28 +212,35 @@ TEST_CASE("Words of another model, trainer or nothing sensible are refused and c
   };
   CHECK_THROWS_ERROR(trainer.restore(with("trainer.seed", "4")), ConfigError,
                      "Trainer::restore: the file describes another model or run; trainer.seed is "
-                     "4, expected 3");
+                     "\"4\", expected \"3\"");
   CHECK_THROWS_ERROR(trainer.restore(with("hidden", "16")), ConfigError,
-                     "hidden is 16, expected 8");
+                     "hidden is \"16\", expected \"8\"");
   CHECK_THROWS_ERROR(trainer.restore(with("trainer.rule", "sgd")), ConfigError,
-                     "trainer.rule is sgd, expected adam");
+                     "trainer.rule is \"sgd\", expected \"adam\"");
   CHECK_THROWS_ERROR(trainer.restore(with("trainer.average", "false")), ConfigError,
-                     "trainer.average is false, expected true");
+                     "trainer.average is \"false\", expected \"true\"");
   for (const std::string value : {"", "-1", "4x", "1e3", "1234567890123456789"}) {
     CAPTURE(value);
-    CHECK_THROWS_ERROR(
-        trainer.restore(with("trainer.steps", value)), ConfigError,
-        "Trainer::restore: trainer.steps is '" + value + "', expected a whole number of 0 or more");
+    CHECK_THROWS_ERROR(trainer.restore(with("trainer.steps", value)), ConfigError,
+                       "Trainer::restore: trainer.steps is \"" + value +
+                           "\", expected a whole number of 0 or more");
   }
   CHECK_THROWS_ERROR(trainer.restore(without("trainer.epoch")), ConfigError,
-                     "Trainer::restore: trainer.epoch is ''");
+                     "Trainer::restore: trainer.epoch is \"\"");
   CHECK_THROWS_ERROR(trainer.restore(without("trainer.epoch_nats")), ConfigError,
-                     "Trainer::restore: trainer.epoch_nats is '', expected a number");
+                     "Trainer::restore: trainer.epoch_nats is \"\", expected a number");
   for (const std::string value : {"", "nan", "inf", "1e999", "1.5 2", "1,5"}) {
     CAPTURE(value);
     CHECK_THROWS_ERROR(
         trainer.restore(with("trainer.epoch_nats", value)), ConfigError,
-        "Trainer::restore: trainer.epoch_nats is '" + value + "', expected a number");
+        "Trainer::restore: trainer.epoch_nats is \"" + value + "\", expected a number");
+  }
+  // What stands there instead may be long, or something that a terminal would obey.
+  const std::string nasty = "\x1b[31m" + std::string(1000, '9');
+  const std::string shown = "\"?[31m" + std::string(75, '9') + "...\"";
+  for (const std::string key : {"trainer.steps", "trainer.epoch_nats"}) {
+    CHECK_THROWS_ERROR(trainer.restore(with(key, nasty)), ConfigError,
+                       key + " is " + shown + ", expected a");
   }
   Metadata half = with("trainer.steps", "77");
   half.insert_or_assign("trainer.position", std::string("far"));

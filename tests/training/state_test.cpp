@@ -50,7 +50,11 @@ TEST_CASE("All words that differ are listed", "[training][state]") {
   CHECK_THROWS_ERROR(require_metadata("here", expected, {{"layers", "3"}, {"model", "x"}}),
                      ConfigError,
                      "here: the file describes another model or run; hidden is missing, expected "
-                     "16; layers is 3, expected 2");
+                     "16; layers is \"3\", expected \"2\"");
+  // A word may be anything: it stands in a file.
+  CHECK_THROWS_ERROR(
+      require_metadata("here", {{"a", "1"}}, {{"a", "\x1b[31m\n" + std::string(100, 'x')}}),
+      ConfigError, "run; a is \"?[31m?" + std::string(74, 'x') + "...\", expected \"1\"");
   // A word that fits is not listed.
   CHECK_THROWS_ERROR(require_metadata("here", {{"a", "1"}, {"b", "1"}}, {{"a", "1"}}), ConfigError,
                      "model or run; b is missing, expected 1");

@@ -281,6 +281,48 @@ TEST_CASE("The schedule is asked for every step, counted from 0", "[training][tr
   CHECK(asked == std::vector<Index>{0, 1, 2, 3});
 }
 
+TEST_CASE("A schedule that gives no rate is named with the step, and nothing is changed",
+          "[training][trainer]") {
+  const Images data = some_bars(6);
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto check = [&](double bad, const std::string& shown) {
+    auto model = tiny_model();
+    Trainer trainer(model, SGD{}, {.threads = 1, .average_decay = 0.5, .schedule = [=](Index step) {
+                                     return step == 2 ? bad : 1.0;
+                                   }});
+    trainer.fit(data, {.steps = 2, .batch_size = 3});
+    const auto before = test::state_of(trainer);
+    const Metadata words = trainer.metadata();
+    CHECK_THROWS_ERROR(trainer.fit(data, {.epochs = 9, .batch_size = 3}), ConfigError,
+                       "Trainer: step 3 (epoch 2): TrainerOptions::schedule(2) is " + shown +
+                           ", expected a finite factor of 0 or more");
+    CHECK(test::bit_difference(test::state_of(trainer), before) == "");
+    CHECK(trainer.metadata() == words);
+  };
+  check(std::numeric_limits<double>::quiet_NaN(), "nan");
+  check(infinity, "inf");
+  check(-infinity, "-inf");
+  check(-0.5, "-0.5");
+}
+
+TEST_CASE("A validation that is not finite ends the training and names the epoch",
+          "[training][trainer]") {
+  // One step an epoch, far too long: the validation is the first to meet the weights it leaves.
+  const Images data = some_bars(6);
+  auto model = tiny_model();
+  bool reported = false;
+  Trainer trainer(model, SGD{.learning_rate = 1e20}, {.threads = 1});
+  const auto fit = [&] {
+    return trainer.fit(data, {.epochs = 9, .validation = &data, .on_epoch = [&](auto&) {
+                                return reported = true;
+                              }});
+  };
+  CHECK_THROWS_ERROR(fit(), NumericError, "Trainer: epoch 1 ends with a validation loss of ");
+  CHECK(trainer.steps() == 1);
+  CHECK(trainer.epoch() == 1);
+  CHECK_FALSE(reported);  // what on_epoch saves is not overwritten by what diverged
+}
+
 TEST_CASE("A parameter that is not finite is named with the step, and nothing is changed",
           "[training][trainer]") {
   const Images data = some_bars(6);

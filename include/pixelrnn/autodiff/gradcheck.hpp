@@ -38,12 +38,25 @@ Variable<T> project(Variable<T> y, const GradcheckOptions& options) {
   return sum(mul(y, y.tape().constant(weight)));
 }
 
+/// A value moved by a step, and put back at the end of the scope.
+class Perturbed {
+ public:
+  Perturbed(double& value, double step) : value_(value), saved_(value) { value += step; }
+  Perturbed(const Perturbed&) = delete;
+  Perturbed& operator=(const Perturbed&) = delete;
+  ~Perturbed() { value_ = saved_; }
+
+ private:
+  double& value_;
+  double saved_;
+};
+
 }  // namespace detail
 
 /// Compares the gradients of function(tape, inputs) with central differences, for every element of
 /// every input and of every parameter of `owner`. `function` takes (Tape<double>&, const
 /// std::vector<Variable<double>>&) and returns a Variable<double>; it must compute the same thing
-/// each time. Cost: two evaluations an element. Values are restored.
+/// each time. Cost: two evaluations an element. Values are restored, also if `function` throws.
 template <class Owner, class Function>
 [[nodiscard]] GradcheckReport gradcheck(Owner& owner, std::vector<FeatureMap<double>> inputs,
                                         Function&& function, GradcheckOptions options = {}) {
@@ -81,13 +94,11 @@ template <class Owner, class Function>
   GradcheckReport report;
   for (Target& target : targets) {
     for (std::size_t i = 0; i < target.analytic.size(); ++i) {
-      double& value = target.value[i];
-      const double saved = value;
-      value = saved + options.step;
-      const double above = objective();
-      value = saved - options.step;
-      const double below = objective();
-      value = saved;
+      const auto at = [&](double step) {
+        const detail::Perturbed perturbed(target.value[i], step);
+        return objective();
+      };
+      const double above = at(options.step), below = at(-options.step);
       const double numeric = (above - below) / (2 * options.step);
       const double error = std::abs(target.analytic[i] - numeric) /
                            (options.absolute + options.relative * std::abs(numeric));

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include <pixelrnn/core/config.hpp>
@@ -60,6 +62,15 @@ template <class T>
   } else {
     return (part);
   }
+}
+
+/// Text of a stranger's, such as a file's, in quotes: at most 80 bytes of it, unprintable ones as
+/// '?'.
+[[nodiscard]] inline std::string in_quotes(std::string_view text) {
+  constexpr std::size_t longest = 80;
+  std::string result = "\"";
+  for (const char c : text.substr(0, longest)) result += c < ' ' || c > '~' ? '?' : c;
+  return result + (text.size() > longest ? "...\"" : "\"");
 }
 
 /// Throws E with all parts streamed one after the other.

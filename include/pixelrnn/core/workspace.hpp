@@ -8,6 +8,7 @@
 #include <new>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <pixelrnn/core/tensor.hpp>
@@ -24,8 +25,13 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 class Workspace {
  public:
   Workspace() = default;
-  Workspace(Workspace&&) = default;
-  Workspace& operator=(Workspace&&) = default;
+  /// What was moved from is empty, and can be used again.
+  Workspace(Workspace&& other) noexcept { swap(other); }
+  Workspace& operator=(Workspace&& other) noexcept {
+    Workspace taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
 
   /// Room for `count` values of T. Throws std::bad_alloc.
   template <class T>
@@ -75,14 +81,15 @@ class Workspace {
     used_ = mark.used;
     full_ = mark.full;
   }
-  /// Gives back everything, and merges the blocks into one.
+  /// Gives back everything, and merges the blocks into one. Throws std::bad_alloc, and is empty
+  /// then, if there is no such block: the old ones go first, so as not to need twice the memory.
   void reset() {
+    release({});
     if (blocks_.size() > 1) {
       const std::size_t total = capacity();
       blocks_.clear();
       blocks_.push_back(Block(static_cast<Index>(total)));
     }
-    release({});
   }
 
   /// Bytes held, and the most that were ever in use at once.
@@ -126,6 +133,14 @@ class Workspace {
     std::size_t size_;
     std::unique_ptr<std::byte[], Free> memory_;
   };
+
+  void swap(Workspace& other) noexcept {
+    blocks_.swap(other.blocks_);
+    std::swap(current_, other.current_);
+    std::swap(used_, other.used_);
+    std::swap(full_, other.full_);
+    std::swap(peak_, other.peak_);
+  }
 
   std::vector<Block> blocks_;
   std::size_t current_ = 0;  ///< the block allocations come from

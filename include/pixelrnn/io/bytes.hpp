@@ -9,7 +9,6 @@
 #include <cstring>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 
 #include <pixelrnn/core/shape.hpp>
@@ -64,14 +63,6 @@ inline void store_big32(std::byte* bytes, std::uint32_t value) {
 
 [[nodiscard]] inline std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span<const char>(text.data(), text.size()));
-}
-
-/// Text from a file in quotes: at most 80 bytes of it, unprintable ones as '?'.
-[[nodiscard]] inline std::string in_quotes(std::string_view text) {
-  constexpr std::size_t longest = 80;
-  std::string result = "\"";
-  for (const char c : text.substr(0, longest)) result += c < ' ' || c > '~' ? '?' : c;
-  return result + (text.size() > longest ? "...\"" : "\"");
 }
 
 }  // namespace detail

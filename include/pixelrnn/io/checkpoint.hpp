@@ -62,30 +62,36 @@ inline void write_checkpoint(const char* where, const std::filesystem::path& pat
   write_safetensors(path, tensors, words);
 }
 
-[[nodiscard]] inline bool is_checkpoint(const SafetensorsFile& file) {
-  const auto format = file.metadata().find("format");
-  return format != file.metadata().end() && format->second == checkpoint_format;
+[[nodiscard]] inline bool is_checkpoint(const Metadata& words) {
+  const auto format = words.find("format");
+  return format != words.end() && format->second == checkpoint_format;
 }
 
-/// Reads a file; NaN and infinities are no weights. If it is one of ours, its version must be too.
-[[nodiscard]] inline SafetensorsFile open_checkpoint(const char* where,
-                                                     const std::filesystem::path& path,
-                                                     const SafetensorsOptions& options) {
-  SafetensorsFile file = read_safetensors(path, options);
-  if (!is_checkpoint(file)) return file;
-  const auto version = file.metadata().find("format_version");
-  if (version == file.metadata().end() || version->second != checkpoint_version) {
+/// If a file is one of ours, its version must be too.
+inline void require_version(const char* where, const std::filesystem::path& path,
+                            const Metadata& words) {
+  if (!is_checkpoint(words)) return;
+  const auto version = words.find("format_version");
+  if (version == words.end() || version->second != checkpoint_version) {
     fail<FileError>(where, ": ", path, " has format_version ",
-                    version == file.metadata().end() ? "\"\"" : detail::in_quotes(version->second),
-                    ", expected \"", checkpoint_version, "\"; was it written by a newer pixelrnn?");
+                    version == words.end() ? "\"\"" : in_quotes(version->second), ", expected \"",
+                    checkpoint_version, "\"; was it written by a newer pixelrnn?");
   }
+}
+
+/// Reads a file; NaN and infinities are no weights.
+[[nodiscard]] inline SafetensorsFile open_checkpoint(const char* where,
+                                                     const std::filesystem::path& path) {
+  SafetensorsFile file = read_safetensors(path, {.reject_nonfinite = true});
+  require_version(where, path, file.metadata());
   return file;
 }
 
-inline void require_checkpoint(const char* where, const SafetensorsFile& file) {
-  if (!is_checkpoint(file)) {
+inline void require_checkpoint(const char* where, const std::filesystem::path& path,
+                               const Metadata& words) {
+  if (!is_checkpoint(words)) {
     fail<FileError>(
-        where, ": ", file.path(),
+        where, ": ", path,
         " is no checkpoint of pixelrnn: its metadata lack the word format = ", checkpoint_format);
   }
 }
@@ -213,9 +219,10 @@ void load_weights(const std::filesystem::path& path, M& model,
                   StoredWeights which = StoredWeights::averaged) {
   using T = typename M::Scalar;
   const char* const where = "load_weights";
-  const SafetensorsFile file = detail::open_checkpoint(where, path, {.reject_nonfinite = true});
+  const SafetensorsFile file = detail::open_checkpoint(where, path);
   const auto average = file.metadata().find("trainer.average");
-  const bool averaged = which == StoredWeights::averaged && detail::is_checkpoint(file) &&
+  const bool ours = detail::is_checkpoint(file.metadata());
+  const bool averaged = which == StoredWeights::averaged && ours &&
                         average != file.metadata().end() && average->second == "true";
 
   const std::vector<NamedTensor<T>> weights = weights_of(model);
@@ -227,7 +234,6 @@ void load_weights(const std::filesystem::path& path, M& model,
     tensors.push_back(detail::wanted(prefix + name, values));
     others.insert(other_prefix + name);
   }
-  const bool ours = detail::is_checkpoint(file);
   const auto ignored = [&](const std::string& name) {
     return ours && (name.starts_with("optimizer.") || others.contains(name));
   };
@@ -257,8 +263,8 @@ void save_checkpoint(const std::filesystem::path& path, S& trainer, const Metada
 template <Resumable S>
 void load_checkpoint(const std::filesystem::path& path, S& trainer) {
   const char* const where = "load_checkpoint";
-  const SafetensorsFile file = detail::open_checkpoint(where, path, {.reject_nonfinite = true});
-  detail::require_checkpoint(where, file);
+  const SafetensorsFile file = detail::open_checkpoint(where, path);
+  detail::require_checkpoint(where, path, file.metadata());
   const auto state = trainer.state();
   using T = typename std::decay_t<decltype(state.front().values)>::Scalar;
   std::vector<detail::Wanted> tensors;
@@ -269,12 +275,15 @@ void load_checkpoint(const std::filesystem::path& path, S& trainer) {
   detail::assign(values, state);
 }
 
-/// The words of a checkpoint: what it is of, where training stood, and the extra ones. Throws
-/// FileError if the file cannot be read or is no checkpoint of pixelrnn.
+/// The words of a checkpoint: what it is of, where training stood, and the extra ones. Reads the
+/// header alone, not the weights. Throws FileError if the file cannot be read or is no checkpoint
+/// of pixelrnn.
 [[nodiscard]] inline Metadata read_metadata(const std::filesystem::path& path) {
-  SafetensorsFile file = detail::open_checkpoint("read_metadata", path, {});
-  detail::require_checkpoint("read_metadata", file);
-  return std::move(file).metadata();
+  InputFile file(path);
+  Metadata words = detail::read_safetensors_header(file, {}).metadata;
+  detail::require_version("read_metadata", path, words);
+  detail::require_checkpoint("read_metadata", path, words);
+  return words;
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

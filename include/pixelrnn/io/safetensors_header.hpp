@@ -56,6 +56,7 @@ struct StoredRange {
 struct SafetensorsHeader {
   std::map<std::string, StoredRange> tensors;
   std::map<std::string, std::string> metadata;
+  std::uint64_t data_offset = 0;  ///< byte of the file at which the data begin
 };
 
 /// Walks characters and leaves word how far it came.

@@ -95,6 +95,36 @@ inline void require_finite(const StoredTensor& tensor, const std::filesystem::pa
   }
 }
 
+/// The header of an open file, by all rules but S14, which is about the data: they come next.
+[[nodiscard]] inline SafetensorsHeader read_safetensors_header(InputFile& file,
+                                                               const SafetensorsOptions& options) {
+  const std::filesystem::path& path = file.path();
+  if (file.size() < 8) {
+    fail_safetensors("S1", path, 0, "the file has ", file.size(), " bytes, expected at least 8");
+  }
+  std::byte prefix[8];
+  file.read(prefix);
+  const std::uint64_t header_bytes = load_little<std::uint64_t>(prefix);
+  if (header_bytes > options.max_header_bytes) {
+    fail_safetensors("S2", path, 0, "the header has ", header_bytes, " bytes, expected at most ",
+                     options.max_header_bytes, " (SafetensorsOptions::max_header_bytes)");
+  }
+  if (header_bytes > file.size() - 8) {
+    fail_safetensors("S3", path, 0, "the header has ", header_bytes,
+                     " bytes, but the file ends after ", file.size() - 8, " of them");
+  }
+  std::string text(static_cast<std::size_t>(header_bytes), '\0');
+  file.read(std::as_writable_bytes(std::span(text)));
+  SafetensorsHeader header = SafetensorsHeaderReader(text, path, options).read();
+  header.data_offset = 8 + header_bytes;
+  const std::uint64_t data_bytes = require_packed(header, path, header.data_offset);
+  if (data_bytes != file.size() - header.data_offset) {
+    fail_safetensors("S12", path, header.data_offset, "the tensors take ", data_bytes,
+                     " bytes, but ", file.size() - header.data_offset, " follow the header");
+  }
+  return header;
+}
+
 }  // namespace detail
 
 /// Reads a safetensors file: 8 bytes N, N bytes of JSON that name dtype, shape and place of each
@@ -129,33 +159,8 @@ inline void require_finite(const StoredTensor& tensor, const std::filesystem::pa
                             " bytes, expected at most ", options.max_bytes,
                             " (SafetensorsOptions::max_bytes)");
   }
-  if (file.size() < 8) {
-    detail::fail_safetensors("S1", path, 0, "the file has ", file.size(),
-                             " bytes, expected at least 8");
-  }
-  std::byte prefix[8];
-  file.read(prefix);
-  const std::uint64_t header_bytes = detail::load_little<std::uint64_t>(prefix);
-  if (header_bytes > options.max_header_bytes) {
-    detail::fail_safetensors("S2", path, 0, "the header has ", header_bytes,
-                             " bytes, expected at most ", options.max_header_bytes,
-                             " (SafetensorsOptions::max_header_bytes)");
-  }
-  if (header_bytes > file.size() - 8) {
-    detail::fail_safetensors("S3", path, 0, "the header has ", header_bytes,
-                             " bytes, but the file ends after ", file.size() - 8, " of them");
-  }
-  std::string text(static_cast<std::size_t>(header_bytes), '\0');
-  file.read(std::as_writable_bytes(std::span(text)));
-  detail::SafetensorsHeader header = detail::SafetensorsHeaderReader(text, path, options).read();
-  const std::uint64_t data_offset = 8 + header_bytes;
-  const std::uint64_t data_bytes = detail::require_packed(header, path, data_offset);
-  if (data_bytes != file.size() - data_offset) {
-    detail::fail_safetensors("S12", path, data_offset, "the tensors take ", data_bytes,
-                             " bytes, but ", file.size() - data_offset, " follow the header");
-  }
-
-  std::vector<std::byte> data(static_cast<std::size_t>(data_bytes));
+  detail::SafetensorsHeader header = detail::read_safetensors_header(file, options);
+  std::vector<std::byte> data(static_cast<std::size_t>(file.size() - header.data_offset));
   file.read(data);
   std::vector<StoredTensor> tensors;
   tensors.reserve(header.tensors.size());
@@ -166,7 +171,7 @@ inline void require_finite(const StoredTensor& tensor, const std::filesystem::pa
                        std::span(data).subspan(static_cast<std::size_t>(range.begin),
                                                static_cast<std::size_t>(range.end - range.begin))});
     if (options.reject_nonfinite) {
-      detail::require_finite(tensors.back(), path, data_offset + range.begin);
+      detail::require_finite(tensors.back(), path, header.data_offset + range.begin);
     }
   }
   return {path, std::move(tensors), std::move(header.metadata), std::move(data)};

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <concepts>
+#include <limits>
 #include <span>
 #include <string>
 
@@ -35,6 +36,12 @@ inline void require_range(const char* where, const char* what, double value, dou
     fail<ConfigError>(where, ": ", what, " is ", value, ", expected ", low, " <= ", what, " < ",
                       high);
   }
+}
+
+/// Throws ConfigError unless epsilon is above 0, as a float too: a weight whose gradient is always
+/// 0, such as a masked tap, would become 0/0.
+inline void require_epsilon(const char* where, double epsilon) {
+  require_range(where, "epsilon", epsilon, double{std::numeric_limits<float>::min()}, 1e30);
 }
 
 }  // namespace detail
@@ -74,7 +81,7 @@ struct RMSProp {
   void check() const {
     detail::require_range("RMSProp", "learning_rate", learning_rate, 0, 1e30);
     detail::require_range("RMSProp", "decay", decay, 0, 1);
-    detail::require_range("RMSProp", "epsilon", epsilon, 0, 1e30);
+    detail::require_epsilon("RMSProp", epsilon);
   }
   template <class T>
   void update(Index, double rate, std::span<T> w, std::span<const T> g,
@@ -104,7 +111,7 @@ struct Adam {
     detail::require_range("Adam", "learning_rate", learning_rate, 0, 1e30);
     detail::require_range("Adam", "beta1", beta1, 0, 1);
     detail::require_range("Adam", "beta2", beta2, 0, 1);
-    detail::require_range("Adam", "epsilon", epsilon, 0, 1e30);
+    detail::require_epsilon("Adam", epsilon);
   }
   template <class T>
   void update(Index step, double rate, std::span<T> w, std::span<const T> g,

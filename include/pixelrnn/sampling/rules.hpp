@@ -19,16 +19,20 @@ concept SamplingRule = requires(const R& rule, std::span<double> log_p, double u
   rule.check();
 };
 
-/// A draw from the model's own distribution, by inverting its cumulative sum.
+/// A draw from the model's own distribution, by inverting its cumulative sum. Never a level of
+/// probability 0: what rounding leaves of the sum goes to the last level that has any.
 struct Multinomial {
   void check() const {}
   [[nodiscard]] int draw(std::span<double> log_p, double u) const {
     double below = 0;
-    for (std::size_t v = 0; v + 1 < log_p.size(); ++v) {
-      below += std::exp(log_p[v]);
+    int last = 0;
+    for (std::size_t v = 0; v < log_p.size(); ++v) {
+      const double p = std::exp(log_p[v]);
+      below += p;
       if (u < below) return static_cast<int>(v);
+      if (p > 0) last = static_cast<int>(v);
     }
-    return static_cast<int>(log_p.size()) - 1;
+    return last;
   }
 };
 
@@ -44,14 +48,14 @@ struct Temperature {
     }
   }
   [[nodiscard]] int draw(std::span<double> log_p, double u) const {
-    double top = log_p[0] / temperature;
-    for (double& l : log_p) {
-      l /= temperature;
-      top = std::max(top, l);
-    }
+    // The largest becomes 0 first: a low temperature would make all of them -infinity.
+    const double top = *std::max_element(log_p.begin(), log_p.end());
     double sum = 0;
-    for (const double l : log_p) sum += std::exp(l - top);
-    const double norm = top + std::log(sum);
+    for (double& l : log_p) {
+      l = (l - top) / temperature;
+      sum += std::exp(l);
+    }
+    const double norm = std::log(sum);
     for (double& l : log_p) l -= norm;
     return Multinomial{}.draw(log_p, u);
   }

@@ -14,7 +14,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 struct SampleOptions {
   std::uint64_t seed = 0;
   int threads = 0;          ///< 0: as many as OpenMP offers
-  Index batch = 64;         ///< images walked together by one thread
+  Index batch = 64;         ///< images at once: in one walk of a thread (Cached), or in one pass
+                            ///< (FullForward), whose memory grows with them; no image depends on it
   std::uint64_t first = 0;  ///< number of the first image: image i of one call with first = k is
                             ///< image i + k of a call with first = 0
 };
@@ -41,28 +42,45 @@ template <class L, SamplingRule Rule, class T>
 
 }  // namespace detail
 
-/// One whole forward pass for every unknown sub-pixel: H·W·C passes. Works for every model; the
-/// oracle of Cached.
+/// One whole forward pass of each batch for every unknown sub-pixel: H·W·C passes. Works for every
+/// model; the oracle of Cached.
 struct FullForward {
   template <Model M, KeepPolicy Keep, SamplingRule Rule>
   static void fill(const M& model, Images& canvas, const Keep& keep, const Rule& rule,
                    const SampleOptions& options) {
     using T = typename M::Scalar;
-    using L = typename M::Likelihood;
     const ImageShape image = model.image_shape();
     Tape<T> tape({.threads = options.threads, .record = false});
-    FeatureMap<T> x(canvas.pixels().shape());
+    const Index batch = std::min(options.batch, canvas.count());
+    FeatureMap<T> inputs({batch, image.height, image.width, image.channels});
+    for (Index first = 0; first < canvas.count(); first += batch) {
+      const Index count = std::min(batch, canvas.count() - first);
+      fill_batch(model, canvas, first, inputs.view().slice(0, count), tape, keep, rule, options);
+    }
+  }
+
+ private:
+  /// The images from `first` on, as many as `x` has room for.
+  template <Model M, KeepPolicy Keep, SamplingRule Rule>
+  static void fill_batch(const M& model, Images& canvas, Index first,
+                         FeatureView<typename M::Scalar> x, Tape<typename M::Scalar>& tape,
+                         const Keep& keep, const Rule& rule, const SampleOptions& options) {
+    using T = typename M::Scalar;
+    using L = typename M::Likelihood;
+    const ImageShape image = model.image_shape();
+    const Index count = x.shape().n();
     for (Index row = 0; row < image.height; ++row) {
       for (Index column = 0; column < image.width; ++column) {
         if (keep.keeps(row, column)) continue;
         for (Index channel = 0; channel < image.channels; ++channel) {
           tape.reset();
-          encode(model, canvas.pixels(), x);
+          encode(model, canvas.pixels().slice(first, count), x);
           const FeatureView<const T> logits = model.logits(tape.constant(x)).value();
-          for (Index n = 0; n < canvas.count(); ++n) {
-            canvas[n](row, column, channel) = detail::draw<L>(
-                rule, &logits(n, row, column, channel * L::outputs), options.seed,
-                options.first + static_cast<std::uint64_t>(n), row * image.width + column, channel);
+          for (Index n = 0; n < count; ++n) {
+            canvas[first + n](row, column, channel) =
+                detail::draw<L>(rule, &logits(n, row, column, channel * L::outputs), options.seed,
+                                options.first + static_cast<std::uint64_t>(first + n),
+                                row * image.width + column, channel);
           }
         }
       }

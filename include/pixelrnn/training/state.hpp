@@ -39,7 +39,8 @@ inline void require_metadata(const char* where, const Metadata& expected, const 
     if (word == found.end()) {
       wrong << "; " << key << " is missing, expected " << value;
     } else if (word->second != value) {
-      wrong << "; " << key << " is " << word->second << ", expected " << value;
+      wrong << "; " << key << " is " << detail::in_quotes(word->second) << ", expected "
+            << detail::in_quotes(value);
     }
   }
   if (!wrong.str().empty()) {

@@ -125,8 +125,9 @@ class Trainer {
   [[nodiscard]] std::size_t peak_bytes() const { return tape_.peak_bytes(); }
 
   /// Trains on Images, DynamicImages or another DataSet. Throws ShapeError or ConfigError if the
-  /// data do not fit the model, NumericError if a loss or gradient is not finite; the weights are
-  /// then those before the failing step.
+  /// data do not fit the model or the schedule gives no rate, NumericError if a loss or gradient is
+  /// not finite; the weights are then those before the failing step. NumericError too if a
+  /// validation loss is not finite: on_epoch, which may save, is not called then.
   template <DataSet Data>
   FitReport fit(const Data& data, const FitOptions& options) {
     check(data, options);
@@ -245,6 +246,7 @@ class Trainer {
 
   template <class Data>
   StepReport train_step(const Data& data, const FitOptions& options) {
+    const double rate_factor = scheduled();
     const Index images = std::min(options.batch_size, data.count() - position_);
     const TensorView<const Images::Level, 4> levels =
         gather(data, images, std::min(options.batch_size, data.count()));
@@ -267,11 +269,22 @@ class Trainer {
                                ? clip_gradients(optimizer_.parameters(), options_.clip_norm)
                                : gradient_norm(optimizer_.parameters());
     if (!std::isfinite(report.gradient_norm)) fail_non_finite(report);
-    optimizer_.step(options_.schedule(steps()));
+    optimizer_.step(rate_factor);
     if (average_) average_->update();
     position_ += images;
     epoch_nats_ += report.nats_per_image * static_cast<double>(images);
     return report;
+  }
+
+  /// The schedule's factor for the next step.
+  [[nodiscard]] double scheduled() const {
+    const double factor = options_.schedule(steps());
+    if (!(factor >= 0 && std::isfinite(factor))) {
+      detail::fail<ConfigError>("Trainer: step ", steps() + 1, " (epoch ", epoch_ + 1,
+                                "): TrainerOptions::schedule(", steps(), ") is ", factor,
+                                ", expected a finite factor of 0 or more");
+    }
+    return factor;
   }
 
   /// The next images in the epoch's order, one after the other.
@@ -289,11 +302,17 @@ class Trainer {
   }
 
   double validate(const Images& images, const FitOptions& options) {
-    return with_average([&] {
+    const double nats = with_average([&] {
       return evaluate(model_, images,
                       {.batch_size = options.batch_size, .threads = options_.threads})
           .nats_per_image();
     });
+    if (!std::isfinite(nats) && images.count() > 0) {
+      detail::fail<NumericError>("Trainer: epoch ", epoch_, " ends with a validation loss of ",
+                                 nats, "; try a smaller learning_rate or ",
+                                 "TrainerOptions::clip_norm");
+    }
+    return nats;
   }
 
   /// Names the first thing at fault: a parameter, else an operation, else a gradient.
@@ -326,8 +345,8 @@ class Trainer {
     const bool digits = !text.empty() && text.size() <= 18 &&
                         text.find_first_not_of("0123456789") == std::string::npos;
     if (!digits) {
-      detail::fail<ConfigError>("Trainer::restore: ", key, " is '", text,
-                                "', expected a whole number of 0 or more");
+      detail::fail<ConfigError>("Trainer::restore: ", key, " is ", detail::in_quotes(text),
+                                ", expected a whole number of 0 or more");
     }
     return static_cast<Index>(std::stoll(text));
   }
@@ -338,8 +357,8 @@ class Trainer {
     in.imbue(std::locale::classic());
     double nats = 0;
     if (!(in >> nats) || !in.eof() || !std::isfinite(nats)) {
-      detail::fail<ConfigError>("Trainer::restore: trainer.epoch_nats is '", text,
-                                "', expected a number");
+      detail::fail<ConfigError>("Trainer::restore: trainer.epoch_nats is ", detail::in_quotes(text),
+                                ", expected a number");
     }
     return nats;
   }

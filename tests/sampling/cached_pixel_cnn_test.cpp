@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <limits>
+
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
 
 #include "support/catch.hpp"
+#include "support/hard_shapes.hpp"
 #include "support/samplers.hpp"
 
 using namespace pixelrnn;
@@ -34,4 +37,24 @@ TEST_CASE("PixelCNN: an image is the same in every batch, thread and call",
             {.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 6}, 3)) == "");
   CHECK(test::batch_difference(test::random_model<Colour>(
             {.image = {2, 3, 3}, .layers = 1, .hidden = 5, .head = 6}, 4)) == "");
+}
+
+TEST_CASE("PixelCNN: samplers agree and probabilities are finite at shapes that break things",
+          "[sampling][cached][pixel_cnn]") {
+  CHECK(test::faults_at_hard_shapes<Grey>() == "");
+}
+
+TEST_CASE("PixelCNN: FullForward's images are the same in every thread and call",
+          "[sampling][cached][pixel_cnn]") {
+  const auto model =
+      test::random_model<Grey>({.image = {5, 4, 1}, .layers = 1, .hidden = 5, .head = 6}, 3);
+  CHECK(verify_determinism(model, {.positions = 3}, 70, FullForward{}).where == "");
+}
+
+TEST_CASE("A weight that is not finite is found at a hard shape", "[sampling][cached]") {
+  auto model =
+      test::random_model<Grey>({.image = {33, 17, 1}, .layers = 1, .hidden = 3, .head = 7}, 3, 0.2);
+  CHECK(test::shape_fault(model, 2) == "");
+  parameters(model).back().parameter->value().data()[0] = std::numeric_limits<float>::infinity();
+  CHECK(test::shape_fault(model, 2).find("the probabilities of sub-pixel 0 of all sum to") == 0);
 }

@@ -3,6 +3,7 @@
 #include <pixelrnn/models/pixel_rnn.hpp>
 
 #include "support/catch.hpp"
+#include "support/hard_shapes.hpp"
 #include "support/samplers.hpp"
 
 using namespace pixelrnn;
@@ -37,4 +38,9 @@ TEST_CASE("Row LSTM: an image is the same in every batch, thread and call",
             {.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 6}, 3)) == "");
   CHECK(test::batch_difference(test::random_model<Colour>(
             {.image = {2, 3, 3}, .layers = 1, .hidden = 5, .head = 6}, 4)) == "");
+}
+
+TEST_CASE("Row LSTM: samplers agree and probabilities are finite at shapes that break things",
+          "[sampling][cached][row_lstm]") {
+  CHECK(test::faults_at_hard_shapes<Grey>() == "");
 }

@@ -21,6 +21,18 @@ inline std::ostream& operator<<(std::ostream& out, const DiagonalCase& c) {
 
 inline const std::vector<DiagonalCase> diagonal_cases{{1, 1, 1}, {2, 3, 1},  {3, 3, 3}, {4, 5, 3},
                                                       {1, 1, 3}, {5, 16, 1}, {2, 20, 3}};
+/// Layers on maps of the paper's and of odd sizes, whose gradients are Reference's. In a long
+/// recurrence of many units weights must be small, or it is chaotic.
+struct LargeDiagonal {
+  DiagonalCase layer;
+  Shape<3> map;
+  double bound;
+};
+inline const std::vector<LargeDiagonal> large_diagonals{{{4, 64, 1}, {1, 28, 28}, 0.1},
+                                                        {{3, 3, 3}, {16, 28, 28}, 0.3},
+                                                        {{2, 20, 1}, {2, 33, 17}, 0.2},
+                                                        {{3, 16, 3}, {16, 5, 3}, 0.3},
+                                                        {{1, 1, 1}, {7, 33, 17}, 0.3}};
 /// Those of few weights, for gradcheck.
 inline const std::vector<DiagonalCase> small_diagonal_cases{{1, 1, 1}, {2, 2, 1}, {3, 4, 3}};
 

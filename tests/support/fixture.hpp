@@ -62,8 +62,8 @@ void load_parameters(Owner& owner, Fixture& fixture, const std::string& prefix =
   }
 }
 
-/// What rounding may change: outputs in each value, gradients against the largest of their tensor
-/// in float, for their sums cancel. In double only what cancels to almost nothing is excused.
+/// What rounding may change: a share of each value, and for what cancels in sums a little of the
+/// largest value of its tensor. In double only what cancels to almost nothing is excused.
 enum class Kind { output, gradient };
 template <class T>
 [[nodiscard]] std::string disagreement(const FeatureMap<T>& found,
@@ -74,7 +74,7 @@ template <class T>
     return difference(found, expected, 1e-13 * largest, 1e-9);
   } else {
     return kind == Kind::output ? difference(found, expected, 1e-5, 1e-5)
-                                : difference(found, expected, 1e-4 * largest);
+                                : difference(found, expected, 1e-6 * largest, 1e-4);
   }
 }
 /// The same for the tensor `name` of a fixture.

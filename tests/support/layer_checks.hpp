@@ -49,37 +49,52 @@ void check_walk_is_forward(const L& layer, const FeatureMap<typename L::Scalar>&
   }
 }
 
-/// Values and gradients have the same bits for any number of threads; and with or without a
-/// recording, which group images in their own ways, if the kernels promise that of rows.
+/// Where values or gradients change a bit with the number of threads; or with a recording, whose
+/// passes group images in their own way, if the kernels promise the bits of rows.
 template <class L>
-void check_same_bits_for_all_threads(const L& layer, const FeatureMap<typename L::Scalar>& x) {
+[[nodiscard]] std::string thread_difference(const L& layer,
+                                            const FeatureMap<typename L::Scalar>& x) {
   const auto y = output(layer, x, {.threads = 1});
   const auto unrecorded = output(layer, x, {.threads = 1, .record = false});
   const auto d = gradients(layer, x, 1);
-  if constexpr (promises_bits<typename L::BackendPolicy>) {
-    CHECK(bit_difference(unrecorded, y) == "");
-  } else {
-    CHECK(difference(unrecorded, y, rounding<typename L::Scalar>) == "");
-  }
+  const std::string recording = promises_bits<typename L::BackendPolicy>
+                                    ? bit_difference(unrecorded, y)
+                                    : difference(unrecorded, y, rounding<typename L::Scalar>);
+  if (!recording.empty()) return "without a recording " + recording;
   for (const int threads : {1, 2, 4}) {
-    CAPTURE(threads);
-    CHECK(bit_difference(output(layer, x, {.threads = threads}), y) == "");
-    CHECK(bit_difference(output(layer, x, {.threads = threads, .record = false}), unrecorded) ==
-          "");
-    CHECK(bit_difference(gradients(layer, x, threads), d) == "");
+    const std::string how = "with " + std::to_string(threads) + " threads ";
+    for (const std::string& where :
+         {bit_difference(output(layer, x, {.threads = threads}), y),
+          bit_difference(output(layer, x, {.threads = threads, .record = false}), unrecorded)}) {
+      if (!where.empty()) return how + where;
+    }
+    const std::string where = bit_difference(gradients(layer, x, threads), d);
+    if (!where.empty()) return how + "the gradient of " + where;
   }
+  return {};
+}
+template <class L>
+void check_same_bits_for_all_threads(const L& layer, const FeatureMap<typename L::Scalar>& x) {
+  CHECK(thread_difference(layer, x) == "");
 }
 
-/// An image's bits do not depend on the images beside it.
+/// Where an image's bits depend on the images beside it.
 template <class L>
-void check_images_do_not_depend_on_each_other(const L& layer,
-                                              const FeatureMap<typename L::Scalar>& x) {
+[[nodiscard]] std::string neighbour_difference(const L& layer,
+                                               const FeatureMap<typename L::Scalar>& x) {
   using T = typename L::Scalar;
   const auto y = output(layer, x);
   for (Index n = 0; n < x.shape().n(); ++n) {
     const auto alone = output(layer, FeatureMap<T>(x.view().slice(n, 1)));
-    CHECK(bit_difference(alone, FeatureMap<T>(y.view().slice(n, 1))) == "");
+    const std::string where = bit_difference(alone, FeatureMap<T>(y.view().slice(n, 1)));
+    if (!where.empty()) return "image " + std::to_string(n) + ' ' + where;
   }
+  return {};
+}
+template <class L>
+void check_images_do_not_depend_on_each_other(const L& layer,
+                                              const FeatureMap<typename L::Scalar>& x) {
+  CHECK(neighbour_difference(layer, x) == "");
 }
 
 /// A layer whose masked weights are NaN computes what it computes when they are 0, and gives them a

@@ -58,6 +58,20 @@ template <class T>
   return {};
 }
 
+/// Where two sets of gradients first differ by more than absolute + relative · |b|.
+template <class T>
+[[nodiscard]] std::string difference(const Gradients<T>& a, const Gradients<T>& b, double absolute,
+                                     double relative) {
+  if (const std::string where = difference(a.x, b.x, absolute, relative); !where.empty()) {
+    return "x " + where;
+  }
+  for (const auto& [name, gradient] : a.parameters) {
+    const std::string where = difference(gradient, b.parameters.at(name), absolute, relative);
+    if (!where.empty()) return name + ' ' + where;
+  }
+  return {};
+}
+
 /// How often a walk steps each pixel before it moves on.
 enum class Visits { once, thrice };
 

@@ -103,29 +103,6 @@ template <class Single, class Double>
   return worst;
 }
 
-/// Where logits depend on the other images of a batch or on the number of threads, to the bit.
-template <class M>
-[[nodiscard]] std::string check_batches(const M& model) {
-  const FeatureMap<typename M::Scalar> x =
-      encoded(model, random_images(16, model.image_shape(), M::Likelihood::levels, 14));
-  const FeatureMap<typename M::Scalar> all = logits_of(model, x, 1);
-  for (const int threads : {2, 4}) {
-    const std::string where = bit_difference(logits_of(model, x, threads), all);
-    if (!where.empty()) return std::to_string(threads) + " threads: " + where;
-  }
-  for (const Index batch : {1, 2, 7}) {
-    for (Index first = 0; first + batch <= 16; first += batch) {
-      using Map = FeatureMap<typename M::Scalar>;
-      using View = FeatureView<const typename M::Scalar>;
-      const Map part(View(x.view().slice(first, batch)));
-      const std::string where =
-          bit_difference(logits_of(model, part), Map(View(all.view().slice(first, batch))));
-      if (!where.empty()) return "batch " + std::to_string(batch) + ": " + where;
-    }
-  }
-  return {};
-}
-
 /// The names of all parameters, in order.
 template <class M>
 [[nodiscard]] std::vector<std::string> parameter_names(const M& model) {

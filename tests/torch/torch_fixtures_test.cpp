@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Optimisers against PyTorch, from tests/fixtures; and what the comparison itself must report.
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -86,6 +88,15 @@ TEST_CASE("The comparison with PyTorch reports one number that is not the same",
       v += v < 0 ? -2e-4 : 2e-4;
       CHECK(test::disagreement(found, expected, Kind::output) != "");
       CHECK(test::disagreement(found_float, expected, Kind::output) != "");
+    }
+    // Gradients in float are held to their own size too, but for a millionth of the largest.
+    double largest = 0;
+    for (const double v : found) largest = std::max(largest, std::abs(v));
+    for (Index i = 0; i < found.size(); ++i) {
+      auto expected = found;
+      double& v = expected.data()[i];
+      v += 2e-4 * v + (v < 0 ? -2e-6 : 2e-6) * largest;
+      CHECK(test::disagreement(found_float, expected, Kind::gradient) != "");
     }
     // In double every value is held to its own size, not to the largest.
     auto expected = found;

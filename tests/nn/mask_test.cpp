@@ -66,8 +66,8 @@ struct Kernel {
   Shape<4> shape;
   Index colours, gates;
 };
-const Kernel kernels[]{{{1, 1, 1, 1}, 1, 1}, {{3, 3, 3, 3}, 3, 1},  {{5, 3, 7, 8}, 3, 1},
-                       {{1, 5, 2, 4}, 2, 1}, {{1, 3, 3, 20}, 3, 4}, {{7, 1, 4, 12}, 1, 4}};
+const Kernel kernel_shapes[]{{{1, 1, 1, 1}, 1, 1}, {{3, 3, 3, 3}, 3, 1},  {{5, 3, 7, 8}, 3, 1},
+                             {{1, 5, 2, 4}, 2, 1}, {{1, 3, 3, 20}, 3, 4}, {{7, 1, 4, 12}, 1, 4}};
 
 }  // namespace
 
@@ -109,7 +109,7 @@ TEST_CASE("Colour groups are in order, all there, and as even as they come", "[n
 }
 
 TEST_CASE("Applying a mask zeroes what it forbids and keeps the bits of all else", "[nn][mask]") {
-  for (const auto& [shape, colours, gates] : kernels) {
+  for (const auto& [shape, colours, gates] : kernel_shapes) {
     CAPTURE(shape, colours, gates);
     const FeatureMap<double> weights = random_map<double>(shape, 1, 0.5, 1);
     FeatureMap<double> a(weights), b(weights);

@@ -18,7 +18,8 @@ struct Gates {
 /// product of all four denominators serves them all:
 ///   1/a = (1/(a·b))·b.
 /// The first pass makes the denominators of o, f, i. The logistics' arguments are held at ±27 so
-/// that the product stays below 4e37; there a gate is within 2e-12 of 0 or 1. At most 6 ulp inside.
+/// that the product stays below 4e37; below -27 a gate is within 2e-12 of 0. Inside, o, f and i are
+/// at most 6 ulp off and g 8.
 ///
 /// Two passes, because one chain of dependent operations from z to gate is longer than what a core
 /// looks ahead: in one pass it waits for itself (1.6 times the time, measured on AVX-512).

@@ -66,7 +66,7 @@ struct FitOptions {
 
 /// An on_epoch callback that stops when the validation nats have not improved by `least` for
 /// `patience` epochs. Throws ConfigError if patience < 1; at run time if there is no validation
-/// set.
+/// set. What it has seen is not part of a checkpoint: a resumed training begins to count anew.
 class EarlyStopping {
  public:
   explicit EarlyStopping(Index patience, double least = 0) : patience_(patience), least_(least) {

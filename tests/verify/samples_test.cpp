@@ -148,10 +148,10 @@ TEST_CASE("Models whose images are their own pass", "[verify][samples]") {
   const VerifyReport report = verify_determinism(Toy<Fault::none>{});
   CHECK(report);
   CHECK(report.where == "");
-  // Logits of three batches of 1, 2 and 8 images and of all; drawn by 3 numbers of threads, and the
-  // last 69, 35 and 1 again.
+  // Logits of three batches of 1, 2 and 8 images and of all; drawn by 3 numbers of threads in 4
+  // batch sizes, and the last 69, 35 and 1 again.
   const Index logits = 2 * 3 * (3 * 1 + 3 * 2 + (2 * 8 + 6) + 70), again = 69 + 35 + 1;
-  CHECK(report.checked == 6 * (logits + 3 * 70 + again));
+  CHECK(report.checked == 6 * (logits + 3 * 4 * 70 + again));
   CHECK(verify_determinism(Toy<Fault::none>{}, {.positions = 1}));
   CHECK(verify_determinism(Toy<Fault::none>{}, {}, 1));
   const VerifyReport walked = verify_determinism(stepped_model<Fault::none>());

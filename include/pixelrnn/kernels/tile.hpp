@@ -69,7 +69,7 @@ struct Part {
 /// Two things the compiler must not undo, or it pays more than it saves. Rows are reached from an
 /// anchor in every third of them, as an address can hold a pointer plus once or twice a stride: 14
 /// pointers would not fit the registers, and where they do not, 12 × 2 vectors of K = 16 run at 76
-/// instead of 90 % of the peak (AVX-512). And a vector of the right operand is loaded once for all
+/// instead of 88 % of the peak (AVX-512). And a vector of the right operand is loaded once for all
 /// rows: loaded at each use, 3 × 4 vectors run at 75 instead of 98 % (AVX2), 4 × 4 at 78 (AVX-512).
 template <class T, int R, int V>
 [[gnu::noinline]] void tile(std::span<const Strip<T>> strips, Index first, const Sums<T>& sums,

@@ -24,7 +24,7 @@ class ChannelScale {
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return x; }
   void for_each_parameter(auto&& visit) { visit("factors", factors_); }
 
-  [[nodiscard]] Cache make_cache(WalkShape) const { return {}; }
+  [[nodiscard]] Cache make_cache(Walk) const { return {}; }
   void step(Cache&, Index, Index, MatrixView<const float> x, MatrixView<float> y) const {
     for (Index b = 0; b < x.rows; ++b) {
       for (Index c = 0; c < x.columns; ++c) y(b, c) = factors_.value().data()[c] * x(b, c);

@@ -47,7 +47,7 @@ class LeakyRow {
   struct Cache {
     FeatureMap<T> row;  ///< y of the current row: (batch, 1, W, C)
   };
-  [[nodiscard]] Cache make_cache(WalkShape walk) const {
+  [[nodiscard]] Cache make_cache(Walk walk) const {
     return {FeatureMap<T>({walk.batch, 1, walk.width, leak_.size()})};
   }
   void step(Cache& cache, Index /*row*/, Index column, MatrixView<const T> x,

@@ -33,7 +33,7 @@ class AnyLayer {
     for (const auto& [name, parameter] : self_->parameters()) visit(name, *parameter);
   }
 
-  [[nodiscard]] Cache make_cache(WalkShape walk) const;
+  [[nodiscard]] Cache make_cache(Walk walk) const;
   void step(Cache& cache, Index row, Index column, MatrixView<const float> x,
             MatrixView<float> y) const;
   void observe(Cache& cache, Index row, Index column, MatrixView<const float> x) const;
@@ -49,7 +49,7 @@ class AnyLayer {
     virtual Shape<4> output_shape(Shape<4> x) const = 0;
     virtual Index flops(Index height, Index width) const = 0;
     virtual std::vector<NamedParameter<float>> parameters() = 0;
-    virtual std::unique_ptr<AnyCache> make_cache(WalkShape walk) const = 0;
+    virtual std::unique_ptr<AnyCache> make_cache(Walk walk) const = 0;
     virtual void step(AnyCache& cache, Index row, Index column, MatrixView<const float> x,
                       MatrixView<float> y) const = 0;
     virtual void observe(AnyCache& cache, Index row, Index column,
@@ -73,7 +73,7 @@ class AnyLayer {
       return pixelrnn::flops(layer, height, width);
     }
     std::vector<NamedParameter<float>> parameters() override { return pixelrnn::parameters(layer); }
-    std::unique_ptr<AnyCache> make_cache(WalkShape walk) const override {
+    std::unique_ptr<AnyCache> make_cache(Walk walk) const override {
       return std::make_unique<CacheOfL>(layer.make_cache(walk));
     }
     void step(AnyCache& any, Index row, Index column, MatrixView<const float> x,
@@ -94,7 +94,7 @@ class AnyLayer {
 struct AnyLayer::Cache {
   std::unique_ptr<AnyCache> any;
 };
-inline AnyLayer::Cache AnyLayer::make_cache(WalkShape walk) const {
+inline AnyLayer::Cache AnyLayer::make_cache(Walk walk) const {
   return {self_->make_cache(walk)};
 }
 inline void AnyLayer::step(Cache& cache, Index row, Index column, MatrixView<const float> x,

@@ -17,3 +17,8 @@ TEMPLATE_TEST_CASE("Eigen: LSTM steps are Reference's", "[kernels][eigen]", floa
 TEMPLATE_TEST_CASE("Eigen: a NaN stays in its row", "[kernels][eigen]", float, double) {
   test::check_nan_stays_in_its_row<kernels::Eigen, TestType>();
 }
+
+TEMPLATE_TEST_CASE("Eigen: parts of the weights make the whole, to rounding", "[kernels][eigen]",
+                   float, double) {
+  test::check_parts_are_the_whole<kernels::Eigen, TestType>(test::kernel_rounding<TestType>);
+}

@@ -28,13 +28,20 @@ double product(const Operands<T>& operands, Index m, Index n) {
 }
 
 /// Reference with a mistake in affine, for the checks to find.
-enum class Mistake { forgets_bias, ignores_addend, writes_too_far, sums_by_row_count };
+enum class Mistake {
+  forgets_bias,
+  ignores_addend,
+  writes_too_far,
+  sums_by_row_count,
+  ignores_parts
+};
 template <Mistake mistake>
 struct Wrong : Reference {
   template <class T>
   static void affine(Index rows, std::span<const kernels::Term<T>> terms,
                      kernels::Packed<const T> weights, const T* bias, kernels::Rows<const T> addend,
                      kernels::Rows<T> out) {
+    if (mistake == Mistake::ignores_parts) weights = weights.part(0, weights.units);
     if (mistake == Mistake::forgets_bias) bias = nullptr;
     if (mistake == Mistake::ignores_addend) addend = {};
     Reference::affine(rows, terms, weights, bias, addend, out);
@@ -206,6 +213,11 @@ TEMPLATE_TEST_CASE("Reference: the bits of a row do not depend on the rows besid
   test::check_rows_do_not_depend_on_each_other<Reference, TestType>();
 }
 
+TEMPLATE_TEST_CASE("Reference: parts of the weights make the whole", "[kernels][reference]", float,
+                   double) {
+  test::check_parts_are_the_whole<Reference, TestType>();
+}
+
 TEST_CASE("The checks of a policy find each kind of mistake", "[kernels][reference]") {
   const Operands<float> operands(7, 5, Numbers::real);
   const Result<float> right = test::affine<Reference>(7, operands, true, Addend::itself);
@@ -222,4 +234,9 @@ TEST_CASE("The checks of a policy find each kind of mistake", "[kernels][referen
   using ByCount = Wrong<sums_by_row_count>;
   CHECK(test::bit_difference(test::affine<ByCount>(7, operands, true, Addend::itself),
                              test::affine<ByCount>(7, operands, true, Addend::itself, 1)) != "");
+  // Computed twice, a column is added twice.
+  const Operands<float> wide(7, 65, Numbers::real);
+  using Whole = Wrong<ignores_parts>;
+  CHECK(test::bit_difference(test::affine<Whole>(7, wide, true, Addend::itself, 0, true),
+                             test::affine<Whole>(7, wide, true, Addend::itself)) != "");
 }

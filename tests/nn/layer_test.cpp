@@ -21,7 +21,7 @@ struct Identity {
 /// The same with a walk, and one that can be told a pixel.
 struct Walking : Identity {
   struct Cache {};
-  [[nodiscard]] Cache make_cache(WalkShape) const { return {}; }
+  [[nodiscard]] Cache make_cache(Walk) const { return {}; }
   void step(Cache&, Index, Index, MatrixView<const double>, MatrixView<double>) const {}
   void end_row(Cache&, Index) const {}
 };
@@ -61,21 +61,21 @@ struct ForwardChangesIt : Identity {
 };
 
 struct WithoutCache : Identity {
-  [[nodiscard]] int make_cache(WalkShape) const { return 0; }
+  [[nodiscard]] int make_cache(Walk) const { return 0; }
   void step(int&, Index, Index, MatrixView<const double>, MatrixView<double>) const {}
   void end_row(int&, Index) const {}
 };
 struct MakesAnotherCache : Walking {
-  [[nodiscard]] int make_cache(WalkShape) const { return 0; }
+  [[nodiscard]] int make_cache(Walk) const { return 0; }
 };
 struct WithoutStep : Identity {
   struct Cache {};
-  [[nodiscard]] Cache make_cache(WalkShape) const { return {}; }
+  [[nodiscard]] Cache make_cache(Walk) const { return {}; }
   void end_row(Cache&, Index) const {}
 };
 struct WithoutEndRow : Identity {
   struct Cache {};
-  [[nodiscard]] Cache make_cache(WalkShape) const { return {}; }
+  [[nodiscard]] Cache make_cache(Walk) const { return {}; }
   void step(Cache&, Index, Index, MatrixView<const double>, MatrixView<double>) const {}
 };
 struct WritesItsInput : Walking {

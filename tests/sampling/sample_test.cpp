@@ -56,7 +56,7 @@ struct Square {
 /// The same with a step.
 struct SteppedSquare : Square {
   struct Cache {};
-  [[nodiscard]] Cache make_cache(WalkShape) const { return {}; }
+  [[nodiscard]] Cache make_cache(Walk) const { return {}; }
   void step(Cache&, Index, Index, MatrixView<const double> x, MatrixView<double> y) const {
     for (Index b = 0; b < x.rows; ++b) {
       for (Index c = 0; c < x.columns; ++c) y(b, c) = x(b, c) * x(b, c);

@@ -176,13 +176,22 @@ void in_calls(Index rows, Index at_a_time, F f) {
   }
 }
 
+/// Calls f(weights) once, or for parts that make up the weights, each as small as it may be.
+template <class T, class F>
+void in_parts(const kernels::Packed<const T>& weights, bool in_many, F f) {
+  if (!in_many) return f(weights);
+  for (Index first = 0; first < weights.units; first += weights.grain()) {
+    f(weights.part(first, std::min(weights.units, first + weights.grain())));
+  }
+}
+
 /// What an affine map is added to: nothing, what the output holds, another matrix of these values.
 enum class Addend { none, itself, other };
 
 /// K::affine on `rows` rows.
 template <class K, class T>
 [[nodiscard]] Result<T> affine(Index rows, const Operands<T>& operands, bool has_bias,
-                               Addend addend, Index at_a_time = 0) {
+                               Addend addend, Index at_a_time = 0, bool parts = false) {
   const PackedWeights<K, T> weights(operands, 1);
   Source<T> old(Numbers::whole, 9);
   const GuardedMatrix<T> other(rows, operands.columns, old, Order::backwards);
@@ -192,12 +201,14 @@ template <class K, class T>
   }
   in_calls(rows, at_a_time, [&](Index first, Index count) {
     const std::vector<kernels::Term<T>> terms = operands.terms(first);
-    K::affine(count, std::span<const kernels::Term<T>>(terms), kernels::as_const(weights.packed),
-              has_bias ? operands.bias.data() : nullptr,
-              addend == Addend::none     ? kernels::Rows<const T>{}
-              : addend == Addend::itself ? kernels::Rows<const T>(out.rows(first))
-                                         : other.rows(first),
-              out.rows(first));
+    in_parts(kernels::as_const(weights.packed), parts, [&](const kernels::Packed<const T>& part) {
+      K::affine(count, std::span<const kernels::Term<T>>(terms), part,
+                has_bias ? operands.bias.data() : nullptr,
+                addend == Addend::none     ? kernels::Rows<const T>{}
+                : addend == Addend::itself ? kernels::Rows<const T>(out.rows(first))
+                                           : other.rows(first),
+                out.rows(first));
+    });
   });
   return {out.values(), out.is_intact() && weights.is_intact};
 }
@@ -205,19 +216,21 @@ template <class K, class T>
 /// K::lstm_step on `rows` cells of `hidden` units: c, h and gates one after the other.
 template <class K, class T>
 [[nodiscard]] Result<T> lstm_step(Index rows, Index hidden, const Operands<T>& operands,
-                                  bool has_bias, Index at_a_time = 0) {
+                                  bool has_bias, Index at_a_time = 0, bool parts = false) {
   const PackedWeights<K, T> weights(operands, kernels::gate_count);
   Source<T> source(Numbers::real, 8);
   const GuardedMatrix<T> c_prev(rows, hidden, source, Order::backwards);
   GuardedMatrix<T> c(rows, hidden), h(rows, hidden, Order::backwards), gates(rows, 4 * hidden);
   in_calls(rows, at_a_time, [&](Index first, Index count) {
     const std::vector<kernels::Term<T>> terms = operands.terms(first);
-    K::lstm_step(count, std::span<const kernels::Term<T>>(terms), kernels::as_const(weights.packed),
-                 has_bias ? operands.bias.data() : nullptr,
-                 kernels::LstmStep<T>{.c_prev = c_prev.rows(first),
-                                      .c = c.rows(first),
-                                      .h = h.rows(first),
-                                      .gates = gates.rows(first)});
+    in_parts(kernels::as_const(weights.packed), parts, [&](const kernels::Packed<const T>& part) {
+      K::lstm_step(count, std::span<const kernels::Term<T>>(terms), part,
+                   has_bias ? operands.bias.data() : nullptr,
+                   kernels::LstmStep<T>{.c_prev = c_prev.rows(first),
+                                        .c = c.rows(first),
+                                        .h = h.rows(first),
+                                        .gates = gates.rows(first)});
+    });
   });
   Result<T> result{c.values(), c.is_intact() && h.is_intact() && gates.is_intact()};
   for (const std::vector<T>& more : {h.values(), gates.values()}) {

@@ -171,4 +171,23 @@ void check_rows_do_not_depend_on_each_other() {
   }
 }
 
+/// Parts of the weights, one after the other, make the whole: to the bit, or to rounding for a
+/// policy whose order of sums depends on the size of a product.
+template <class K, class T>
+void check_parts_are_the_whole(double rounding = 0) {
+  for (const Index rows : {Index{1}, Index{5}, Index{13}}) {
+    for (const Index columns : column_counts) {
+      const Operands<T> operands(rows, columns, Numbers::real);
+      const Operands<T> gate_operands(rows, 4 * columns, Numbers::real);
+      for (const Addend addend : {Addend::none, Addend::itself, Addend::other}) {
+        CAPTURE(rows, columns, static_cast<int>(addend));
+        CHECK(difference(affine<K>(rows, operands, true, addend, 0, true),
+                         affine<K>(rows, operands, true, addend), rounding, rounding) == "");
+      }
+      CHECK(difference(lstm_step<K>(rows, columns, gate_operands, true, 0, true),
+                       lstm_step<K>(rows, columns, gate_operands, true), rounding) == "");
+    }
+  }
+}
+
 }  // namespace pixelrnn::test

@@ -50,7 +50,7 @@ struct Stepped {
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return x; }
   void for_each_parameter(auto&&) {}
   struct Cache {};
-  [[nodiscard]] Cache make_cache(WalkShape) const { return {}; }
+  [[nodiscard]] Cache make_cache(Walk) const { return {}; }
   void step(Cache&, Index, Index, MatrixView<const double> x, MatrixView<double> y) const {
     for (Index b = 0; b < x.rows; ++b) {
       for (Index c = 0; c < x.columns; ++c) {

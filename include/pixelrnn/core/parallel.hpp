@@ -89,6 +89,9 @@ concept Execution = requires(int threads, Index count) {
 };
 static_assert(Execution<execution::Sequential> && Execution<execution::OpenMP>);
 
+/// FLOP that pay for another thread: some ten times what its start costs.
+inline constexpr Index worth_a_thread = 1'000'000;
+
 /// Throws ConfigError if a thread count is negative.
 inline void require_threads(int threads, const char* where) {
   if (threads < 0) {

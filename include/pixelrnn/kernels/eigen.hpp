@@ -30,40 +30,34 @@ struct Eigen {
   }
 
   template <class T>
-  static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+  static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                      const T* bias, Rows<const T> addend, Rows<T> out) {
-    auto result = map_rows(out.data, rows, weights.columns(), out.stride);
-    if (!addend) {
-      result.setZero();
-    } else if (addend.data != out.data) {
-      result = map_rows(addend.data, rows, weights.columns(), addend.stride);
-    }
-    if (bias != nullptr) result.rowwise() += map_row(bias, weights.columns());
-    Index row = 0;
-    for (const Term<T>& term : terms) {
-      result.noalias() += map_rows(term.data, rows, term.length, term.stride) *
-                          map_rows(weights.data + row * weights.columns(), term.length,
-                                   weights.columns(), weights.columns());
-      row += term.length;
-    }
+    add_columns(rows, terms, weights, weights.first, weights.last - weights.first, bias, addend,
+                out);
   }
 
   template <class T>
-  static void lstm_step(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+  static void lstm_step(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                         const T* bias, const LstmStep<T>& step) {
-    const Index hidden = weights.units;
-    affine(rows, terms, weights, bias, Rows<const T>{}, step.gates);
-    auto gates = map_rows(step.gates.data, rows, weights.columns(), step.gates.stride);
-    auto sigmoids = gates.leftCols(gate_g * hidden).array();
-    sigmoids = (T{1} + (-sigmoids).exp()).inverse();
-    auto g = gates.middleCols(gate_g * hidden, hidden).array();
+    const Index hidden = weights.units, first = weights.first, count = weights.last - first;
+    if (count == hidden) {
+      add_columns(rows, terms, weights, 0, weights.columns(), bias, Rows<const T>{}, step.gates);
+    } else {
+      for (Index gate = 0; gate < gate_count; ++gate) {
+        add_columns(rows, terms, weights, gate * hidden + first, count, bias, Rows<const T>{},
+                    step.gates);
+      }
+    }
+    const auto units = [=](auto states, Index gate = 0) {
+      return map_rows(states.data + gate * hidden + first, rows, count, states.stride).array();
+    };
+    auto o = units(step.gates, gate_o), f = units(step.gates, gate_f);
+    auto i = units(step.gates, gate_i), g = units(step.gates, gate_g);
+    for (auto* gate : {&o, &f, &i}) *gate = (T{1} + (-*gate).exp()).inverse();
     g = g.tanh();
-    const auto o = gates.middleCols(gate_o * hidden, hidden).array();
-    const auto f = gates.middleCols(gate_f * hidden, hidden).array();
-    const auto i = gates.middleCols(gate_i * hidden, hidden).array();
-    auto c = map_rows(step.c.data, rows, hidden, step.c.stride).array();
-    c = f * map_rows(step.c_prev.data, rows, hidden, step.c_prev.stride).array() + i * g;
-    map_rows(step.h.data, rows, hidden, step.h.stride).array() = o * c.tanh();
+    auto c = units(step.c);
+    c = f * units(step.c_prev) + i * g;
+    units(step.h) = o * c.tanh();
   }
 
   template <class T>
@@ -132,6 +126,27 @@ struct Eigen {
       out += in;
     } else {
       out = in;
+    }
+  }
+
+ private:
+  /// affine() of columns [first, first + count).
+  template <class T>
+  static void add_columns(Index rows, std::span<const Term<T>> terms,
+                          const Packed<const T>& weights, Index first, Index count, const T* bias,
+                          Rows<const T> addend, Rows<T> out) {
+    auto result = map_rows(out.data + first, rows, count, out.stride);
+    if (!addend) {
+      result.setZero();
+    } else if (addend.data != out.data) {
+      result = map_rows(addend.data + first, rows, count, addend.stride);
+    }
+    if (bias != nullptr) result.rowwise() += map_row(bias + first, count);
+    const T* row = weights.data + first;
+    for (const Term<T>& term : terms) {
+      result.noalias() += map_rows(term.data, rows, term.length, term.stride) *
+                          map_rows(row, term.length, count, weights.columns());
+      row += term.length * weights.columns();
     }
   }
 };

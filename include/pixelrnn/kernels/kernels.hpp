@@ -39,13 +39,15 @@ concept Kernels = std::floating_point<T> &&
 template <class K, class T>
 [[nodiscard]] Packed<T> allocate_packed(Workspace& workspace, Index rows, Index units,
                                         Index groups = 1) {
-  return {workspace.allocate<T>(K::template packed_size<T>(rows, units, groups)), rows, units,
-          groups};
+  return {.data = workspace.allocate<T>(K::template packed_size<T>(rows, units, groups)),
+          .rows = rows,
+          .units = units,
+          .groups = groups};
 }
 
 template <class T>
 [[nodiscard]] constexpr Packed<const T> as_const(Packed<T> packed) {
-  return {packed.data, packed.rows, packed.units, packed.groups};
+  return {packed.data, packed.rows, packed.units, packed.groups, packed.first, packed.last};
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::kernels

@@ -29,12 +29,13 @@ struct Reference {
   }
 
   /// out[m] = addend[m] + (bias + Σ_terms term[m] · weights), for m in [0, rows). The terms'
-  /// lengths add up to weights.rows. bias and addend may be null, and addend may be out.
+  /// lengths add up to weights.rows. bias and addend may be null, and addend may be out. Of weights
+  /// that are a part only columns [first, last).
   template <class T>
-  static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+  static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                      const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
     for (Index m = 0; m < rows; ++m) {
-      for (Index n = 0; n < weights.columns(); ++n) {
+      for (Index n = weights.first; n < weights.last; ++n) {
         const T sum = dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0});
         out[m][n] = addend ? addend[m][n] + sum : sum;
       }
@@ -44,14 +45,14 @@ struct Reference {
   /// One LSTM step of `rows` independent cells (eq. 3 of the paper):
   ///   [o, f, i, g] = σ(Σ_terms term[m]·weights + bias),  σ: logistic for o, f, i; tanh
   ///   for g;   c = f ⊙ c_prev + i ⊙ g;   h = o ⊙ tanh(c).
-  /// Weights are packed with 4 groups of `hidden` units.
+  /// Weights are packed with 4 groups of `hidden` units; of a part only units [first, last).
   template <class T>
-  static void lstm_step(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+  static void lstm_step(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                         const T* bias, const LstmStep<T>& step) noexcept {
     const Index hidden = weights.units;
     const auto logistic = [](T z) { return T{1} / (T{1} + std::exp(-z)); };
     for (Index m = 0; m < rows; ++m) {
-      for (Index k = 0; k < hidden; ++k) {
+      for (Index k = weights.first; k < weights.last; ++k) {
         const auto z = [&](Gate gate) {
           const Index n = gate * hidden + k;
           return dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0});
@@ -151,7 +152,8 @@ struct Reference {
  private:
   /// Σ_terms term[m] · column n of the weights.
   template <class T>
-  static T dot(std::span<const Term<T>> terms, Index m, Packed<const T> weights, Index n) noexcept {
+  static T dot(std::span<const Term<T>> terms, Index m, const Packed<const T>& weights,
+               Index n) noexcept {
     T sum{0};
     Index row = 0;
     for (const Term<T>& term : terms) {

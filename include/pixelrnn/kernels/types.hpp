@@ -35,15 +35,24 @@ struct Strided {
 
 /// Weights in the order a kernel wants to read them; each kernel policy has its own. A matrix of
 /// `rows` × (groups · units): groups is 1 for a plain map and 4 for the gates of an LSTM, whose
-/// columns are o, f, i, g, each `units` wide.
+/// columns are o, f, i, g, each `units` wide. A product with a part of them computes units
+/// [first, last) of its results and leaves the others alone.
 template <class T>
 struct Packed {
   T* data = nullptr;
   Index rows = 0;
   Index units = 0;
   Index groups = 1;
+  Index first = 0;
+  Index last = units;
 
   [[nodiscard]] constexpr Index columns() const { return groups * units; }
+  /// Parts may begin at multiples of this: no vector and no panel of any kernels is cut, so that
+  /// parts have the bits of the whole.
+  [[nodiscard]] constexpr Index grain() const { return groups == 1 ? 64 : 16; }
+  [[nodiscard]] constexpr Packed part(Index begin, Index end) const {
+    return {data, rows, units, groups, begin, end};
+  }
 };
 
 /// Whether a result replaces what is there or is added to it.

@@ -47,14 +47,18 @@ struct Xsimd {
   }
 
   template <class T>
-  static void affine(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+  static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                      const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
     // In blocks of rows that stay in the second-level cache while every panel meets them.
-    const Index block = std::max(detail::stretch_rows, detail::cached_values / (weights.rows + 1));
+    const Index block =
+        rows <= detail::stretch_rows
+            ? rows
+            : std::max(detail::stretch_rows, detail::cached_values / (weights.rows + 1));
     for (Index begin = 0; begin < rows; begin += block) {
       const Index end = std::min(rows, begin + block);
-      detail::for_each_panel<T>(weights.units, [&]<int V>(Index column) {
+      detail::for_each_panel<T>(weights.last - weights.first, [&]<int V>(Index offset) {
         constexpr Index width = V * simd::lanes<T>;
+        const Index column = weights.first + offset;
         const T* const panel = weights.data + column * weights.rows;
         const T* const shift = bias != nullptr ? bias + column : bias;
         const Rows<T> to{out.data + column, out.stride};
@@ -80,13 +84,13 @@ struct Xsimd {
   }
 
   template <class T>
-  static void lstm_step(Index rows, std::span<const Term<T>> terms, Packed<const T> weights,
+  static void lstm_step(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                         const T* bias, const LstmStep<T>& step) noexcept {
     constexpr Index width = simd::lanes<T>, line = gate_count * width;
     alignas(64) T z[static_cast<std::size_t>(detail::stretch_rows * line)];
     alignas(64) T shift[static_cast<std::size_t>(line)];
     const Index hidden = weights.units;
-    for (Index unit = 0; unit < hidden; unit += width) {
+    for (Index unit = weights.first; unit < weights.last; unit += width) {
       const T* const panel = weights.data + unit * weights.rows * gate_count;
       const Index count = std::min(width, hidden - unit);
       for (Index gate = 0; gate < gate_count; ++gate) {

@@ -31,9 +31,6 @@ struct Chunks {
   [[nodiscard]] constexpr Index last(Index chunk) const { return first(chunk + 1); }
 };
 
-/// FLOP that pay for another thread: some ten times what its start costs.
-inline constexpr Index worth_a_thread = 1'000'000;
-
 namespace detail {
 
 /// total[i] += Σ over chunks of parts[chunk][i], in the order of the chunks.

@@ -74,13 +74,13 @@ class DiagonalSum {
   struct Cache {
     std::tuple<typename Scans::Cache...> scans;
   };
-  [[nodiscard]] Cache make_cache(WalkShape walk) const {
+  [[nodiscard]] Cache make_cache(Walk walk) const {
     return std::apply(
         [walk](const Scans&... scan) { return Cache{std::tuple(scan.make_cache(walk)...)}; },
         scans_);
   }
-  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
-            MatrixView<Scalar> y) const {
+  void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+            const MatrixView<Scalar>& y) const {
     for_each_scan([&](auto i, const auto& scan) {
       scan.step(std::get<i>(cache.scans), row, column, x, y,
                 i == 0 ? kernels::Store::Overwrite : kernels::Store::Add);

@@ -222,8 +222,9 @@ class DiagonalScan {
     Workspace memory;
     Prepared prepared;
     Index height;
+    Team* team;
   };
-  [[nodiscard]] Cache make_cache(WalkShape walk) const {
+  [[nodiscard]] Cache make_cache(Walk walk) const {
     Cache cache;
     cache.h = FeatureMap<Scalar>({2, walk.batch, walk.width + 1, config_.hidden});
     cache.c = FeatureMap<Scalar>({1, walk.batch, walk.width + 1, config_.hidden});
@@ -233,11 +234,12 @@ class DiagonalScan {
     cache.gates = FeatureMap<Scalar>({1, 1, walk.batch, gates()});
     cache.prepared = prepare(cache.memory, walk.height);
     cache.height = walk.height;
+    cache.team = walk.team;
     begin_row(cache, 0);
     return cache;
   }
-  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x, MatrixView<Scalar> y,
-            kernels::Store store) const {
+  void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+            const MatrixView<Scalar>& y, kernels::Store store) const {
     const Index hidden = config_.hidden, width = cache.h.shape()[2] - 1;
     const Scalar* from;
     if constexpr (Side::is_mirrored) {
@@ -333,12 +335,16 @@ class DiagonalScan {
   void walk_cell(Cache& cache, Index row, Index j, kernels::Rows<const Scalar> x) const {
     const Index image = cache.h.shape()[2] * config_.hidden;
     const Index now = row % 2, before = 1 - now;
-    step(cache.h.shape()[1], x, {&cache.h(before, 0, j + 1, 0), image},
-         {&cache.h(now, 0, j, 0), image}, cache.prepared.weights,
-         kernels::LstmStep<Scalar>{.c_prev = {&cache.c(0, 0, j, 0), image},
-                                   .c = {&cache.c(0, 0, j + 1, 0), image},
-                                   .h = {&cache.h(now, 0, j + 1, 0), image},
-                                   .gates = {cache.gates.data(), gates()}});
+    const Index batch = cache.h.shape()[1];
+    const kernels::LstmStep<Scalar> states{.c_prev = {&cache.c(0, 0, j, 0), image},
+                                           .c = {&cache.c(0, 0, j + 1, 0), image},
+                                           .h = {&cache.h(now, 0, j + 1, 0), image},
+                                           .gates = {cache.gates.data(), gates()}};
+    share_units(cache.team, batch, cache.prepared.weights,
+                [&](const kernels::Packed<const Scalar>& part) {
+                  step(batch, x, {&cache.h(before, 0, j + 1, 0), image},
+                       {&cache.h(now, 0, j, 0), image}, part, states);
+                });
   }
   void begin_row(Cache& cache, Index row) const {
     for (Index b = 0; b < cache.h.shape()[1]; ++b) {

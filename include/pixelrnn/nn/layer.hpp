@@ -5,6 +5,7 @@
 #include <concepts>
 
 #include <pixelrnn/autodiff/tape.hpp>
+#include <pixelrnn/nn/walk.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -25,23 +26,16 @@ concept Layer = requires(const L& layer, L& owner, Variable<typename L::Scalar> 
   owner.for_each_parameter(detail::AnyVisitor{});
 };
 
-/// The extent of an incremental walk: `batch` images of height × width, pixel by pixel.
-struct WalkShape {
-  Index batch = 1;
-  Index height = 1;
-  Index width = 1;
-};
-
 /// The second walk, for sampling: pixels in raster order, each from its input and a cache of the
 /// past. It must give what forward gives (the same bits, for kernels that promise them).
-///   Cache make_cache(WalkShape) const;        packs weights and makes room; nothing seen yet
+///   Cache make_cache(Walk) const;             packs weights and makes room; nothing seen yet
 ///   void step(cache, row, column, x, y) const;  x (batch, C_in) to y (batch, C_out) at one pixel
 ///   void end_row(cache, row) const;             after the last pixel of each row
 /// A pixel may be stepped several times in a row with different x (once for each colour): the last
 /// one counts.
 template <class L>
 concept IncrementalLayer = Layer<L> &&
-    requires(const L& layer, typename L::Cache& cache, WalkShape walk, Index i,
+    requires(const L& layer, typename L::Cache& cache, Walk walk, Index i,
              MatrixView<const typename L::Scalar> x, MatrixView<typename L::Scalar> y) {
   { layer.make_cache(walk) } -> std::same_as<typename L::Cache>;
   layer.step(cache, i, i, x, y);

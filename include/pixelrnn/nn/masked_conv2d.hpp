@@ -87,42 +87,48 @@ class MaskedConvolution {
   /// A ring of the input rows that taps reach, for each image with its padding.
   struct Cache {
     FeatureMap<Scalar> rows;  ///< (rows above + 1, batch, padded width, C_in)
+    Index image, line;        ///< values of one row of an image, of all images
     Workspace weights;
     kernels::Packed<const Scalar> packed;
     std::vector<kernels::Term<Scalar>> terms;
+    Team* team;
   };
-  [[nodiscard]] Cache make_cache(WalkShape walk) const {
+  [[nodiscard]] Cache make_cache(Walk walk) const {
     Cache cache;
     cache.rows =
         FeatureMap<Scalar>({padding_.above + 1, walk.batch,
                             walk.width + padding_.left + padding_.right, config_.in_channels});
+    cache.image = cache.rows.shape()[2] * config_.in_channels;
+    cache.line = walk.batch * cache.image;
     cache.packed = as_const(pack(cache.weights));
-    cache.terms.resize(taps_.size());
+    for (const TapRun& run : taps_) {
+      cache.terms.push_back({nullptr, cache.image, run.count * config_.in_channels});
+    }
+    cache.team = walk.team;
     return cache;
   }
-  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
-            MatrixView<Scalar> y) const {
-    const Index ring = cache.rows.shape()[0], image = cache.rows.shape()[2] * x.columns;
-    const Index here = row % ring;
+  void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+            const MatrixView<Scalar>& y) const {
+    const Index ring = padding_.above + 1, here = ring == 1 ? 0 : row % ring;
     remember(cache, here, column, x);
-    const auto at = [&](Index dy, Index dx) {
-      const Index line = here + dy;
-      return &cache.rows(line < 0 ? line + ring : line, 0, padding_.left + column + dx, 0);
-    };
     for (std::size_t t = 0; t < taps_.size(); ++t) {
-      cache.terms[t] = {at(taps_[t].dy, taps_[t].dx), image, taps_[t].count * x.columns};
+      const Index line = here + taps_[t].dy;
+      cache.terms[t].data = cache.rows.data() + (line < 0 ? line + ring : line) * cache.line +
+                            (padding_.left + column + taps_[t].dx) * config_.in_channels;
     }
-    Kernels::affine(x.rows, std::span<const kernels::Term<Scalar>>(cache.terms), cache.packed,
-                    bias_.value().data(), kernels::Rows<const Scalar>{},
-                    kernels::Rows<Scalar>{y.data, y.stride});
+    share_units(
+        cache.team, x.rows, cache.packed, [&](const kernels::Packed<const Scalar>& weights) {
+          Kernels::affine(x.rows, Terms(cache.terms), weights, bias_.value().data(),
+                          kernels::Rows<const Scalar>{}, kernels::Rows<Scalar>{y.data, y.stride});
+        });
   }
   void end_row(Cache&, Index) const {}
 
  protected:
   /// Puts a pixel into line `line` of the ring.
-  void remember(Cache& cache, Index line, Index column, MatrixView<const Scalar> x) const {
-    for (Index b = 0; b < x.rows; ++b) {
-      Scalar* const to = &cache.rows(line, b, padding_.left + column, 0);
+  void remember(Cache& cache, Index line, Index column, const MatrixView<const Scalar>& x) const {
+    Scalar* to = cache.rows.data() + line * cache.line + (padding_.left + column) * x.columns;
+    for (Index b = 0; b < x.rows; ++b, to += cache.image) {
       if (config_.relu_input) {
         Kernels::relu(x.columns, x.row(b), to);
       } else {
@@ -338,7 +344,7 @@ class MaskedConv2d : public detail::MaskedConvolution<B> {
 
   /// The input of a pixel was not known when it was stepped: now it is. Under mask B the output
   /// would have to follow.
-  void observe(Cache& cache, Index row, Index column, MatrixView<const Scalar> x) const
+  void observe(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const
       requires(!M::sees_self) {
     this->remember(cache, row % cache.rows.shape()[0], column, x);
   }

@@ -44,8 +44,9 @@ class ReLU {
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return x; }
   void for_each_parameter(auto&&) {}
 
-  [[nodiscard]] Cache make_cache(WalkShape) const { return {}; }
-  void step(Cache&, Index, Index, MatrixView<const Scalar> x, MatrixView<Scalar> y) const {
+  [[nodiscard]] Cache make_cache(Walk) const { return {}; }
+  void step(Cache&, Index, Index, const MatrixView<const Scalar>& x,
+            const MatrixView<Scalar>& y) const {
     for (Index b = 0; b < x.rows; ++b) Kernels::relu(x.columns, x.row(b), y.row(b));
   }
   void end_row(Cache&, Index) const {}

@@ -38,12 +38,11 @@ class Residual {
   struct Cache {
     CacheOf<Sequential<Layers...>> inner;
   };
-  [[nodiscard]] Cache make_cache(WalkShape walk) const requires
-      IncrementalLayer<Sequential<Layers...>> {
+  [[nodiscard]] Cache make_cache(Walk walk) const requires IncrementalLayer<Sequential<Layers...>> {
     return {inner_.make_cache(walk)};
   }
-  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
-            MatrixView<Scalar> y) const requires IncrementalLayer<Sequential<Layers...>> {
+  void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+            const MatrixView<Scalar>& y) const requires IncrementalLayer<Sequential<Layers...>> {
     inner_.step(cache.inner, row, column, x, y);
     for (Index b = 0; b < x.rows; ++b) detail::add_to(x.columns, x.row(b), y.row(b));
   }

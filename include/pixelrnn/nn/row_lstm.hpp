@@ -146,22 +146,24 @@ requires(!State::is_scanned) class RowLSTM {
     FeatureMap<Scalar> gates;   ///< (1, 1, batch, 4·hidden)
     Workspace weights;
     kernels::Packed<const Scalar> packed;
+    Team* team;
   };
-  [[nodiscard]] Cache make_cache(WalkShape walk) const {
+  [[nodiscard]] Cache make_cache(Walk walk) const {
     Cache cache;
     cache.inputs = FeatureMap<Scalar>({1, walk.batch, walk.width + reach_, config_.in_channels});
     cache.h = FeatureMap<Scalar>({2, walk.batch, walk.width + 2 * reach_, config_.hidden});
     cache.c = FeatureMap<Scalar>({2, walk.batch, walk.width, config_.hidden});
     cache.gates = FeatureMap<Scalar>({1, 1, walk.batch, gates()});
     cache.packed = as_const(pack(cache.weights));
+    cache.team = walk.team;
     for (Index b = 0; b < walk.batch; ++b) {  // row -1 has odd parity
       fill_initial(h0_, &cache.h(1, b, reach_, 0), walk.width);
       fill_initial(c0_, &cache.c(1, b, 0, 0), walk.width);
     }
     return cache;
   }
-  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
-            MatrixView<Scalar> y) const {
+  void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+            const MatrixView<Scalar>& y) const {
     const Index hidden = config_.hidden, now = row % 2, before = 1 - now;
     const Index input_image = cache.inputs.shape()[2] * x.columns;
     const Index h_image = cache.h.shape()[2] * hidden, c_image = cache.c.shape()[2] * hidden;
@@ -173,12 +175,15 @@ requires(!State::is_scanned) class RowLSTM {
         kernels::Term<Scalar>{input, input_image, input_run_.count * x.columns},
         kernels::Term<Scalar>{&cache.h(before, 0, column, 0), h_image, config_.kernel * hidden}};
     Scalar* const h = &cache.h(now, 0, column + reach_, 0);
-    Kernels::lstm_step(
-        x.rows, std::span<const kernels::Term<Scalar>>(terms), cache.packed, bias_.value().data(),
-        kernels::LstmStep<Scalar>{.c_prev = {&cache.c(before, 0, column, 0), c_image},
-                                  .c = {&cache.c(now, 0, column, 0), c_image},
-                                  .h = {h, h_image},
-                                  .gates = {cache.gates.data(), gates()}});
+    const kernels::LstmStep<Scalar> states{.c_prev = {&cache.c(before, 0, column, 0), c_image},
+                                           .c = {&cache.c(now, 0, column, 0), c_image},
+                                           .h = {h, h_image},
+                                           .gates = {cache.gates.data(), gates()}};
+    share_units(cache.team, x.rows, cache.packed,
+                [&](const kernels::Packed<const Scalar>& weights) {
+                  Kernels::lstm_step(x.rows, std::span<const kernels::Term<Scalar>>(terms), weights,
+                                     bias_.value().data(), states);
+                });
     for (Index b = 0; b < x.rows; ++b) std::copy_n(h + b * h_image, hidden, y.row(b));
   }
   void end_row(Cache&, Index) const {}

@@ -70,20 +70,21 @@ class Sequential {
     std::tuple<CacheOf<Rest>...> rest;
     std::vector<FeatureMap<Scalar>> between;  ///< output of each layer but the last, one pixel
   };
-  [[nodiscard]] Cache make_cache(WalkShape walk) const requires is_incremental {
+  [[nodiscard]] Cache make_cache(Walk walk) const requires is_incremental {
     return std::apply(
         [walk](const First& first, const Rest&... rest) {
           return Cache{first.make_cache(walk), {rest.make_cache(walk)...}, {}};
         },
         layers_);
   }
-  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
-            MatrixView<Scalar> y) const requires is_incremental {
+  void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+            const MatrixView<Scalar>& y) const requires is_incremental {
     if (cache.between.empty()) make_room(cache, x);
     step_from<0>(cache, row, column, x, y);
   }
   void observe(Cache& cache, Index row, Index column,
-               MatrixView<const Scalar> x) const requires is_incremental && ObservingLayer<First> {
+               const MatrixView<const Scalar>& x) const requires is_incremental
+      && ObservingLayer<First> {
     std::get<0>(layers_).observe(cache.first, row, column, x);
   }
   void end_row(Cache& cache, Index row) const requires is_incremental {
@@ -103,7 +104,7 @@ class Sequential {
     }
   }
   /// Only the first step knows how many channels x has.
-  void make_room(Cache& cache, MatrixView<const Scalar> x) const {
+  void make_room(Cache& cache, const MatrixView<const Scalar>& x) const {
     Shape<4> shape{x.rows, 1, 1, x.columns};
     std::apply(
         [&](const auto&... layer) {
@@ -112,8 +113,8 @@ class Sequential {
         layers_);
   }
   template <std::size_t I>
-  void step_from(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
-                 MatrixView<Scalar> y) const {
+  void step_from(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+                 const MatrixView<Scalar>& y) const {
     if constexpr (I + 1 == size) {
       std::get<I>(layers_).step(cache_of<I>(cache), row, column, x, y);
     } else {

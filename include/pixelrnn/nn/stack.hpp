@@ -74,29 +74,32 @@ class Stack {
     /// One pixel each: two blocks' outputs by turns, the sum of the skips, one skip.
     std::array<FeatureMap<Scalar>, 4> rooms;
   };
-  [[nodiscard]] Cache make_cache(WalkShape walk) const requires is_incremental {
+  [[nodiscard]] Cache make_cache(Walk walk) const requires is_incremental {
     Cache cache;
     for (const Block& block : blocks_) cache.blocks.push_back(block.make_cache(walk));
     for (const SkipLayer& skip : skips_) cache.skips.push_back(skip.make_cache(walk));
     return cache;
   }
-  void step(Cache& cache, Index row, Index column, MatrixView<const Scalar> x,
-            MatrixView<Scalar> y) const requires is_incremental {
+  void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+            const MatrixView<Scalar>& y) const requires is_incremental {
     if (const Shape<4> pixel{x.rows, 1, 1, x.columns}; cache.rooms[0].shape() != pixel) {
       cache.rooms.fill(FeatureMap<Scalar>(output_shape(pixel)));
     }
-    const MatrixView<Scalar> sum = as_rows(cache.rooms[2].view());
-    const MatrixView<Scalar> skip = as_rows(cache.rooms[3].view());
+    const auto room = [&](std::size_t i) {
+      return MatrixView<Scalar>{cache.rooms[i].data(), x.rows, x.columns, x.columns};
+    };
+    const MatrixView<Scalar> outs[] = {room(0), room(1)};
+    const MatrixView<Scalar> sum = room(2), skip = room(3);
+    MatrixView<const Scalar> in = x;
     for (std::size_t l = 0; l < blocks_.size(); ++l) {
-      const MatrixView<Scalar> out = as_rows(cache.rooms[l % 2].view());
-      blocks_[l].step(cache.blocks[l], row, column, x, out);
-      x = out;
+      blocks_[l].step(cache.blocks[l], row, column, in, outs[l % 2]);
+      in = outs[l % 2];
       if (skips_.empty()) continue;
-      skips_[l].step(cache.skips[l], row, column, x, l == 0 ? sum : skip);
+      skips_[l].step(cache.skips[l], row, column, in, l == 0 ? sum : skip);
       if (l > 0) detail::add_to(x.rows * x.columns, skip.data, sum.data);
     }
     for (Index b = 0; b < x.rows; ++b) {
-      std::copy_n(x.row(b), x.columns, y.row(b));
+      std::copy_n(in.row(b), x.columns, y.row(b));
       if (!skips_.empty()) detail::add_to(x.columns, sum.row(b), y.row(b));
     }
   }

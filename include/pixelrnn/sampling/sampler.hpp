@@ -89,7 +89,8 @@ struct FullForward {
 };
 
 /// One incremental walk over the image: the work of about one forward pass for all of it. Needs a
-/// net whose layers are incremental. Threads take batches of images.
+/// net whose layers are incremental. Threads take batches of images or, where a pixel's products
+/// are large, share these: a pair a batch, or more where there are more threads than images.
 struct Cached {
   template <Model M, KeepPolicy Keep, SamplingRule Rule>
   static void fill(const M& model, Images& canvas, const Keep& keep, const Rule& rule,
@@ -97,26 +98,44 @@ struct Cached {
     static_assert(IncrementalLayer<typename M::NetType>,
                   "Cached needs a net that can step: see concept IncrementalLayer in "
                   "pixelrnn/nn/layer.hpp and examples/custom_layer.cpp, or use FullForward");
-    // As few images a batch as fill the threads: the batch does not change an image's bits.
-    const Index team = execution::OpenMP::workers(options.threads, canvas.count());
-    const Index batch = std::clamp<Index>((canvas.count() + team - 1) / team, 1, options.batch);
+    // As few images a batch as fill the teams: the batch does not change an image's bits.
+    const Index threads = execution::OpenMP::workers(options.threads, team_limit * canvas.count());
+    const Index size = team_size(model, threads, canvas.count());
+    const Index teams = std::max<Index>(1, threads / size);
+    const Index batch = std::clamp<Index>((canvas.count() + teams - 1) / teams, 1, options.batch);
     const Index batches = (canvas.count() + batch - 1) / batch;
-    execution::OpenMP::for_each(options.threads, batches, [&](Index b, Index) {
+    execution::for_each_team(options.threads, batches, size, [&](Index b, Team& team) {
       const Index first = b * batch;
-      walk(model, canvas, first, std::min(batch, canvas.count() - first), keep, rule, options);
+      walk(model, canvas, first, std::min(batch, canvas.count() - first), team, keep, rule,
+           options);
     });
   }
 
  private:
+  /// Threads of a team at most: more find too few units in a layer.
+  static constexpr Index team_limit = 8;
+  /// Images a thread from which on its products with a layer's weights take longer than reading
+  /// these, even from memory that all share.
+  static constexpr Index many_images = 16;
+
+  template <Model M>
+  [[nodiscard]] static Index team_size(const M& model, Index threads, Index images) {
+    const ImageShape image = model.image_shape();
+    const Index pixel =
+        flops(model.net(), image.height, image.width) / (image.height * image.width);
+    if (threads == 1 || pixel < worth_a_thread || images >= many_images * threads) return 1;
+    return std::min(threads, std::clamp<Index>(threads / images, 2, team_limit));
+  }
+
   template <Model M, KeepPolicy Keep, SamplingRule Rule>
-  static void walk(const M& model, Images& canvas, Index first, Index count, const Keep& keep,
-                   const Rule& rule, const SampleOptions& options) {
+  static void walk(const M& model, Images& canvas, Index first, Index count, Team& team,
+                   const Keep& keep, const Rule& rule, const SampleOptions& options) {
     using T = typename M::Scalar;
     using L = typename M::Likelihood;
     using Net = typename M::NetType;
     const ImageShape image = model.image_shape();
     const Net& net = model.net();
-    auto cache = net.make_cache({count, image.height, image.width});
+    auto cache = net.make_cache({count, image.height, image.width, &team});
     FeatureMap<T> inputs({count, 1, 1, image.channels});
     FeatureMap<T> outputs({count, 1, 1, image.channels * L::outputs});
     const MatrixView<T> x = as_rows(inputs.view()), logits = as_rows(outputs.view());

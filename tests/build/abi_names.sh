@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# abi_names.sh COMPILER FLAG...: fails if two sets of compiler flags that differ in vector extensions,
-# OpenMP or -ffast-math give the library's inline namespace one name, or if what agrees in them gets
-# two. Nothing is compiled: the preprocessor knows all of it. Processors that the compiler does not
-# know are left out.
+# abi_names.sh COMPILER FLAG...: fails if two sets of compiler flags that differ in vector
+# extensions, OpenMP or -ffast-math give the library's inline namespace one name, or if two that
+# agree in them give it two. Nothing is compiled: the preprocessor knows all of it. Processors that
+# the compiler does not know are left out.
 set -eu
 
-# The macros by which a compiler tells of what must be in the name. Of x86 that is all of its vectors,
-# but for parts that nobody uses who does not ask for them by hand.
+# The macros by which a compiler tells of what must be in the name. Of x86 that is all of its
+# vectors, but for parts that only they use who ask for them by hand.
 macros() {
   awk '$2 ~ /^__(SSE[234]|SSSE|AVX|FMA|F16C|XOP)/ || $2 ~ /^(_OPENMP|__FAST_MATH__)$/ ||
        $2 ~ /^__ARM_(NEON|FEATURE_(FMA|FP16_VECTOR_ARITHMETIC|DOTPROD|MATMUL_INT8|SVE|SVE2|SVE_BITS))$/ {
@@ -30,9 +30,9 @@ shift
 look "$@"
 look "$@" -fno-openmp
 look "$@" -fno-openmp -ffast-math -DPIXELRNN_ALLOW_FAST_MATH
-for flags in -march=nocona -march=core2 -msse4.1 -march=nehalem -march=x86-64-v2 -march=sandybridge \
-  -march=ivybridge -mavx2 '-mavx2 -mfma' '-mavx2 -mf16c' -march=haswell -march=x86-64-v3 -march=znver1 \
-  -march=bdver1 -march=bdver2 -march=alderlake -march=knl -march=knm -mavx512f -march=x86-64-v4 \
+for flags in -march=nocona -march=core2 -msse4.1 -march=nehalem -march=x86-64-v2 \
+  -march=sandybridge -march=ivybridge -mavx2 '-mavx2 -mfma' '-mavx2 -mf16c' -march=haswell \
+  -march=x86-64-v3 -march=znver1 -march=bdver1 -march=bdver2 -march=alderlake -march=knl -march=knm -mavx512f -march=x86-64-v4 \
   -march=skylake-avx512 -march=cannonlake -march=cascadelake -march=cooperlake -march=icelake-client \
   -march=tigerlake -march=sapphirerapids -march=znver4 \
   -march=armv8-a -march=armv8.2-a+dotprod -march=armv8.2-a+fp16 -march=armv8.2-a+sve \

@@ -58,19 +58,20 @@ endmacro()
 # nlohmann_json can be fetched; zlib and libpng are libraries of the system.
 macro(pixelrnn_find_io)
   include(${PROJECT_SOURCE_DIR}/cmake/pixelrnn-io.cmake)
-  if(pixelrnn_io_missing STREQUAL "nlohmann_json::nlohmann_json" AND PIXELRNN_FETCH)
+  if(PIXELRNN_FETCH AND pixelrnn_io_missing MATCHES "^nlohmann_json")
     pixelrnn_fetch_headers(nlohmann_json nlohmann_json::nlohmann_json include)
     set(pixelrnn_io_missing "")
   endif()
 endmacro()
 
-# What only tests, tool and benchmarks need. With PIXELRNN_FETCH off, find_package fails by itself.
+# What only tests, tool and benchmarks need, likewise. A Catch2 that is too old has no main function
+# to link, and so no such target.
 macro(pixelrnn_require_cli11)
   find_package(CLI11 CONFIG QUIET)
   if(NOT TARGET CLI11::CLI11 AND PIXELRNN_FETCH)
     pixelrnn_fetch_headers(CLI11 CLI11::CLI11 include)
   elseif(NOT TARGET CLI11::CLI11)
-    find_package(CLI11 CONFIG REQUIRED)
+    message(FATAL_ERROR "pixelrnn's command line tool needs CLI11 (Debian, Ubuntu: libcli11-dev)")
   endif()
 endmacro()
 
@@ -80,7 +81,8 @@ macro(pixelrnn_require_catch2)
     FetchContent_MakeAvailable(Catch2)
     list(APPEND CMAKE_MODULE_PATH ${catch2_SOURCE_DIR}/extras)
   elseif(NOT TARGET Catch2::Catch2WithMain)
-    find_package(Catch2 CONFIG REQUIRED)
+    message(FATAL_ERROR "pixelrnn's tests need Catch2 2.13 or later, built with "
+                        "Catch2::Catch2WithMain (Debian, Ubuntu: catch2)")
   endif()
 endmacro()
 
@@ -92,6 +94,7 @@ macro(pixelrnn_require_benchmark)
     set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
     FetchContent_MakeAvailable(benchmark)
   elseif(NOT TARGET benchmark::benchmark_main)
-    find_package(benchmark CONFIG REQUIRED)
+    message(FATAL_ERROR "pixelrnn's benchmarks need Google Benchmark "
+                        "(Debian, Ubuntu: libbenchmark-dev)")
   endif()
 endmacro()

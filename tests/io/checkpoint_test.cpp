@@ -12,6 +12,7 @@
 #include <pixelrnn/training/trainer.hpp>
 
 #include "support/catch.hpp"
+#include "support/damage.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace pixelrnn {
@@ -436,6 +437,34 @@ TEST_CASE("Damaged and hostile checkpoints are errors that name the rule, and ch
   check("S14", std::string(good).replace(good.size() - 2, 2, "\xff\x7f"));
   CHECK_NOTHROW(load_checkpoint(directory / "good", trainer));
   CHECK(bits(trainer) != before);
+}
+
+TEST_CASE("A checkpoint that promises much is refused for little", "[io][checkpoint]") {
+  Net model = make();
+  Trainer trainer(model, Adam{});
+  const auto refused = [&](const std::string& header_bytes, const std::string& header,
+                           const char* says) {
+    const std::string file = header_bytes + header;
+    test::check_refused_cheaply(file, says, [](const auto& path) { return read_metadata(path); });
+    test::check_refused_cheaply(file, says, [&](const auto& path) {
+      load_weights(path, model);
+      return 0;
+    });
+    test::check_refused_cheaply(file, says, [&](const auto& path) {
+      load_checkpoint(path, trainer);
+      return 0;
+    });
+  };
+  const auto size_of = [](const std::string& header) {
+    return std::string{static_cast<char>(header.size()), 0, 0, 0, 0, 0, 0, 0};
+  };
+  const std::string words = "{\"__metadata__\":{\"format\":\"pixelrnn\",\"format_version\":\"1\"}";
+  refused(std::string("\0\0\0\0\0\1\0\0", 8), words + '}', "S2: ");
+  refused(std::string("\0\0\xff\0\0\0\0\0", 8), words + '}', "S3: ");
+  const std::string huge =
+      words + ",\"w\":{\"dtype\":\"F32\",\"shape\":[1,1099511627776],\"data_offsets\":[0,";
+  refused(size_of(huge + "4]}}"), huge + "4]}}", "S10: ");
+  refused(size_of(huge + "4398046511104]}}"), huge + "4398046511104]}}", "S12: ");
 }
 
 TEST_CASE("A checkpoint that cannot be written leaves the old one", "[io][checkpoint]") {

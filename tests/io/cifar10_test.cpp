@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/damage.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace pixelrnn {
@@ -133,6 +134,14 @@ TEST_CASE("Whatever bit of a batch flips, it is refused or has as many images", 
     }
   }
   CHECK(rejected > 0);
+}
+
+TEST_CASE("Zipped records beyond the cap cost a small multiple of it", "[io][cifar10]") {
+  constexpr std::size_t cap = 1'000'000;
+  const std::string zeros(3073 * 10'000, '\0');
+  test::check_refused_cheaply(
+      test::text_of(deflate_gzip(test::bytes_of(zeros))), "more than 1000000 bytes of pixels",
+      [](const auto& path) { return read_cifar10(path, cap); }, 4 * cap);
 }
 
 }  // namespace pixelrnn

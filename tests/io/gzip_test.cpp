@@ -120,4 +120,11 @@ TEST_CASE("A source of bytes is the same for plain and zipped files", "[io][gzip
   CHECK(ByteSource(bytes_of(text), "the file").at_most() == 1000);
 }
 
+TEST_CASE("What inflates to more than its cap costs a small multiple of the cap", "[io][gzip]") {
+  constexpr std::size_t cap = 100'000;
+  test::check_refused_cheaply(
+      zip(std::string(10'000'000, '\0')), "inflates to more than 100000 bytes (max_bytes)",
+      [](const auto& path) { return inflate_gzip(read_file(path), "the data", cap); }, 4 * cap);
+}
+
 }  // namespace pixelrnn

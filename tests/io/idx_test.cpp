@@ -205,6 +205,24 @@ TEST_CASE("Images and labels must be of one number", "[io][idx]") {
                      "3 labels");
 }
 
+TEST_CASE("An IDX file that promises much is refused for little, zipped too", "[io][idx]") {
+  const auto refused = [](const std::string& file, const char* says) {
+    const auto as_images = [](const auto& path) { return read_idx(path); };
+    test::check_refused_cheaply(file, says, as_images);
+    test::check_refused_cheaply(zip(file), says, as_images);
+  };
+  refused(idx({1 << 20, 1 << 10, 1 << 10}, "123456"), "promise 1099511627776 values");
+  refused(idx({0xffffffff, 0xffffffff, 0xffffffff, 3}, "123456"), "multiply to 2^63 or more");
+  refused(idx({0, 0xffffffff, 0xffffffff, 3}, "123456"), "multiply to 2^63 or more");
+  // 10 MB in 10 kB, of which the header promises 1000.
+  test::check_refused_cheaply(zip(idx({10, 10, 10}, std::string(10'000'000, '\0'))),
+                              "goes on after its last value",
+                              [](const auto& path) { return read_idx(path); });
+  const auto as_labels = [](const auto& path) { return read_idx_labels(path); };
+  test::check_refused_cheaply(idx({0xffffffff}, "123456"), "promise 4294967295", as_labels);
+  test::check_refused_cheaply(zip(idx({0xffffffff}, "123456")), "promise 4294967295", as_labels);
+}
+
 TEST_CASE("Damaged IDX files are errors or images of the same shape", "[io][idx]") {
   const auto shape_of = [](const std::filesystem::path& path) {
     return read_idx(path).pixels().shape();

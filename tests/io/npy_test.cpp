@@ -211,6 +211,23 @@ TEST_CASE("Sizes are bounded and must be those of the data", "[io][npy]") {
   shaped("(0, 281474976710656, 281474976710656)", "2^63 bytes or more");
 }
 
+TEST_CASE("A .npy file that promises much is refused for little", "[io][npy]") {
+  const auto refused = [](const Bytes& file, const char* says) {
+    test::check_refused_cheaply(file, says, [](const auto& path) { return read_npy<float>(path); });
+  };
+  const Bytes data = raw({1.f});
+  refused(file_of(header_of("<f4", "False", "(1099511627776,)"), data),
+          "takes 4398046511104 bytes");
+  refused(file_of(header_of("<f4", "True", "(1048576, 1048576)"), data),
+          "takes 4398046511104 bytes");
+  refused(file2_of(header_of("<f4", "False", "()"), data).replace(8, 4, "\xff\xff\xff\x7f"),
+          "the header has 2147483647 bytes");
+  // As many axes as a header can hold.
+  Bytes axes(9'900, '1');
+  for (std::size_t i = 1; i < axes.size(); i += 2) axes[i] = ',';
+  refused(file_of(header_of("<f4", "False", "(2," + axes + ')'), data), "takes 8 bytes");
+}
+
 TEST_CASE("Other files are refused by their first bytes", "[io][npy]") {
   const Bytes valid = file_of(header_of("<f4", "False", "()"), raw({1.f}));
   REQUIRE(read(valid).values.size() == 1);

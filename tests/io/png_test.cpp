@@ -194,6 +194,22 @@ TEST_CASE("More pixels than max_pixels are refused before they are decoded", "[i
   CHECK_THROWS_ERROR(read(png(0x7fffffff, 1, 8, grey, rows)), FileError, "PNG: ");
 }
 
+TEST_CASE("A PNG file that promises much is refused for little", "[io][png]") {
+  const auto refused = [](const Bytes& file, const char* says, const PngOptions& options = {}) {
+    test::check_refused_cheaply(file, says,
+                                [&](const auto& path) { return read_png(path, options); });
+  };
+  const Bytes rows(100, '\0');
+  refused(png(100'000, 100'000, 8, rgb, rows), "100000x100000, expected at most 16777216 pixels");
+  // Within max_pixels, and more than so few bytes can inflate to.
+  refused(png(4096, 4096, 8, rgb, rows), "4096x4096, which takes 50331648 bytes");
+  refused(png(1'000'000, 16, 16, rgb_alpha, rows), "16x1000000, which takes 128000000 bytes",
+          {.background = 0});
+  refused(png(4096, 4096, 1, grey, rows, "", true), "4096x4096, which takes 2097152 bytes");
+  refused("\x89PNG\r\n\x1a\n" + big32(0x7fffffff) + "IHDR", "PNG: ");
+  refused(png(1, 1, 8, grey, rows, big32(0x7fffffff) + "iCCPname"), "PNG: ");
+}
+
 TEST_CASE("Broken files are errors that say what libpng found", "[io][png]") {
   const Bytes valid = png(2, 2, 8, grey, bytes({0, 1, 2, 0, 3, 4}));
   REQUIRE(values_of(read(valid)) == std::vector<int>{1, 2, 3, 4});

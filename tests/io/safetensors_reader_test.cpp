@@ -364,8 +364,26 @@ TEST_CASE("A header that promises much costs nothing", "[io][safetensors]") {
   options.max_bytes = 1 << 20;
   CHECK_THROWS_ERROR(read_safetensors(directory / "file", options), FileError, "max_bytes");
   // And one that promises what is not there is refused before memory is asked for.
+  const auto refused = [](const char* rule, const Bytes& file) {
+    test::check_refused_cheaply(file, Bytes(rule) + ": ",
+                                [](const auto& path) { return read_safetensors(path); });
+  };
+  const auto header_of_size = [](std::uint64_t bytes) { return raw({bytes}) + "{}"; };
+  refused("S2", header_of_size(std::uint64_t{1} << 40));
+  refused("S3", header_of_size(SafetensorsOptions{}.max_header_bytes));
   const Bytes exabytes = entry("a", "U8", "[1152921504606846976]", "[0,1152921504606846976]");
-  CHECK_THROWS_ERROR(read(file_of('{' + exabytes + '}', data)), FileError, "S12: ");
+  refused("S12", file_of('{' + exabytes + '}', data));
+  refused("S10", file_of('{' + entry("a", "F32", "[1099511627776]", "[0,4]") + '}', data));
+  refused("S9", file_of('{' + entry("a", "F32", "[1099511627776,1099511627776]", "[0,4]") + '}'));
+  refused("S6", file_of(Bytes(100'000, '[').replace(0, 1, "{\"a\":")));
+  // Entries that take more memory than text: the shortest, and those of most axes.
+  Bytes words = "{\"__metadata__\":{", tensors = "{";
+  for (int i = 1'000; i < 10'000; ++i) {
+    words += '"' + std::to_string(i) + "\":\"\",";
+    tensors += entry(std::to_string(i), "U8", "[0,0,0,0,0,0,0,0]", "[0,0]") + ',';
+  }
+  refused("S6", file_of(words + "0}}"));
+  refused("S6", file_of(tensors + "0}"));
 }
 
 TEST_CASE("Damaged safetensors files are errors or have the same shapes", "[io][safetensors]") {

@@ -12,12 +12,14 @@ namespace {
 
 constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 std::atomic<std::size_t> allocations{0};
+std::atomic<std::size_t> all_bytes{0};
 std::atomic<std::size_t> last_allowed{unlimited};
 
 /// Aligned memory, or null when memory or budget is out.
 void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
   // Sanitizers end the program on sizes that malloc merely refuses.
   constexpr std::size_t absurd = std::size_t{1} << 46;
+  all_bytes += bytes;
   if (++allocations > last_allowed || bytes > absurd) return nullptr;
   return std::aligned_alloc(alignment, (bytes / alignment + 1) * alignment);
 }
@@ -66,6 +68,7 @@ void operator delete[](void* memory, align_val_t, const nothrow_t&) noexcept { s
 namespace pixelrnn::test {
 
 std::size_t allocation_count() { return allocations; }
+std::size_t allocated_bytes() { return all_bytes; }
 
 AllocationBudget::AllocationBudget(std::size_t allowed) { last_allowed = allocations + allowed; }
 AllocationBudget::~AllocationBudget() { last_allowed = unlimited; }

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Damaged files: every truncation and every flipped bit of a valid one.
+// Damaged and hostile files: every truncation and every flipped bit of a valid one, and what it
+// costs to refuse one that promises much.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <new>
 #include <string>
 
 #include <pixelrnn/core/error.hpp>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -46,6 +50,35 @@ void check_survives_damage(const std::string& valid, Read read) {
     }
   }
   CHECK(rejected > 0);
+}
+
+/// Checks that a file of that content is a FileError that says `says`, and that until then
+/// `read(path)` asked for no more memory than `limit` bytes, which is little beside what such files
+/// promise. All requests count, not the most at a time.
+template <class Read>
+void check_refused_cheaply(const std::string& content, const std::string& says, Read read,
+                           std::size_t limit) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path path = directory / "hostile";
+  write_text(path, content);
+  std::string said = "nothing: the file was accepted";
+  const std::size_t before = allocated_bytes();
+  std::size_t cost = 0;
+  try {
+    static_cast<void>(read(path));
+  } catch (const FileError& error) {
+    cost = allocated_bytes() - before;
+    said = error.what();
+  } catch (const std::bad_alloc&) {
+    said = "std::bad_alloc";
+  }
+  CAPTURE(says, said, content.size());
+  CHECK(said.find(says) != said.npos);
+  CHECK(cost <= limit);
+}
+template <class Read>
+void check_refused_cheaply(const std::string& content, const std::string& says, Read read) {
+  check_refused_cheaply(content, says, read, 16 * content.size() + (1 << 14));
 }
 
 }  // namespace pixelrnn::test

@@ -61,6 +61,10 @@ inline void store_big32(std::byte* bytes, std::uint32_t value) {
   return empty ? 0 : bytes;
 }
 
+/// No zlib or gzip data inflates to more than so many times its size: deflate spends at least 2
+/// bits on the longest match, which is 258 bytes (RFC 1951, sec. 3.2.5).
+inline constexpr std::uint64_t deflate_max_ratio = 1032;
+
 [[nodiscard]] inline std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span<const char>(text.data(), text.size()));
 }

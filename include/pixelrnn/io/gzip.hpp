@@ -30,9 +30,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// what errors call the data.
 class GzipReader {
  public:
-  /// No gzip data inflates to more than so many times its size: deflate spends at least 2 bits on
-  /// the longest match, which is 258 bytes (RFC 1951, sec. 3.2.5).
-  static constexpr std::uint64_t max_ratio = 1032;
+  /// No gzip data inflates to more than so many times its size.
+  static constexpr std::uint64_t max_ratio = detail::deflate_max_ratio;
 
   GzipReader(std::span<const std::byte> compressed, std::string name)
       : compressed_(compressed), name_(std::move(name)) {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include <pixelrnn/core/images.hpp>
+#include <pixelrnn/io/bytes.hpp>
 #include <pixelrnn/io/file.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -129,16 +130,25 @@ struct PngPixels {
   state.unread = file;
   PngHandle handle(PngHandle::Use::read, state);
   PngPixels pixels;
+  std::uint64_t stored_row = 0;
   const bool has_header = handle.run([&](png_structp png, png_infop info) {
     // Of the chunks only those reach the decoder that make pixels: no text, profile or animation.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_read_info(png, info);
     pixels.height = png_get_image_height(png, info);
     pixels.width = png_get_image_width(png, info);
+    stored_row = png_get_rowbytes(png, info);
   });
   if (has_header && pixels.height > options.max_pixels / pixels.width) {
     fail<FileError>("PNG: ", path, ": the image is ", pixels.height, 'x', pixels.width,
                     ", expected at most ", options.max_pixels, " pixels (PngOptions::max_pixels)");
+  }
+  // A promise of rows that cannot be there is not worth their memory. Neither product overflows:
+  // libpng takes no height or width over 10^6. (Interlaced rows take no less.)
+  if (has_header && pixels.height * stored_row > file.size() * deflate_max_ratio) {
+    fail<FileError>("PNG: ", path, ": the image is ", pixels.height, 'x', pixels.width,
+                    ", which takes ", pixels.height * stored_row, " bytes, but the file of ",
+                    file.size(), " inflates to at most ", file.size() * deflate_max_ratio);
   }
   const bool has_format = has_header && handle.run([&](png_structp png, png_infop info) {
     png_set_expand(png);    // palettes to RGB, fewer bits to 8, a transparent colour to alpha

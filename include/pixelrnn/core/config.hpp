@@ -6,10 +6,10 @@
 #define PIXELRNN_VERSION_MINOR 1
 #define PIXELRNN_VERSION_PATCH 0
 
-#if defined(__FAST_MATH__) && !defined(PIXELRNN_ALLOW_FAST_MATH)
+#if (defined(__FAST_MATH__) || __FINITE_MATH_ONLY__ > 0) && !defined(PIXELRNN_ALLOW_FAST_MATH)
 #error \
-    "pixelrnn needs NaN, infinity and a fixed order of summation: drop -ffast-math \
-(or define PIXELRNN_ALLOW_FAST_MATH and lose the guarantees on both)."
+    "pixelrnn needs NaN, infinity and a fixed order of summation: drop -ffast-math and \
+-ffinite-math-only (or define PIXELRNN_ALLOW_FAST_MATH and lose the guarantees on both)."
 #endif
 
 /// OpenMP is used where the compiler was told to (-fopenmp); without it every policy is sequential.

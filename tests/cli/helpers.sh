@@ -7,6 +7,8 @@ rm -rf "$folder"
 mkdir -p "$folder"
 cd "$folder" || exit 1
 failures=0
+# A report of a sanitizer would end the tool with 1, as what it refuses does.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}exitcode=99"
 
 fail() {
   echo "FAILED: $*"

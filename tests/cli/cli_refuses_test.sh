@@ -17,6 +17,8 @@ head -c 300 pixel_cnn.st >short.st
 head -c 100 train.idx.gz >short.idx.gz
 echo "no model, no image" >text
 ln -s test.idx link.idx
+columns=event,step,epoch,nats_per_image,gradient_norm,images_per_second,seconds
+printf '%s\nstep,1,1,320.5,9.1,800.00,0.020\n' $columns >old.csv
 mkdir before
 cp -R -- *.* pictures text before
 
@@ -114,6 +116,12 @@ model="--model pixel_cnn.st"
   refused "--json: $empty" evaluate $model $data --json ""
   refused 'cannot write the log missing/x.csv' train $data --out x.st --log missing/x.csv
   refused 'cannot write missing/x.json' train $data --out x.st --json missing/x.json
+
+  echo "== a log of other columns is not appended to"
+  part="--resume part.st --out x.st"
+  refused 'the log old.csv does not begin with "event,step,epoch,nats_per_image,bina' \
+    train --data train.idx.gz $part --log old.csv
+  refused "cannot go on with it; choose another --log" train --data train.idx.gz $part --log text
 
   echo "== what is read, or written already, is not overwritten"
   refused "--out would overwrite test.idx, which is --data too" train $data --out test.idx

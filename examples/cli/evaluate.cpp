@@ -31,7 +31,8 @@ int Evaluate::run() const {
   if (!baseline.empty()) {
     independent = independent_pixels_nats(
         prepare(part_of(read_images(baseline), 0, baseline_limit), how), images);
-    console.write(format("%.4f nats/image  independent pixels\n", *independent));
+    console.write(format("%.4f nats/image  independent pixels  binarization %s\n", *independent,
+                         result.binarization.c_str()));
   }
   Figures figures;
   figures.set("nats_per_image", result.nats_per_image());

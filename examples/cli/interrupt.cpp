@@ -13,7 +13,7 @@ std::atomic<int> caught{0};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may touch nothing else");
 
 constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-std::array<struct sigaction, signals.size()> before;
+std::array<struct sigaction, signals.size()> previous;
 
 extern "C" void remember(int signal) {
   int none = 0;
@@ -31,14 +31,14 @@ Interrupt::Interrupt() {
     const bool once = signals[i] != SIGPIPE;
     const bool respects_ignore = signals[i] == SIGHUP || signals[i] == SIGPIPE;
     action.sa_flags = once ? SA_RESTART | static_cast<int>(SA_RESETHAND) : SA_RESTART;
-    sigaction(signals[i], nullptr, &before[i]);
-    if (respects_ignore && before[i].sa_handler == SIG_IGN) continue;
+    sigaction(signals[i], nullptr, &previous[i]);
+    if (respects_ignore && previous[i].sa_handler == SIG_IGN) continue;
     sigaction(signals[i], &action, nullptr);
   }
 }
 
 Interrupt::~Interrupt() {
-  for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &before[i], nullptr);
+  for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &previous[i], nullptr);
 }
 
 int Interrupt::signal() const { return caught.load(std::memory_order_relaxed); }

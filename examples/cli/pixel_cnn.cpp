@@ -6,6 +6,10 @@
 
 namespace cli {
 
-Net make_pixel_cnn(const ModelSpec& spec, Rng& rng) { return take_net<PixelCNN>(spec, rng); }
+// clang before 19 takes no template of two parameters for one of one, whatever their defaults.
+template <class L>
+using PixelCNNOf = PixelCNN<L>;
+
+Net make_pixel_cnn(const ModelSpec& spec, Rng& rng) { return take_net<PixelCNNOf>(spec, rng); }
 
 }  // namespace cli

@@ -5,12 +5,16 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <system_error>
+#include <utility>
 
 namespace cli {
 namespace {
 
 constexpr const char* clear_line = "\r\x1b[K";
+constexpr const char* columns_of_log =
+    "event,step,epoch,nats_per_image,binarization,gradient_norm,images_per_second,seconds";
 
 double between(std::chrono::steady_clock::time_point from,
                std::chrono::steady_clock::time_point to) {
@@ -23,24 +27,30 @@ std::string bar(double done, std::size_t width) {
   return '[' + std::string(full, '#') + std::string(width - full, '-') + ']';
 }
 
-/// The bar and what follows it, in less than a line of the terminal: what wraps cannot be cleared.
-std::string fitted(double done, const std::string& figures, int columns) {
+/// The bar and the longest of the figures that leave room for it, in less than a line of the
+/// terminal: what wraps cannot be cleared.
+std::string fitted(double done, std::initializer_list<std::string> figures, int columns) {
   constexpr std::size_t widest = 24, narrowest = 5, brackets = 2;
   const auto room = static_cast<std::size_t>(std::max(columns - 1, 0));
-  std::string line = format(" %3.0f%%  ", 100 * done) + figures;
-  if (room >= line.size() + narrowest + brackets) {
-    line = bar(done, std::min(widest, room - line.size() - brackets)) + line;
+  std::string line;
+  for (const std::string& words : figures) {
+    line = format(" %3.0f%%  ", 100 * done) + words;
+    if (room >= line.size() + narrowest + brackets) {
+      return bar(done, std::min(widest, room - line.size() - brackets)) + line;
+    }
   }
   return line.substr(0, room);
 }
 
 }  // namespace
 
-Progress::Progress(const Console& console, Index first_step, Index last_step, Index epochs)
+Progress::Progress(const Console& console, Index first_step, Index last_step, Index epochs,
+                   Binarizations binarizations)
     : console_(console),
       first_step_(first_step),
       last_step_(last_step),
       epochs_(epochs),
+      binarizations_(std::move(binarizations)),
       start_(Clock::now()),
       mark_(start_),
       shown_(start_) {}
@@ -48,12 +58,19 @@ Progress::Progress(const Console& console, Index first_step, Index last_step, In
 void Progress::log_to(const std::string& path, bool append) {
   log_path_ = path;
   std::error_code none;
-  const bool has_header = append && std::filesystem::file_size(path, none) > 0 && !none;
+  const bool goes_on = append && std::filesystem::file_size(path, none) > 0 && !none;
+  if (goes_on) {
+    std::ifstream before(path);
+    std::string first_line;
+    std::getline(before, first_line);
+    if (first_line != columns_of_log) {
+      detail::fail<FileError>("the log ", path, " does not begin with \"", columns_of_log,
+                              "\", so --resume cannot go on with it; choose another --log");
+    }
+  }
   log_.open(path, append ? std::ios::app : std::ios::trunc);
   if (!log_) detail::fail<FileError>("cannot write the log ", path);
-  if (!has_header) {
-    log_ << "event,step,epoch,nats_per_image,gradient_norm,images_per_second,seconds\n";
-  }
+  if (!goes_on) log_ << columns_of_log << '\n';
 }
 
 void Progress::step(const StepReport& report) {
@@ -64,7 +81,7 @@ void Progress::step(const StepReport& report) {
   recent_nats_ = 0.98 * recent_nats_ + 0.02 * report.nats_per_image;
   recent_weight_ = 0.98 * recent_weight_ + 0.02;
   if (log_.is_open()) {
-    log("step", report.step, report.epoch, report.nats_per_image,
+    log("step", report.step, report.epoch, report.nats_per_image, binarizations_.train,
         format("%.6g", report.gradient_norm));
   }
   if (between(shown_, now) >= (console_.is_terminal() ? 0.1 : 10)) {
@@ -77,31 +94,37 @@ void Progress::show(const StepReport& report) {
   const double left = static_cast<double>(last_step_ - report.step) * training_seconds_ /
                       static_cast<double>(report.step - first_step_);
   const double done = static_cast<double>(report.step) / static_cast<double>(last_step_);
-  const std::string figures =
-      format("epoch %td/%td  %.2f nats  %.0f images/s  ETA %s", report.epoch + 1, epochs_,
-             recent_nats_ / recent_weight_, images_per_second(), duration(left).c_str());
+  const auto figures = [&](const std::string& binarization) {
+    return format("epoch %td/%td  %.2f nats%s  %.0f images/s  ETA %s", report.epoch + 1, epochs_,
+                  recent_nats_ / recent_weight_, binarization.c_str(), images_per_second(),
+                  duration(left).c_str());
+  };
+  const std::string all = figures(", " + binarizations_.train);
   if (console_.is_terminal()) {
     has_bar_ = true;
-    console_.write(clear_line + fitted(done, figures, console_.columns()));
+    // The bar is worth more than a name that the first line has said.
+    console_.write(clear_line + fitted(done, {all, figures("")}, console_.columns()));
   } else {
-    say(format("step %td/%td  ", report.step, last_step_) + figures);
+    say(format("step %td/%td  ", report.step, last_step_) + all);
   }
 }
 
 void Progress::resume() { mark_ = Clock::now(); }
 
 void Progress::epoch(const EpochReport& report) {
-  std::string line = format("epoch %td/%td  train %.3f nats", report.epoch + 1, epochs_,
-                            report.train_nats_per_image);
+  std::string line = format("epoch %td/%td  train %.3f nats, %s", report.epoch + 1, epochs_,
+                            report.train_nats_per_image, binarizations_.train.c_str());
   if (report.validation_nats_per_image) {
-    line += format("  validation %.3f nats", *report.validation_nats_per_image);
+    line += format("  validation %.3f nats, %s", *report.validation_nats_per_image,
+                   binarizations_.validation.c_str());
   }
   line += format("  %.0f images/s  %s", images_per_second(), duration(seconds()).c_str());
   say(line);
   if (log_.is_open()) {
-    log("train", report.step, report.epoch, report.train_nats_per_image, "");
+    log("train", report.step, report.epoch, report.train_nats_per_image, binarizations_.train, "");
     if (report.validation_nats_per_image) {
-      log("validation", report.step, report.epoch, *report.validation_nats_per_image, "");
+      log("validation", report.step, report.epoch, *report.validation_nats_per_image,
+          binarizations_.validation, "");
     }
     log_.flush();
   }
@@ -131,9 +154,10 @@ double Progress::images_per_second() const {
 double Progress::seconds() const { return between(start_, Clock::now()); }
 
 void Progress::log(const char* event, Index step, Index epoch, double nats,
-                   const std::string& norm) {
+                   const std::string& binarization, const std::string& norm) {
   log_ << event << ',' << step << ',' << epoch + 1 << ','
-       << format("%.6f,%s,%.2f,%.3f\n", nats, norm.c_str(), images_per_second(), seconds());
+       << format("%.6f,%s,%s,%.2f,%.3f\n", nats, binarization.c_str(), norm.c_str(),
+                 images_per_second(), seconds());
 }
 
 }  // namespace cli

@@ -12,18 +12,25 @@
 
 namespace cli {
 
+/// How the images became binary, without which their likelihood means nothing: named beside every
+/// figure. A dynamic binarisation of the images to train on is drawn once for those to validate.
+struct Binarizations {
+  std::string train, validation;
+};
+
 class Progress {
  public:
   /// Steps are counted over the trainer's life: this run goes from `first_step` to `last_step`.
-  Progress(const Console& console, Index first_step, Index last_step, Index epochs);
+  Progress(const Console& console, Index first_step, Index last_step, Index epochs,
+           Binarizations binarizations);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   /// Removes the bar, so that an error begins a line of its own.
   ~Progress() { remove_bar(); }
 
-  /// Also writes `event,step,epoch,nats_per_image,gradient_norm,images_per_second,seconds`, one
-  /// line for each event: step, train (mean of an epoch) and validation. Appends to a file that is
-  /// there if `append`. Throws FileError.
+  /// Also writes a CSV file, one line for each event: step, train (mean of an epoch) and
+  /// validation. Appends to a file that is there if `append`. Throws FileError, also if that file
+  /// has other columns.
   void log_to(const std::string& path, bool append);
 
   void step(const StepReport& report);
@@ -44,10 +51,12 @@ class Progress {
 
   void show(const StepReport& report);
   void remove_bar();
-  void log(const char* event, Index step, Index epoch, double nats, const std::string& norm);
+  void log(const char* event, Index step, Index epoch, double nats, const std::string& binarization,
+           const std::string& norm);
 
   const Console& console_;
   Index first_step_, last_step_, epochs_;
+  Binarizations binarizations_;
   std::ofstream log_;
   std::string log_path_;
   Clock::time_point start_, mark_, shown_;

@@ -14,7 +14,7 @@ using namespace pixelrnn;
 
 constexpr Index side = 28;
 
-struct Shape {
+struct DrawnShape {
   std::uint64_t kind;
   double x, y, radius;
 
@@ -39,7 +39,7 @@ void draw(TensorView<Images::Level, 3> image, Rng rng) {
   const double radius = rng.uniform(4, 10);
   const double x = rng.uniform(radius + 1, side - radius - 2);
   const double y = rng.uniform(radius + 1, side - radius - 2);
-  const Shape shape{rng.below(4), x, y, radius};
+  const DrawnShape shape{rng.below(4), x, y, radius};
   const bool solid = rng.below(2) == 0;
   const double brightness = rng.uniform(160, 255);
   for (Index row = 0; row < side; ++row) {

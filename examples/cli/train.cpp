@@ -104,7 +104,9 @@ int Train::run() const {
   }
   static_cast<void>(AtomicFile(out));  // to find out now, not hours later, that it cannot be made
   const Index begin = trainer->steps();
-  Progress progress(console, begin, end, epochs);
+  Progress progress(
+      console, begin, end, epochs,
+      {.train = images.binarization(), .validation = held_out ? held_out->binarization() : ""});
   if (!log.empty()) progress.log_to(log, !resume.empty());
 
   console.write(format("%s: %td parameters, %td images of %td x %td, binarization %s\n",
@@ -157,10 +159,11 @@ int Train::run() const {
   figures.set("finished", done);
   figures.set("last_nats_per_image", report.last_nats_per_image);
   if (train_nats) figures.set("train_nats_per_image", *train_nats);
+  figures.set("binarization", images.binarization());
   if (report.validation_nats_per_image) {
     figures.set("validation_nats_per_image", *report.validation_nats_per_image);
+    figures.set("validation_binarization", held_out->binarization());
   }
-  figures.set("binarization", images.binarization());
   figures.set("images", images.count());
   figures.set("parameters", net->parameter_count());
   figures.set("images_per_second", progress.images_per_second());

@@ -11,7 +11,8 @@ for kind in pixel_cnn row_lstm diagonal_bilstm; do
   "$tool" evaluate --model "$kind.st" --data test.idx --json before.json >/dev/null
   train "$kind" "$kind.st" --epochs 2 --threads 2 --valid test.idx --log "$kind.csv" --json - \
     >train.json 2>train.txt
-  json train.json steps finished train_nats_per_image validation_nats_per_image parameters
+  json train.json steps finished train_nats_per_image binarization validation_nats_per_image \
+    validation_binarization parameters
   test "$(value train.json steps)" -eq 16 || fail "$kind: 60 images are 8 steps an epoch"
   test "$(grep -c '^step,' "$kind.csv")" -eq 16 || fail "$kind: the log has not every step"
   grep -q '^epoch 2/2 ' train.txt || fail "$kind: no line for the second epoch"
@@ -44,6 +45,34 @@ done
 
 ! cmp -s row_lstm.csv diagonal_bilstm.csv || fail "two kinds of models are one"
 grep -q '"model": "row_lstm"' inspected.json && fail "a diagonal_bilstm calls itself row_lstm"
+
+# columns FILE TRAIN VALIDATION: each line of the log has as many as its first, and names them.
+columns() {
+  awk -F, -v train="$2" -v validation="$3" '
+    NR == 1 { columns = NF; right = $4 == "nats_per_image" && $5 == "binarization"; next }
+    NF != columns || $5 != ($1 == "validation" ? validation : train) { print "wrong: " $0; right = 0 }
+    $1 == "event" { print "a second first line"; right = 0 }
+    END { exit !right }' "$1" || fail "$1 does not name the binarisation: $(head -n 2 "$1")"
+}
+
+echo "== the binarisation is named beside every likelihood"
+columns row_lstm.csv "threshold(128)" "threshold(128)"
+rm -f dynamic.csv
+train pixel_cnn dynamic.st --steps 5 --epochs 2 --binarize dynamic --binarize-seed 7 \
+  --valid test.idx --log dynamic.csv >/dev/null
+"$tool" train --data train.idx.gz --resume dynamic.st --out dynamic.st --valid test.idx \
+  --log dynamic.csv --json dynamic.json >dynamic.txt
+# What is drawn afresh for each epoch of the training is drawn once for the validation.
+columns dynamic.csv "dynamic(7)" "stochastic(7)"
+test "$(grep -c '^step,' dynamic.csv)" -eq 16 || fail "the log is not that of both runs"
+line='epoch 2/2  train [0-9.]+ nats, dynamic\(7\)  validation [0-9.]+ nats, stochastic\(7\)  .*'
+grep -Eqx "$line" dynamic.txt || fail "the line of an epoch: $(cat dynamic.txt)"
+grep -q '"binarization": "dynamic(7)"' dynamic.json || fail "training: $(cat dynamic.json)"
+grep -q '"validation_binarization": "stochastic(7)"' dynamic.json ||
+  fail "validation: $(cat dynamic.json)"
+"$tool" evaluate --model dynamic.st --data test.idx --baseline train.idx.gz >evaluated.txt
+test "$(grep -c ' nats/image .* binarization stochastic(7)$' evaluated.txt)" -eq 2 ||
+  fail "evaluation: $(cat evaluated.txt)"
 
 echo "== complete what a mask leaves; grey levels; folders of PNG"
 train pixel_cnn grey.st --steps 2 --binarize none --levels 16 >/dev/null

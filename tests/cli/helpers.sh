@@ -7,6 +7,10 @@ rm -rf "$folder"
 mkdir -p "$folder"
 cd "$folder" || exit 1
 failures=0
+# A report of a sanitizer would end the tool with 1, as what it refuses does.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}exitcode=99"
+# The tool sets this for itself, but Archer looks for it here, and writes a warning if it is missing.
+export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}ignore_noninstrumented_modules=1"
 
 fail() {
   echo "FAILED: $*"

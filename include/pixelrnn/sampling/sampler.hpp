@@ -14,8 +14,9 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 struct SampleOptions {
   std::uint64_t seed = 0;
   int threads = 0;          ///< 0: as many as OpenMP offers
-  Index batch = 64;         ///< images at once: in one walk of a thread (Cached), or in one pass
-                            ///< (FullForward), whose memory grows with them; no image depends on it
+  Index batch = 64;         ///< images at once: in one walk of a thread or team (Cached), or in one
+                            ///< pass (FullForward), whose memory grows with them; no image depends
+                            ///< on it
   std::uint64_t first = 0;  ///< number of the first image: image i of one call with first = k is
                             ///< image i + k of a call with first = 0
 };

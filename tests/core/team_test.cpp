@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <atomic>
+#include <new>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -8,6 +9,7 @@
 
 #include <pixelrnn/core/team.hpp>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 
 using namespace pixelrnn;
@@ -63,8 +65,10 @@ TEST_CASE("Threads are divided among the teams, and none is left over", "[core][
   CHECK(sizes(4, 4, 2) == std::vector<Index>{2, 2, 2, 2});
   CHECK(sizes(4, 1, 4) == std::vector<Index>{4});
   CHECK(sizes(5, 3, 2) == std::vector<Index>{3, 2, 2});  // 2 does not divide 5
+  CHECK(sizes(5, 2, 2) == std::vector<Index>{3, 2});
+  CHECK(sizes(3, 1, 2) == std::vector<Index>{3});
   CHECK(sizes(2, 3, 8) == std::vector<Index>{2, 2, 2});
-  CHECK(sizes(8, 1, 2) == std::vector<Index>{2});  // more would have nothing to do
+  CHECK(sizes(8, 1, 2) == std::vector<Index>{3});  // more than asked for, but not twice as many
   CHECK(sizes(3, 3, 1) == std::vector<Index>{1, 1, 1});
   for_each_team(4, 4, 2, [](Index, Team&) {
     for_each_team(4, 1, 4, [](Index, Team& inner) {  // never nested
@@ -122,4 +126,35 @@ TEST_CASE("What a task throws leaves the region as itself, that of the first tas
     };
     CHECK_THROWS_ERROR(fails(), ValueError, "task 5");
   }
+}
+
+#if PIXELRNN_HAS_OPENMP
+TEST_CASE("A team is what OpenMP gives, were it one thread", "[core][team]") {
+  const int threads_before = omp_get_max_threads(), dynamic_before = omp_get_dynamic();
+  omp_set_dynamic(1);  // OpenMP may give fewer threads than processors
+  Index sum = 0;
+  for_each_team(64, 3, 64, [&](Index task, Team& team) {
+    std::vector<Index> parts(at(team.size()), 0);
+    team.share([&](Index part) { parts[at(part)] = 1; });
+    if (std::accumulate(parts.begin(), parts.end(), Index{0}) == team.size()) sum += task + 1;
+  });
+  omp_set_dynamic(dynamic_before);
+  omp_set_num_threads(threads_before);
+  CHECK(sum == 6);
+}
+#endif
+
+TEST_CASE("Where there is no memory for a team, no task begins", "[core][team]") {
+  Index begun = 0;
+  const auto run = [&] {
+    const test::AllocationBudget none(0);
+    for_each_team(4, 2, 2, [&](Index, Team&) { ++begun; });
+  };
+#if PIXELRNN_HAS_OPENMP
+  CHECK_THROWS_AS(run(), std::bad_alloc);
+  CHECK(begun == 0);
+#else
+  CHECK_NOTHROW(run());
+  CHECK(begun == 2);
+#endif
 }

@@ -21,4 +21,5 @@ TEMPLATE_TEST_CASE("Eigen: a NaN stays in its row", "[kernels][eigen]", float, d
 TEMPLATE_TEST_CASE("Eigen: parts of the weights make the whole, to rounding", "[kernels][eigen]",
                    float, double) {
   test::check_parts_are_the_whole<kernels::Eigen, TestType>(test::kernel_rounding<TestType>);
+  test::check_a_part_leaves_the_rest<kernels::Eigen, TestType>();
 }

@@ -216,6 +216,7 @@ TEMPLATE_TEST_CASE("Reference: the bits of a row do not depend on the rows besid
 TEMPLATE_TEST_CASE("Reference: parts of the weights make the whole", "[kernels][reference]", float,
                    double) {
   test::check_parts_are_the_whole<Reference, TestType>();
+  test::check_a_part_leaves_the_rest<Reference, TestType>();
 }
 
 TEST_CASE("The checks of a policy find each kind of mistake", "[kernels][reference]") {

@@ -43,4 +43,5 @@ TEMPLATE_TEST_CASE("Xsimd: the bits of a row do not depend on the rows beside it
 TEMPLATE_TEST_CASE("Xsimd: parts of the weights have the bits of the whole", "[kernels][xsimd]",
                    float, double) {
   test::check_parts_are_the_whole<Xsimd, TestType>();
+  test::check_a_part_leaves_the_rest<Xsimd, TestType>();
 }

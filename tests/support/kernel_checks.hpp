@@ -171,6 +171,40 @@ void check_rows_do_not_depend_on_each_other() {
   }
 }
 
+/// A part of the weights writes the results of its own units, and no others.
+template <class K, class T>
+void check_a_part_leaves_the_rest() {
+  constexpr Index rows = 5, columns = 130, guard = -12345;
+  const Operands<T> operands(rows, columns, Numbers::real);
+  const Operands<T> gate_operands(rows, 4 * columns, Numbers::real);
+  const PackedWeights<K, T> weights(operands, 1);
+  const PackedWeights<K, T> gate_weights(gate_operands, kernels::gate_count);
+  const GuardedMatrix<T> c_prev(rows, columns, Order::forwards);
+  GuardedMatrix<T> out(rows, columns), c(rows, columns), h(rows, columns), z(rows, 4 * columns);
+  // Whether exactly units [first, last) of each group have been written.
+  const auto holds = [&](const GuardedMatrix<T>& m, Index groups, Index first, Index last) {
+    for (Index r = 0; r < rows; ++r) {
+      for (Index n = 0; n < groups * columns; ++n) {
+        const bool is_written = n % columns >= first && n % columns < last;
+        if ((m(r, n) != T{guard}) != is_written) return false;
+      }
+    }
+    return true;
+  };
+  const auto terms = operands.terms(), gate_terms = gate_operands.terms();
+  K::affine(rows, std::span<const kernels::Term<T>>(terms),
+            kernels::as_const(weights.packed).part(64, 128), operands.bias.data(),
+            kernels::Rows<const T>{}, out.rows());
+  CHECK(holds(out, 1, 64, 128));
+  K::lstm_step(rows, std::span<const kernels::Term<T>>(gate_terms),
+               kernels::as_const(gate_weights.packed).part(16, 48), gate_operands.bias.data(),
+               kernels::LstmStep<T>{
+                   .c_prev = c_prev.rows(), .c = c.rows(), .h = h.rows(), .gates = z.rows()});
+  CHECK(holds(c, 1, 16, 48));
+  CHECK(holds(h, 1, 16, 48));
+  CHECK(holds(z, 4, 16, 48));
+}
+
 /// Parts of the weights, one after the other, make the whole: to the bit, or to rounding for a
 /// policy whose order of sums depends on the size of a product.
 template <class K, class T>

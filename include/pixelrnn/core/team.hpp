@@ -5,7 +5,7 @@
 #include <atomic>
 #include <exception>
 #include <memory>
-#include <optional>
+#include <span>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -14,21 +14,25 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
+namespace detail {
+struct TeamRegion;
+}
+
 /// A leader, who works and calls share(), and followers, who wait for it. Waiting is spinning, so
 /// that an operation of some microseconds is worth sharing: a parallel region costs several times
-/// as much, and here there may be fifty for a pixel. A follower whose processor is busy with
-/// something else is not waited for: the leader does what it has not begun. for_each_team makes
-/// teams.
+/// as much, and here there may be fifty for a pixel. What a follower has not begun, because its
+/// processor is busy with something else, the leader does itself. for_each_team makes teams.
 class Team {
  public:
-  explicit Team(Index size = 1) : seats_(static_cast<std::size_t>(size)) {}
+  /// A team of one.
+  Team() : seats_(&own_, 1) {}
 
   /// Threads, the leader's included.
-  [[nodiscard]] Index size() const { return static_cast<Index>(seats_.size()); }
+  [[nodiscard]] Index size() const { return std::ssize(seats_); }
 
   /// Calls body(part) for each part in [0, size()), and returns when all are done. For the leader
-  /// only. A part must not depend on another, nor on who does it. Of several exceptions that of the
-  /// first part is thrown.
+  /// only, and not from within a part. A part must not depend on another, nor on who does it. Of
+  /// several exceptions that of the first part is thrown.
   template <class Body>
   void share(Body&& body) {
     const unsigned order = orders_.load(std::memory_order_relaxed) + 1;
@@ -54,25 +58,9 @@ class Team {
     if (first) std::rethrow_exception(first);
   }
 
-  /// Lets the followers go.
-  void dismiss() {
-    dismissed_.store(true, std::memory_order_relaxed);
-    orders_.fetch_add(1, std::memory_order_release);
-  }
-  /// Does a follower's part of what is asked for until the team is dismissed.
-  void follow(Index part) {
-    Seat& seat = seats_[static_cast<std::size_t>(part)];
-    for (unsigned order = 0;;) {
-      wait_while([&] { return orders_.load(std::memory_order_acquire) == order; });
-      order = orders_.load(std::memory_order_acquire);
-      if (dismissed_.load(std::memory_order_relaxed)) return;
-      if (!seat.claim(order)) continue;
-      run(static_cast<std::size_t>(part));
-      seat.done.store(order, std::memory_order_release);
-    }
-  }
-
  private:
+  friend struct detail::TeamRegion;
+
   /// A part's numbers of the last order that someone took on, and that a follower has done. The
   /// leader gives no new order before each part of this one is claimed, and done if it was a
   /// follower's: what the order asks for stays as it is as long as anyone may look at it.
@@ -93,8 +81,25 @@ class Team {
       seats_[part].error = std::current_exception();
     }
   }
+  /// Does a follower's part of what is asked for until the team is dismissed.
+  void follow(std::size_t part) {
+    Seat& seat = seats_[part];
+    for (unsigned order = 0;;) {
+      wait_while([&] { return orders_.load(std::memory_order_acquire) == order; });
+      order = orders_.load(std::memory_order_acquire);
+      if (dismissed_.load(std::memory_order_relaxed)) return;
+      if (!seat.claim(order)) continue;
+      run(part);
+      seat.done.store(order, std::memory_order_release);
+    }
+  }
+  /// Lets the followers go.
+  void dismiss() {
+    dismissed_.store(true, std::memory_order_relaxed);
+    orders_.fetch_add(1, std::memory_order_release);
+  }
 
-  /// Spins for some tens of microseconds, then lets others have the processor in between.
+  /// Spins two thousand times (some tens of microseconds), then lets others have the processor.
   template <class Condition>
   static void wait_while(Condition&& condition) {
     for (int turns = 0; condition();) {
@@ -105,51 +110,83 @@ class Team {
       ++turns;
 #if defined(__x86_64__) || defined(__i386__)
       __builtin_ia32_pause();
+#elif defined(__aarch64__)
+      asm volatile("isb");
 #endif
     }
   }
 
   void (*work_)(const void*, Index) = nullptr;
   const void* body_ = nullptr;
-  std::vector<Seat> seats_;
+  Seat own_;
+  std::span<Seat> seats_;
   std::atomic<bool> dismissed_{false};
   alignas(64) std::atomic<unsigned> orders_{0};
 };
 
+namespace detail {
+
+/// The teams of one parallel region. All memory is there before it begins: nothing may throw in it.
+struct TeamRegion {
+  explicit TeamRegion(Index threads)
+      : seats(static_cast<std::size_t>(threads)), teams(static_cast<std::size_t>(threads)) {}
+
+  /// Makes `count` teams of `threads`, member m of team t being thread m · count + t.
+  void seat(Index threads, Index count) {
+    Team::Seat* free = seats.data();
+    for (Index t = 0; t < count; ++t) {
+      const auto size = static_cast<std::size_t>((threads - t + count - 1) / count);
+      teams[static_cast<std::size_t>(t)].seats_ = {free, size};
+      free += size;
+    }
+  }
+  /// What thread `me` does: leads, which is to call work(team, number of the team), or follows.
+  template <class Work>
+  void join(Index me, Index count, Work&& work) {
+    Team& team = teams[static_cast<std::size_t>(me % count)];
+    if (me >= count) return team.follow(static_cast<std::size_t>(me / count));
+    work(team, me);
+    team.dismiss();
+  }
+
+  std::vector<Team::Seat> seats;
+  std::vector<Team> teams;
+};
+
+}  // namespace detail
+
 namespace execution {
 
-/// Calls body(task, team) for each task in [0, count), on teams of about `size` threads each;
-/// `threads` in all, 0 for what OpenMP would use. Tasks are shared among the teams as
-/// OpenMP::for_each shares them among threads, and the same promises hold. Every thread is in a
-/// team, so teams are larger where the threads do not divide by `size`, and smaller where there are
-/// fewer threads.
+/// Calls body(task, team) for each task in [0, count), on teams of `size` threads or one to `size`
+/// - 1 more, where the threads do not divide by it, or all threads where there are fewer; `threads`
+/// in all, 0 for what OpenMP would use. Tasks are shared among the teams as OpenMP::for_each shares
+/// them among threads, and the same promises hold.
 template <class Body>
 void for_each_team(int threads, Index count, Index size, Body&& body) {
-  const Index wanted = OpenMP::workers(threads, count * size);
+  const Index wanted = OpenMP::workers(threads, count * (2 * size - 1));
   if (wanted == 1) {
     Team alone;
     return Sequential::for_each(1, count, [&](Index task, Index) { body(task, alone); });
   }
 #if PIXELRNN_HAS_OPENMP
-  std::vector<std::optional<Team>> teams(static_cast<std::size_t>(wanted));
+  detail::TeamRegion region(wanted);
+  Index team_count = 1;
   std::exception_ptr error;
   Index failed_task = count;
 #pragma omp parallel num_threads(static_cast <int>(wanted))
   {
-    // OpenMP may give fewer threads than it was asked for, and a team must have all of its own.
-    const Index all = omp_get_num_threads(), me = omp_get_thread_num();
-    const Index team_count = std::min(count, std::max<Index>(1, all / size));
-    const Index number = me % team_count, member = me / team_count;
-    std::optional<Team>& team = teams[static_cast<std::size_t>(number)];
-    if (member == 0) team.emplace((all - number + team_count - 1) / team_count);
-#pragma omp barrier
-    if (member > 0) {
-      team->follow(member);
-    } else {
+#pragma omp single
+    {
+      // OpenMP may give fewer threads than it was asked for, and a team must have all of its own.
+      const Index all = omp_get_num_threads();
+      team_count = std::min(count, std::max<Index>(1, all / size));
+      region.seat(all, team_count);
+    }
+    region.join(omp_get_thread_num(), team_count, [&](Team& team, Index number) {
       const Index last = count * (number + 1) / team_count;
       Index task = count * number / team_count;
       try {
-        for (; task < last; ++task) body(task, *team);
+        for (; task < last; ++task) body(task, team);
       } catch (...) {
 #pragma omp critical(pixelrnn_for_each_error)
         if (task < failed_task) {
@@ -157,8 +194,7 @@ void for_each_team(int threads, Index count, Index size, Body&& body) {
           error = std::current_exception();
         }
       }
-      team->dismiss();
-    }
+    });
   }
   if (error) std::rethrow_exception(error);
 #endif

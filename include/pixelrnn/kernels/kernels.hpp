@@ -13,8 +13,9 @@ namespace pixelrnn::inline PIXELRNN_ABI::kernels {
 /// meaning of each function; every other policy must agree with it to rounding.
 ///
 /// Reference and Xsimd promise one thing more: every output element is computed from its own row
-/// in an order that does not depend on the number of rows, so a sampled image does not depend on
-/// its batch. Eigen's matrix product chooses its order by its size and cannot promise that.
+/// in an order that depends neither on the number of rows nor on the part of the weights that is
+/// asked for, so a sampled image does not depend on its batch or its threads. Eigen's matrix
+/// product chooses its order by its size and cannot promise that.
 template <class K, class T>
 concept Kernels = std::floating_point<T> &&
     requires(Index n, const T* x, T* y, std::span<const Term<T>> terms, Packed<T> packed,

@@ -29,8 +29,8 @@ struct Reference {
   }
 
   /// out[m] = addend[m] + (bias + Σ_terms term[m] · weights), for m in [0, rows). The terms'
-  /// lengths add up to weights.rows. bias and addend may be null, and addend may be out. Of weights
-  /// that are a part only columns [first, last).
+  /// lengths add up to weights.rows. bias and addend may be null, and addend may be out. Weights
+  /// have one group; of a part only columns [first, last) are computed.
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                      const T* bias, Rows<const T> addend, Rows<T> out) noexcept {

@@ -33,6 +33,10 @@ struct Strided {
   }
 };
 
+/// Units that are computed together at the least: four of the widest vectors in a plain map, one in
+/// an LSTM.
+inline constexpr Index unit_grain = 64, gate_grain = 16;
+
 /// Weights in the order a kernel wants to read them; each kernel policy has its own. A matrix of
 /// `rows` × (groups · units): groups is 1 for a plain map and 4 for the gates of an LSTM, whose
 /// columns are o, f, i, g, each `units` wide. A product with a part of them computes units
@@ -47,9 +51,8 @@ struct Packed {
   Index last = units;
 
   [[nodiscard]] constexpr Index columns() const { return groups * units; }
-  /// Parts may begin at multiples of this: no vector and no panel of any kernels is cut, so that
-  /// parts have the bits of the whole.
-  [[nodiscard]] constexpr Index grain() const { return groups == 1 ? 64 : 16; }
+  /// Parts may begin at multiples of this, which cut no vector and no panel of ours.
+  [[nodiscard]] constexpr Index grain() const { return groups == 1 ? unit_grain : gate_grain; }
   [[nodiscard]] constexpr Packed part(Index begin, Index end) const {
     return {data, rows, units, groups, begin, end};
   }

@@ -358,5 +358,7 @@ struct Xsimd {
 };
 
 static_assert(Kernels<Xsimd, float> && Kernels<Xsimd, double>);
+static_assert(unit_grain % (4 * simd::lanes<float>) == 0 && gate_grain % simd::lanes<float> == 0,
+              "parts of packed weights must be whole panels (lanes of double are fewer)");
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::kernels

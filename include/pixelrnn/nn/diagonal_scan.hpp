@@ -323,7 +323,7 @@ class DiagonalScan {
 
   /// `rows` cells that do not depend on each other.
   void step(Index rows, kernels::Rows<const Scalar> x, kernels::Rows<const Scalar> above,
-            kernels::Rows<const Scalar> left, kernels::Packed<const Scalar> weights,
+            kernels::Rows<const Scalar> left, const kernels::Packed<const Scalar>& weights,
             const kernels::LstmStep<Scalar>& states) const {
     const std::array<kernels::Term<Scalar>, 3> terms{
         kernels::Term<Scalar>{x.data, x.stride, config_.in_channels},

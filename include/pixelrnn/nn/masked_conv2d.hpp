@@ -109,8 +109,8 @@ class MaskedConvolution {
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const {
-    const Index ring = padding_.above + 1, here = ring == 1 ? 0 : row % ring;
-    remember(cache, here, column, x);
+    remember(cache, row, column, x);
+    const Index ring = padding_.above + 1, here = line_of(row);
     for (std::size_t t = 0; t < taps_.size(); ++t) {
       const Index line = here + taps_[t].dy;
       cache.terms[t].data = cache.rows.data() + (line < 0 ? line + ring : line) * cache.line +
@@ -125,9 +125,10 @@ class MaskedConvolution {
   void end_row(Cache&, Index) const {}
 
  protected:
-  /// Puts a pixel into line `line` of the ring.
-  void remember(Cache& cache, Index line, Index column, const MatrixView<const Scalar>& x) const {
-    Scalar* to = cache.rows.data() + line * cache.line + (padding_.left + column) * x.columns;
+  /// Puts a pixel into the ring.
+  void remember(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const {
+    Scalar* to =
+        cache.rows.data() + line_of(row) * cache.line + (padding_.left + column) * x.columns;
     for (Index b = 0; b < x.rows; ++b, to += cache.image) {
       if (config_.relu_input) {
         Kernels::relu(x.columns, x.row(b), to);
@@ -138,6 +139,11 @@ class MaskedConvolution {
   }
 
  private:
+  /// The line of the ring that holds a row.
+  [[nodiscard]] Index line_of(Index row) const {
+    return padding_.above == 0 ? 0 : row % (padding_.above + 1);
+  }
+
   using Terms = std::span<const kernels::Term<Scalar>>;
 
   /// What each worker writes to while it works: a frame, a line of results, terms.
@@ -346,7 +352,7 @@ class MaskedConv2d : public detail::MaskedConvolution<B> {
   /// would have to follow.
   void observe(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const
       requires(!M::sees_self) {
-    this->remember(cache, row % cache.rows.shape()[0], column, x);
+    this->remember(cache, row, column, x);
   }
 };
 

@@ -12,7 +12,9 @@ struct Walk {
   Index batch = 1;
   Index height = 1;
   Index width = 1;
-  Team* team = nullptr;  ///< shares the work of a step; null: the calling thread does it alone
+  /// Shares the work of a step; null: the calling thread does it alone. It must outlive the cache,
+  /// and its leader must be who steps.
+  Team* team = nullptr;
 };
 
 /// FLOP of a product that pay for sharing it: a microsecond of one core's, twice what a team needs
@@ -22,7 +24,7 @@ inline constexpr Index worth_sharing = 60'000;
 /// Calls product(part) for parts that make up the weights, one for each member of a walk's team, or
 /// once for all of them. Each thread then reads its own part of the weights, for all images: where
 /// they do not stay in a core's caches that is half of what two threads read that share the images.
-/// Bits do not depend on the parts (Packed::grain).
+/// Bits do not depend on the parts, with kernels that promise it (kernels.hpp).
 template <class T, class Product>
 void share_units(Team* team, Index rows, const kernels::Packed<const T>& weights,
                  const Product& product) {
@@ -31,10 +33,12 @@ void share_units(Team* team, Index rows, const kernels::Packed<const T>& weights
     return product(weights);
   }
   const Index grain = weights.grain(), grains = (weights.units + grain - 1) / grain;
-  team->share([&](Index member) {
-    const Index first = grains * member / team->size() * grain;
-    const Index last = std::min(weights.units, grains * (member + 1) / team->size() * grain);
-    if (first < last) product(weights.part(first, last));
+  const Index parts = std::min(team->size(), grains);
+  if (parts == 1) return product(weights);
+  team->share([&](Index part) {
+    if (part >= parts) return;
+    const Index last = grains * (part + 1) / parts * grain;
+    product(weights.part(grains * part / parts * grain, std::min(weights.units, last)));
   });
 }
 

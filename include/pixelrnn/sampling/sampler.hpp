@@ -105,7 +105,7 @@ struct Cached {
     const Index teams = std::max<Index>(1, threads / size);
     const Index batch = std::clamp<Index>((canvas.count() + teams - 1) / teams, 1, options.batch);
     const Index batches = (canvas.count() + batch - 1) / batch;
-    execution::for_each_team(options.threads, batches, size, [&](Index b, Team& team) {
+    execution::for_each_team(static_cast<int>(threads), batches, size, [&](Index b, Team& team) {
       const Index first = b * batch;
       walk(model, canvas, first, std::min(batch, canvas.count() - first), team, keep, rule,
            options);
@@ -115,16 +115,19 @@ struct Cached {
  private:
   /// Threads of a team at most: more find too few units in a layer.
   static constexpr Index team_limit = 8;
-  /// Images a thread from which on its products with a layer's weights take longer than reading
-  /// these, even from memory that all share.
-  static constexpr Index many_images = 16;
+  /// FLOP of a pixel that can be shared with threads that have no images; and those that are better
+  /// shared even with threads that could have some, because the weights they need (two bytes each)
+  /// stay in no second-level cache. Unless there are so many images a thread that products take
+  /// longer than reading weights from memory that all share.
+  static constexpr Index divisible = 1'000'000, wide = 4'000'000, many_images = 16;
 
   template <Model M>
   [[nodiscard]] static Index team_size(const M& model, Index threads, Index images) {
     const ImageShape image = model.image_shape();
     const Index pixel =
         flops(model.net(), image.height, image.width) / (image.height * image.width);
-    if (threads == 1 || pixel < worth_a_thread || images >= many_images * threads) return 1;
+    const Index least = images < threads ? divisible : wide;
+    if (threads == 1 || pixel < least || images >= many_images * threads) return 1;
     return std::min(threads, std::clamp<Index>(threads / images, 2, team_limit));
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <exception>
 #include <memory>
 #include <span>
@@ -157,12 +158,19 @@ struct TeamRegion {
 
 namespace execution {
 
-/// Calls body(task, team) for each task in [0, count), on teams of `size` threads or one to `size`
-/// - 1 more, where the threads do not divide by it, or all threads where there are fewer; `threads`
-/// in all, 0 for what OpenMP would use. Tasks are shared among the teams as OpenMP::for_each shares
-/// them among threads, and the same promises hold.
-template <class Body>
+/// Calls body(task, team) for each task in [0, count), on teams of `size` threads, of up to `size`
+/// - 1 more where the threads do not divide by it, or of all threads where there are fewer;
+/// `threads` in all, 0 for what OpenMP would use. Tasks are shared among the teams as
+/// OpenMP::for_each shares them among threads, and the same promises hold. Policies but OpenMP have
+/// teams of one.
+template <Execution E = OpenMP, class Body>
 void for_each_team(int threads, Index count, Index size, Body&& body) {
+  if constexpr (!std::same_as<E, OpenMP>) {
+    return E::for_each(threads, count, [&](Index task, Index) {
+      Team alone;
+      body(task, alone);
+    });
+  }
   const Index wanted = OpenMP::workers(threads, count * (2 * size - 1));
   if (wanted == 1) {
     Team alone;

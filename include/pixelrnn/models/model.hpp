@@ -35,6 +35,7 @@ class ImageModel {
   using Scalar = typename Net::Scalar;
   using Likelihood = L;
   using NetType = Net;
+  using Execution = ExecutionOf<Net>;
 
   ImageModel(ImageShape image, Net net, std::map<std::string, std::string> description = {})
       : image_(image), net_(std::move(net)), description_(std::move(description)) {

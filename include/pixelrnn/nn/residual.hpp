@@ -13,6 +13,7 @@ template <class... Layers>
 class Residual {
  public:
   using Scalar = typename Sequential<Layers...>::Scalar;
+  using Execution = typename Sequential<Layers...>::Execution;
 
   explicit Residual(Layers... layers) : inner_(std::move(layers)...) {}
 

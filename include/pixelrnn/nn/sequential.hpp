@@ -20,6 +20,7 @@ class Sequential {
 
  public:
   using Scalar = typename First::Scalar;
+  using Execution = ExecutionOf<First>;
   static constexpr std::size_t size = 1 + sizeof...(Rest);
   static constexpr bool is_incremental = IncrementalLayer<First> && (IncrementalLayer<Rest> && ...);
 

@@ -20,6 +20,7 @@ template <Layer Block, Layer SkipLayer>
 class Stack {
  public:
   using Scalar = typename Block::Scalar;
+  using Execution = ExecutionOf<Block>;
   static constexpr bool is_incremental = IncrementalLayer<Block> && IncrementalLayer<SkipLayer>;
 
   explicit Stack(std::vector<Block> blocks, std::vector<SkipLayer> skips = {})

@@ -100,12 +100,13 @@ struct Cached {
                   "Cached needs a net that can step: see concept IncrementalLayer in "
                   "pixelrnn/nn/layer.hpp and examples/custom_layer.cpp, or use FullForward");
     // As few images a batch as fill the teams: the batch does not change an image's bits.
-    const Index threads = execution::OpenMP::workers(options.threads, team_limit * canvas.count());
+    using E = ExecutionOf<M>;
+    const Index threads = E::workers(options.threads, team_limit * canvas.count());
     const Index size = team_size(model, threads, canvas.count());
     const Index teams = std::max<Index>(1, threads / size);
     const Index batch = std::clamp<Index>((canvas.count() + teams - 1) / teams, 1, options.batch);
     const Index batches = (canvas.count() + batch - 1) / batch;
-    execution::for_each_team(static_cast<int>(threads), batches, size, [&](Index b, Team& team) {
+    execution::for_each_team<E>(static_cast<int>(threads), batches, size, [&](Index b, Team& team) {
       const Index first = b * batch;
       walk(model, canvas, first, std::min(batch, canvas.count() - first), team, keep, rule,
            options);

@@ -69,7 +69,7 @@ template <Model M>
   detail::for_each_logits(
       "evaluate", model, images, options, [&](Index first, auto logits, auto levels) {
         const auto z = logits.value();
-        execution::OpenMP::for_each(options.threads, levels.shape().n(), [&](Index n, Index) {
+        ExecutionOf<M>::for_each(options.threads, levels.shape().n(), [&](Index n, Index) {
           double sum = 0;
           for (Index i = 0; i < levels[n].size(); ++i) {
             sum += static_cast<double>(

@@ -255,7 +255,7 @@ class Trainer {
 
     tape_.reset();
     for (const auto& [name, parameter] : optimizer_.parameters()) parameter->clear_gradient();
-    const Variable<Scalar> loss = mean(image_nats<typename M::Likelihood, execution::OpenMP>(
+    const Variable<Scalar> loss = mean(image_nats<typename M::Likelihood, ExecutionOf<M>>(
         model_.logits(tape_.constant(x)), levels));
     StepReport report{steps() + 1,
                       epoch_,

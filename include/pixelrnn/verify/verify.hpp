@@ -215,7 +215,7 @@ template <Model M>
     FeatureMap<T> x(levels.shape());
     encode(model, levels, x);
     tape.reset();
-    const Variable<T> nats = image_nats<L, execution::OpenMP>(
+    const Variable<T> nats = image_nats<L, ExecutionOf<M>>(
         model.logits(tape.constant(x)), TensorView<const Images::Level, 4>(levels));
     for (const T v : nats.value()) probabilities.push_back(std::exp(-static_cast<double>(v)));
   }

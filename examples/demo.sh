@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # demo.sh TOOL DATA [OUT]: trains a small Diagonal BiLSTM with the command line tool TOOL on the
 # Fashion-MNIST in folder DATA (on generated shapes if it is not there), then samples and completes.
-# PIXELRNN_DEMO_IMAGES says how many images to train on: 4000 are a matter of minutes, 400 of seconds.
+# PIXELRNN_DEMO_IMAGES: how many images to train on, 4000 unless it says otherwise.
 set -eu
 tool=$1 data=$2 out=${3:-demo} images=${PIXELRNN_DEMO_IMAGES:-4000}
 mkdir -p "$out"

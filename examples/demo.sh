@@ -2,21 +2,22 @@
 # SPDX-License-Identifier: MIT
 # demo.sh TOOL DATA [OUT]: trains a small Diagonal BiLSTM with the command line tool TOOL on the
 # Fashion-MNIST in folder DATA (on generated shapes if it is not there), then samples and completes.
+# PIXELRNN_DEMO_IMAGES: how many images to train on, 4000 unless it says otherwise.
 set -eu
-tool=$1 data=$2 out=${3:-demo}
+tool=$1 data=$2 out=${3:-demo} images=${PIXELRNN_DEMO_IMAGES:-4000}
 mkdir -p "$out"
 
 train=$data/train-images-idx3-ubyte.gz test=$data/t10k-images-idx3-ubyte.gz
 if [ ! -r "$train" ] || [ ! -r "$test" ]; then
   echo "No Fashion-MNIST in $data: generated shapes instead."
   train=$out/shapes-train.idx.gz test=$out/shapes-test.idx.gz
-  "$tool" shapes --out "$train" --count 4000 --seed 1
+  "$tool" shapes --out "$train" --count "$images" --seed 1
   "$tool" shapes --out "$test" --count 500 --seed 2
 fi
 
 model=$out/model.safetensors
 fit() {
-  "$tool" train --data "$train" --limit 4000 --binarize threshold --model diagonal_bilstm \
+  "$tool" train --data "$train" --limit "$images" --binarize threshold --model diagonal_bilstm \
     --layers 2 --hidden 16 --optimizer adam --learning-rate 3e-3 --clip-norm 50 --batch-size 16 \
     --seed 1 --out "$model" "$@"
 }

@@ -57,9 +57,13 @@ find pixelrnn -name '*.hpp' | sort | xargs awk '
     reserve("<omp\\.h>|[^a-z_]omp_[a-z]|#[ \t]*pragma[ \t]+omp[ \t]+parallel", "core", "OpenMP")
     reserve("<(zlib|png|spng)\\.h>|<nlohmann/", "io", "a file format library")
   }
-  code ~ /<iostream>|std::(cout|cerr|clog|abort|exit|terminate)|[^a-z_](printf|puts|abort|exit) *\(/ {
+  code ~ "<(iostream|cassert|assert\\.h)>|std::w?(cout|cerr|clog)" ||
+      (" " code) ~ "[^A-Za-z0-9_](v?f?w?printf|f?put(s|c|ws|wc)|putw?char|perror|assert) *\\(" ||
+      code ~ "std::(abort|exit|_Exit|quick_exit|terminate)" ||
+      (" " code) ~ "[^A-Za-z0-9_](abort|_?exit|_Exit|quick_exit) *\\(" {
     breach("the library neither prints nor ends the program")
   }
+  code ~ /setNbThreads|omp_set_/ { breach("the library sets no number of threads of the program") }
 
   END {
     if (header != "") end_of_header()

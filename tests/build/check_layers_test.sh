@@ -20,6 +20,7 @@ right_tree() {
   header pixelrnn/kernels/c.hpp '#include <Eigen/Core>\n#include <pixelrnn/simd/b.hpp>'
   header pixelrnn/nn/d.hpp '#include <pixelrnn/nn/e.hpp>\n#include <pixelrnn/kernels/c.hpp>'
   header pixelrnn/nn/e.hpp '// xsimd::batch, Eigen::Map and std::cout may be spoken of.\nusing K = kernels::Eigen;'
+  header pixelrnn/nn/i.hpp 'static_assert(true);\nvoid f(char* s) { std::snprintf(s, 1, ""); g.inputs(1); }'
   header pixelrnn/io/f.hpp '#include <zlib.h>\n#include <pixelrnn/nn/d.hpp>'
   header pixelrnn/pixelrnn.hpp '#include <pixelrnn/nn/d.hpp>'
 }
@@ -63,6 +64,11 @@ wrong pixelrnn/nn/d.hpp 'int n = omp_get_max_threads();' 'OpenMP belongs to core
 wrong pixelrnn/nn/d.hpp '#include <nlohmann/json.hpp>' 'a file format library belongs to io/'
 wrong pixelrnn/nn/d.hpp 'void f() { std::cout << 1; }' 'neither prints nor ends the program'
 wrong pixelrnn/nn/d.hpp 'void f() { exit(1); }' 'neither prints nor ends the program'
+for statement in 'std::fprintf(stderr, "no");' 'std::fputs("no", stderr);' 'std::perror("no");' \
+  "std::putchar('n');" 'std::wcout << 1;' 'std::_Exit(1);' 'std::quick_exit(1);' 'assert(false);'; do
+  wrong pixelrnn/nn/d.hpp "void f() { $statement }" 'neither prints nor ends the program'
+done
+wrong pixelrnn/kernels/c.hpp 'void f() { Eigen::setNbThreads(1); }' 'sets no number of threads'
 
 right_tree
 sed -i '/pragma once/d' "$tree/pixelrnn/nn/d.hpp"

@@ -6,6 +6,8 @@
 #                           of cmake: configured and built as a project's CMakeLists.txt
 #   <!-- output: NAME -->   before a block: what the program of that name prints, exactly
 #
+# A block of cpp without a mark is refused: it would rot unseen.
+#
 # All run in FOLDER, where `pixelrnn` is the source tree ROOT as if cloned there and the cpp blocks
 # are NAME.cpp. A cmake block finds them beside it (the first also as main.cpp), the source tree as
 # third_party/pixelrnn, and what FetchContent calls pixelrnn.
@@ -40,6 +42,7 @@ awk '
     inside = 1
     language = substr($0, 4)
     suffix = kind == "output:" ? "expected" : language
+    if (!marked && language ~ /^(cpp|c\+\+|cxx)/) refuse("a block of cpp without a mark, line " FNR " of the text")
     if (marked && suffix !~ /^(cpp|sh|cmake|expected)$/) refuse(name " is a block of \"" language "\"")
     file = marked ? name "." suffix : "/dev/null"
     if (file in written) refuse("two blocks are called " file)

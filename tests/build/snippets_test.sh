@@ -29,7 +29,7 @@ expect() {
 hello='```cpp\n#include <cstdio>\nint main() { std::puts("hello"); }\n```'
 test='<!-- test: hello -->' output='<!-- output: hello -->'
 
-document 'Some words.' '```cpp\nnot marked, not code\n```' "$test" '' "$hello" 'It prints:' \
+document 'Some words.' '```text\nnot marked, not code\n```' "$test" '' "$hello" 'It prints:' \
   "$output" '```\nhello\n```' '<!-- test: again -->' '```sh\n./hello; cat pixelrnn/file\n```' \
   '<!-- output: again -->' '```text\nhello\na file of the source tree\n```' \
   '<!-- test: project -->' '```cmake\nadd_executable(hello main.cpp)\n```'
@@ -50,8 +50,10 @@ document "$test" '```cmake\nfind_package(NoSuchPackage REQUIRED)\n```' "$test" "
 expect 'two tests are called hello' "$@"
 document '<!-- test: program -->' "$hello" "$test" '```cmake\nfind_package(NoSuch REQUIRED)\n```'
 expect 'hello fails' "$@"
-document "$hello"
+document '```sh\nfalse\n```'
 expect 'no marked block in' "$@"
+document "$test" "$hello" 'And:' '```cpp\nnot marked\n```'
+expect 'a block of cpp without a mark, line 7 of the text' "$@"
 document "$test" 'Words between.' "$hello"
 expect 'no block after the mark of hello' "$@"
 document "$test"

@@ -41,7 +41,8 @@ TEST_CASE("KeepBox keeps a box, or everything but it", "[sampling][keep]") {
   CHECK_NOTHROW(KeepBox{0, 0, 3, 5}.check(image));
   CHECK_NOTHROW(KeepBox{3, 5, 0, 0}.check(image));
   CHECK_THROWS_ERROR((KeepBox{1, 2, 3, 1}.check(image)), ConfigError,
-                     "KeepBox: {top=1, left=2, height=3, width=1} leaves images 3x5x1");
+                     "KeepBox: {top=1, left=2, height=3, width=1} leaves images 3x5x1, expected "
+                     "numbers from 0 on, top + height up to 3 and left + width up to 5");
   CHECK_THROWS_AS((KeepBox{1, 2, 2, 4}.check(image)), ConfigError);
   CHECK_THROWS_AS((KeepBox{-1, 2, 1, 1}.check(image)), ConfigError);
   CHECK_THROWS_AS((KeepBox{0, 0, 1, -1}.check(image)), ConfigError);

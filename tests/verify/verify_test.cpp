@@ -378,8 +378,10 @@ TEST_CASE("The field of a colour pixel holds itself, for its later colours", "[v
 
 TEST_CASE("The receptive field of no pixel is refused", "[verify]") {
   const auto model = small_model({3, 4, 1});
-  CHECK_THROWS_ERROR(receptive_field(model, 3, 0), ShapeError,
-                     "receptive_field: pixel (3, 0) is not in images 3x4x1");
+  CHECK_THROWS_ERROR(
+      receptive_field(model, 3, 0), ShapeError,
+      "receptive_field: pixel (3, 0) is not in images 3x4x1, expected row 0 to 2 and "
+      "column 0 to 3");
   CHECK_THROWS_ERROR(receptive_field(model, 0, -1), ShapeError, "pixel (0, -1) is not in");
 }
 

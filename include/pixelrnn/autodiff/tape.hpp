@@ -211,8 +211,11 @@ class Tape {
   /// dL/dx of an input() after backward(); zero if the loss does not depend on it.
   [[nodiscard]] FeatureView<const T> gradient(Variable<T> variable) {
     require_own(variable, "Tape::gradient");
-    if (!nodes_[index(variable.id_)].keeps_gradient) {
-      detail::fail<ConfigError>("Tape::gradient: gradients are kept for input() only");
+    const Node& node = nodes_[index(variable.id_)];
+    if (!node.keeps_gradient) {
+      detail::fail<ConfigError>("Tape::gradient: the variable is of ", node.name,
+                                ", expected one of Tape::input(), whose gradients alone are kept; ",
+                                "parameters' are in Parameter::gradient()");
     }
     return zeroed_gradient(variable.id_);
   }

@@ -40,7 +40,9 @@ struct KeepBox {
     if (top < 0 || left < 0 || height < 0 || width < 0 || top > image.height - height ||
         left > image.width - width) {
       detail::fail<ConfigError>("KeepBox: {top=", top, ", left=", left, ", height=", height,
-                                ", width=", width, "} leaves images ", image);
+                                ", width=", width, "} leaves images ", image,
+                                ", expected numbers from 0 on, top + height up to ", image.height,
+                                " and left + width up to ", image.width);
     }
   }
 };

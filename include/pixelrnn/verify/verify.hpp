@@ -250,7 +250,8 @@ template <Model M>
   const ImageShape image = model.image_shape();
   if (row < 0 || row >= image.height || column < 0 || column >= image.width) {
     detail::fail<ShapeError>("receptive_field: pixel (", row, ", ", column, ") is not in images ",
-                             image);
+                             image, ", expected row 0 to ", image.height - 1, " and column 0 to ",
+                             image.width - 1);
   }
   Rng rng(options.seed);
   const FeatureMap<T> x = detail::random_input(model, rng);

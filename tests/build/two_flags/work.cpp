@@ -4,6 +4,10 @@
 
 #include <pixelrnn/pixelrnn.hpp>
 
+#ifdef WITH_IO
+#include <pixelrnn/io/checkpoint.hpp>
+#endif
+
 #define PIXELRNN_TEXT_OF(text) #text
 #define PIXELRNN_TEXT(macro) PIXELRNN_TEXT_OF(macro)
 
@@ -30,6 +34,13 @@ double work() {
   PixelRNN<DiagonalBiLSTM<>, Bernoulli> model({.image = {4, 4, 1}, .layers = 2, .hidden = 8}, rng);
   Trainer trainer(model, Adam{.learning_rate = 1e-2});
   trainer.fit(train_set, {.epochs = 20});
+#ifdef WITH_IO
+  // There and back again, for the symbols of io.
+  const char* const path = "two_flags_" PIXELRNN_TEXT(PLACE) ".safetensors";
+  save_checkpoint(path, trainer);
+  load_checkpoint(path, trainer);
+  load_weights(path, model);
+#endif
   return evaluate(model, train_set).nats_per_image();
 }
 

@@ -118,7 +118,7 @@ struct Benchmark {
 
 /// Writes generated images, so that there is always something to train on.
 struct Shapes {
-  std::string out;
+  std::string out, json;
   Index count = 1000;
   std::uint64_t seed = 1;
 

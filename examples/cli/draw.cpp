@@ -120,7 +120,14 @@ int Complete::run() const {
 }
 
 int Shapes::run() const {
+  require_separate({}, {{"--out", out}, {"--json", json}});
+  static_cast<void>(Console(json));  // to find out now that it cannot be written
   write_idx(out, draw_shapes(count, seed));
+  Figures figures;
+  figures.set("images", count);
+  figures.set("seed", std::to_string(seed));
+  figures.set("out", out);
+  figures.write(json);
   return 0;
 }
 

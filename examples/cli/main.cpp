@@ -134,6 +134,7 @@ Command add_shapes(CLI::App& app) {
   parser->add_option("--out", shapes->out, "IDX file")->required()->check(file_name());
   parser->add_option("--count", shapes->count, "Images")->transform(whole(1));
   parser->add_option("--seed", shapes->seed, "Seed")->transform(whole(0, any_seed));
+  add_json(*parser, shapes->json);
   return {parser, [=] { return shapes->run(); }};
 }
 

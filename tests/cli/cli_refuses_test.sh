@@ -114,6 +114,8 @@ model="--model pixel_cnn.st"
   refused "--out: $empty" complete $model $data --keep-rows 14 --out ""
   refused "--out: $empty" shapes --out ""
   refused "--json: $empty" evaluate $model $data --json ""
+  refused "--json: $empty" shapes --out x.idx --json ""
+  refused 'cannot write missing/x.json' shapes --out x.idx --json missing/x.json
   refused 'cannot write the log missing/x.csv' train $data --out x.st --log missing/x.csv
   refused 'cannot write missing/x.json' train $data --out x.st --json missing/x.json
 
@@ -135,6 +137,7 @@ model="--model pixel_cnn.st"
     --log test.idx
   refused "--json would overwrite link.idx" train $data --out x.st --json link.idx
   refused "--json would overwrite x.st, which is --out too" train $data --out x.st --json x.st
+  refused "--json would overwrite x.idx, which is --out too" shapes --out x.idx --json x.idx
   refused "--log would overwrite ./x.st, which is --out too" train $data --out x.st --log ./x.st
   refused "--json would overwrite x.csv, which is --log too" train $data --out x.st --log x.csv \
     --json x.csv

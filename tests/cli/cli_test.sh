@@ -148,6 +148,11 @@ done
 "$tool" sample --model pixel_cnn.st --count 010 --out ten.png >ten.txt
 grep -q ' 10 images' ten.txt || fail "--count 010: $(cat ten.txt)"
 
+echo "== generated images have figures too"
+"$tool" shapes --out five.idx --count 5 --seed 7 --json - >shapes.json
+json shapes.json images seed out
+test "$(value shapes.json images)" -eq 5 || fail "shapes --count 5: $(cat shapes.json)"
+
 echo "== the version"
 "$tool" --version >version.txt
 grep -Eqx 'pixelrnn [0-9]+\.[0-9]+\.[0-9]+' version.txt || fail "--version: $(cat version.txt)"

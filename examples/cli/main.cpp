@@ -70,9 +70,9 @@ Command add_complete(CLI::App& app) {
   complete->count = 8;
   add_drawing(*parser, *complete);
   add_data(*parser, complete->data);
-  parser->add_option("--count", complete->count, "Images")
-      ->transform(whole(1))
-      ->capture_default_str();
+  CLI::Option* const count = parser->add_option("--count", complete->count, "Images")
+                                 ->transform(whole(1))
+                                 ->capture_default_str();
   parser->add_option("--first", complete->first, "Number of the first image of the data, from 0")
       ->transform(whole(0))
       ->capture_default_str();
@@ -85,7 +85,10 @@ Command add_complete(CLI::App& app) {
       ->transform(whole(0));
   known->add_option("--keep-mask", complete->keep_mask, "The white pixels of this PNG file");
   known->require_option(1);
-  return {parser, [=] { return complete->run(); }};
+  return {parser, [=] {
+            complete->exact = count->count() != 0;
+            return complete->run();
+          }};
 }
 
 Command add_inspect(CLI::App& app) {

@@ -62,6 +62,10 @@ model="--model pixel_cnn.st"
   refused --keep complete $model $data --out x.png
   refused --keep complete $model $data --keep-rows 3 --keep-mask mask.png --out x.png
   refused 29 complete $model $data --keep-rows 29 --out x.png
+  refused "--count is 21, but from image --first 0 on (counted from 0) the data have only 20" \
+    complete $model $data --keep-rows 14 --count 21 --out x.png
+  refused "--count is 4, but from image --first 17 on (counted from 0) the data have only 3" \
+    complete $model $data --keep-rows 14 --first 17 --count 4 --out x.png
   refused completed.png complete $model $data --keep-mask completed.png --out x.png
   refused text inspect --model text
   refused 3x benchmark --image 3x

@@ -126,6 +126,9 @@ Command add_benchmark(CLI::App& app) {
               detail::fail<ConfigError>("--image is ", *image,
                                         ", expected HEIGHTxWIDTHxCHANNELS such as 28x28x1");
             }
+            if (!is_small(shape)) {
+              detail::fail<ConfigError>("--image is ", *image, ", expected 1 to 2^24 sub-pixels");
+            }
             return benchmark->run();
           }};
 }
@@ -146,6 +149,22 @@ int complain(std::string message, int status) {
   std::ranges::replace(message, '\n', ' ');
   std::fprintf(stderr, "pixelrnn: %s\n", harmless(message).c_str());
   return status;
+}
+
+/// That memory did not suffice, and the options of this command that take most of it.
+std::string no_memory(const CLI::App& app) {
+  std::string text = "not enough memory";
+  const char* before = "; try less of ";
+  for (const CLI::App* const command : app.get_subcommands()) {
+    for (const char* const name : {"--image", "--limit", "--count", "--variants", "--batch-size",
+                                   "--threads", "--layers", "--hidden"}) {
+      if (command->get_option_no_throw(name) == nullptr) continue;
+      text += before;
+      text += name;
+      before = ", ";
+    }
+  }
+  return text;
 }
 
 /// If the standard streams are closed, the next file opened would be one of them, and text for
@@ -186,7 +205,7 @@ int main(int argc, char** argv) {
     }
     return complain(error.what(), 2);
   } catch (const std::bad_alloc&) {
-    return complain("not enough memory", 1);
+    return complain(no_memory(app), 1);
   } catch (const std::exception& error) {
     return complain(error.what(), 1);
   }

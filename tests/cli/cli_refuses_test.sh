@@ -69,6 +69,9 @@ model="--model pixel_cnn.st"
   refused completed.png complete $model $data --keep-mask completed.png --out x.png
   refused text inspect --model text
   refused 3x benchmark --image 3x
+  for image in 4097x4096x1 16777217x1x1 99999999999x99999999999x1 28x0x1 28x28x-1; do
+    refused "--image is $image, expected 1 to 2^24 sub-pixels" benchmark --image $image
+  done
   refused missing evaluate $model $data --json missing/x.json
   refused --valid train $data --out x.st --valid-limit 3
   refused --baseline evaluate $model $data --baseline-limit 3
@@ -194,8 +197,10 @@ else
   echo "== what memory does not suffice for"
   # The list of words is meant to be split.
   # shellcheck disable=SC2086
-  refused "not enough memory" sample $model --count 1000000000000 --out x.png
-  refused "not enough memory" benchmark --layers 1 --batch-size 1000000000000
+  refused "not enough memory; try less of --count, --threads" sample $model \
+    --count 1000000000000 --out x.png
+  refused "memory; try less of --image, --batch-size, --threads, --layers, --hidden" \
+    benchmark --layers 1 --batch-size 1000000000000
 fi
 
 echo "== a small file that promises a huge image costs nothing"

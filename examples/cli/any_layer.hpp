@@ -94,9 +94,7 @@ class AnyLayer {
 struct AnyLayer::Cache {
   std::unique_ptr<AnyCache> any;
 };
-inline AnyLayer::Cache AnyLayer::make_cache(Walk walk) const {
-  return {self_->make_cache(walk)};
-}
+inline AnyLayer::Cache AnyLayer::make_cache(Walk walk) const { return {self_->make_cache(walk)}; }
 inline void AnyLayer::step(Cache& cache, Index row, Index column, MatrixView<const float> x,
                            MatrixView<float> y) const {
   self_->step(*cache.any, row, column, x, y);

@@ -144,8 +144,7 @@ class Words {
     const ImageShape image{parse(text.substr(0, first), "image"),
                            parse(text.substr(first + 1, second - first - 1), "image"),
                            parse(text.substr(second + 1), "image")};
-    const bool small = image.height <= largest / image.width / image.channels;
-    if (!small) fail("image", text, "at most 2^24 sub-pixels");
+    if (!is_small(image)) fail("image", text, "at most 2^24 sub-pixels");
     return image;
   }
   /// bernoulli: 2; categorical16: 16
@@ -158,13 +157,11 @@ class Words {
   }
 
  private:
-  static constexpr Index largest = Index{1} << 24;
-
   [[nodiscard]] Index parse(const std::string& text, const char* key) const {
     Index value = 0;
     const char* const end = text.data() + text.size();
     const auto [stopped, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc{} || stopped != end || value < 1 || value > largest) {
+    if (error != std::errc{} || stopped != end || value < 1 || value > largest_size) {
       fail(key, text, "a whole number from 1 to 2^24");
     }
     return value;

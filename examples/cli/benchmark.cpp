@@ -113,6 +113,7 @@ int Benchmark::run() const {
   figures.set("fma_peak_gflops", peak);
   figures.set("forward_percent_of_peak", 100 * forward_gflops / peak);
   figures.set("train_percent_of_peak", 100 * train_gflops / peak);
+  figures.set("sample_percent_of_peak", 100 * sample_gflops / peak);
   figures.set("forward_images_per_second", 1000 * batch / forward);
   figures.set("train_images_per_second", 1000 * batch / step);
   figures.set("sample_images_per_second", 1000 / sample);

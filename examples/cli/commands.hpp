@@ -92,7 +92,8 @@ struct Sample : Drawing {
 
 struct Complete : Drawing {
   std::vector<std::string> data;
-  Index first = 0;  ///< image of the data
+  Index first = 0;     ///< image of the data
+  bool exact = false;  ///< `count` was asked for: fewer images will not do
   PreparationOptions preparation;
   std::optional<Index> keep_rows;
   std::string keep_mask;
@@ -118,7 +119,7 @@ struct Benchmark {
 
 /// Writes generated images, so that there is always something to train on.
 struct Shapes {
-  std::string out;
+  std::string out, json;
   Index count = 1000;
   std::uint64_t seed = 1;
 

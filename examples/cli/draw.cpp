@@ -2,6 +2,7 @@
 // pixelrnn sample, complete and shapes: the commands that make images.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <pixelrnn/core/luma.hpp>
 #include <pixelrnn/io/idx.hpp>
@@ -110,7 +111,12 @@ int Complete::run() const {
   const KeepMask keep = known_pixels(*this, net->image_shape());
   const Preparation how =
       preparation.over(preparation_in(read_metadata(model.path), net->levels()));
-  const Images images = prepare(part_of(read_images(data), first, count), how);
+  GreyImages part = part_of(read_images(data), first, count);
+  if (exact && part.images.count() < count) {
+    detail::fail<ConfigError>("--count is ", count, ", but from image --first ", first,
+                              " on (counted from 0) the data have only ", part.images.count());
+  }
+  const Images images = prepare(std::move(part), how);
   const auto draw = [&] {
     return net->complete(repeated(images, variants), keep, {.seed = seed, .threads = threads},
                          AnyRule{temperature}, chosen_sampler());
@@ -120,7 +126,14 @@ int Complete::run() const {
 }
 
 int Shapes::run() const {
+  require_separate({}, {{"--out", out}, {"--json", json}});
+  static_cast<void>(Console(json));  // to find out now that it cannot be written
   write_idx(out, draw_shapes(count, seed));
+  Figures figures;
+  figures.set("images", count);
+  figures.set("seed", std::to_string(seed));
+  figures.set("out", out);
+  figures.write(json);
   return 0;
 }
 

@@ -70,9 +70,9 @@ Command add_complete(CLI::App& app) {
   complete->count = 8;
   add_drawing(*parser, *complete);
   add_data(*parser, complete->data);
-  parser->add_option("--count", complete->count, "Images")
-      ->transform(whole(1))
-      ->capture_default_str();
+  CLI::Option* const count = parser->add_option("--count", complete->count, "Images")
+                                 ->transform(whole(1))
+                                 ->capture_default_str();
   parser->add_option("--first", complete->first, "Number of the first image of the data, from 0")
       ->transform(whole(0))
       ->capture_default_str();
@@ -85,7 +85,10 @@ Command add_complete(CLI::App& app) {
       ->transform(whole(0));
   known->add_option("--keep-mask", complete->keep_mask, "The white pixels of this PNG file");
   known->require_option(1);
-  return {parser, [=] { return complete->run(); }};
+  return {parser, [=] {
+            complete->exact = count->count() != 0;
+            return complete->run();
+          }};
 }
 
 Command add_inspect(CLI::App& app) {
@@ -123,6 +126,9 @@ Command add_benchmark(CLI::App& app) {
               detail::fail<ConfigError>("--image is ", *image,
                                         ", expected HEIGHTxWIDTHxCHANNELS such as 28x28x1");
             }
+            if (!is_small(shape)) {
+              detail::fail<ConfigError>("--image is ", *image, ", expected 1 to 2^24 sub-pixels");
+            }
             return benchmark->run();
           }};
 }
@@ -134,6 +140,7 @@ Command add_shapes(CLI::App& app) {
   parser->add_option("--out", shapes->out, "IDX file")->required()->check(file_name());
   parser->add_option("--count", shapes->count, "Images")->transform(whole(1));
   parser->add_option("--seed", shapes->seed, "Seed")->transform(whole(0, any_seed));
+  add_json(*parser, shapes->json);
   return {parser, [=] { return shapes->run(); }};
 }
 
@@ -142,6 +149,22 @@ int complain(std::string message, int status) {
   std::ranges::replace(message, '\n', ' ');
   std::fprintf(stderr, "pixelrnn: %s\n", harmless(message).c_str());
   return status;
+}
+
+/// That memory did not suffice, and the options of this command that take most of it.
+std::string no_memory(const CLI::App& app) {
+  std::string text = "not enough memory";
+  const char* before = "; try less of ";
+  for (const CLI::App* const command : app.get_subcommands()) {
+    for (const char* const name : {"--image", "--limit", "--count", "--variants", "--batch-size",
+                                   "--threads", "--layers", "--hidden"}) {
+      if (command->get_option_no_throw(name) == nullptr) continue;
+      text += before;
+      text += name;
+      before = ", ";
+    }
+  }
+  return text;
 }
 
 /// If the standard streams are closed, the next file opened would be one of them, and text for
@@ -182,7 +205,7 @@ int main(int argc, char** argv) {
     }
     return complain(error.what(), 2);
   } catch (const std::bad_alloc&) {
-    return complain("not enough memory", 1);
+    return complain(no_memory(app), 1);
   } catch (const std::exception& error) {
     return complain(error.what(), 1);
   }

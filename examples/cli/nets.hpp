@@ -23,6 +23,17 @@ struct ModelSpec {
   bool skip = false;
 };
 
+/// The largest size of a model, and the most sub-pixels of its images: far more of anything than a
+/// model has.
+inline constexpr Index largest_size = Index{1} << 24;
+
+/// Has an image sub-pixels, and not too many? Says so of any numbers, however large.
+[[nodiscard]] constexpr bool is_small(const ImageShape& image) {
+  const auto fits = [](Index size) { return size >= 1 && size <= largest_size; };
+  return fits(image.height) && fits(image.width) && fits(image.channels) &&
+         image.height <= largest_size / image.width / image.channels;
+}
+
 /// A net with fresh weights, ending in the logits of the likelihood for spec.levels, and the words
 /// that describe the model it belongs to.
 struct Net {

@@ -51,8 +51,7 @@ inline CLI::Validator file_name() {
           ""};
 }
 
-inline constexpr std::uint64_t most_threads = 1024;     ///< OpenMP ends the program on too many
-inline constexpr std::uint64_t largest_size = 1 << 24;  ///< of a model, as in its file
+inline constexpr std::uint64_t most_threads = 1024;  ///< OpenMP ends the program on too many
 inline constexpr std::uint64_t most_variants = 1 << 20, most_repeats = 1 << 20;
 inline constexpr auto any_seed = std::numeric_limits<std::uint64_t>::max();
 

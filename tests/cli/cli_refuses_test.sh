@@ -62,9 +62,16 @@ model="--model pixel_cnn.st"
   refused --keep complete $model $data --out x.png
   refused --keep complete $model $data --keep-rows 3 --keep-mask mask.png --out x.png
   refused 29 complete $model $data --keep-rows 29 --out x.png
+  refused "--count is 21, but from image --first 0 on (counted from 0) the data have only 20" \
+    complete $model $data --keep-rows 14 --count 21 --out x.png
+  refused "--count is 4, but from image --first 17 on (counted from 0) the data have only 3" \
+    complete $model $data --keep-rows 14 --first 17 --count 4 --out x.png
   refused completed.png complete $model $data --keep-mask completed.png --out x.png
   refused text inspect --model text
   refused 3x benchmark --image 3x
+  for image in 4097x4096x1 16777217x1x1 99999999999x99999999999x1 28x0x1 28x28x-1; do
+    refused "--image is $image, expected 1 to 2^24 sub-pixels" benchmark --image $image
+  done
   refused missing evaluate $model $data --json missing/x.json
   refused --valid train $data --out x.st --valid-limit 3
   refused --baseline evaluate $model $data --baseline-limit 3
@@ -114,6 +121,8 @@ model="--model pixel_cnn.st"
   refused "--out: $empty" complete $model $data --keep-rows 14 --out ""
   refused "--out: $empty" shapes --out ""
   refused "--json: $empty" evaluate $model $data --json ""
+  refused "--json: $empty" shapes --out x.idx --json ""
+  refused 'cannot write missing/x.json' shapes --out x.idx --json missing/x.json
   refused 'cannot write the log missing/x.csv' train $data --out x.st --log missing/x.csv
   refused 'cannot write missing/x.json' train $data --out x.st --json missing/x.json
 
@@ -135,6 +144,7 @@ model="--model pixel_cnn.st"
     --log test.idx
   refused "--json would overwrite link.idx" train $data --out x.st --json link.idx
   refused "--json would overwrite x.st, which is --out too" train $data --out x.st --json x.st
+  refused "--json would overwrite x.idx, which is --out too" shapes --out x.idx --json x.idx
   refused "--log would overwrite ./x.st, which is --out too" train $data --out x.st --log ./x.st
   refused "--json would overwrite x.csv, which is --log too" train $data --out x.st --log x.csv \
     --json x.csv
@@ -187,8 +197,10 @@ else
   echo "== what memory does not suffice for"
   # The list of words is meant to be split.
   # shellcheck disable=SC2086
-  refused "not enough memory" sample $model --count 1000000000000 --out x.png
-  refused "not enough memory" benchmark --layers 1 --batch-size 1000000000000
+  refused "not enough memory; try less of --count, --threads" sample $model \
+    --count 1000000000000 --out x.png
+  refused "memory; try less of --image, --batch-size, --threads, --layers, --hidden" \
+    benchmark --layers 1 --batch-size 1000000000000
 fi
 
 echo "== a small file that promises a huge image costs nothing"

@@ -82,6 +82,10 @@ is_png grey.png
 "$tool" complete --model pixel_cnn.st --data test.idx --count 2 --keep-mask mask.png \
   --out masked.png >/dev/null
 is_png masked.png
+# Who asks for no number gets eight, or what there is.
+"$tool" complete --model pixel_cnn.st --data test.idx --first 17 --keep-rows 14 --variants 1 \
+  --json rest.json --out rest.png >/dev/null
+test "$(value rest.json images)" -eq 3 || fail "the last three images: $(cat rest.json)"
 mkdir pictures
 cp mask.png pictures/a.png
 cp mask.png pictures/b.png
@@ -120,7 +124,8 @@ echo "== benchmark"
 "$tool" benchmark --model row_lstm --layers 1 --hidden 4 --head 4 --image 8x9x1 --batch-size 2 \
   --repeats 2 --threads 1 --json - >benchmark.json 2>/dev/null
 json benchmark.json forward_ms train_step_ms sample_ms_per_image useful_gflops_forward \
-  useful_gflops_train fma_peak_gflops
+  useful_gflops_train fma_peak_gflops forward_percent_of_peak train_percent_of_peak \
+  sample_percent_of_peak
 
 echo "== a resumed training equals one without a break, also with another number of threads"
 train diagonal_bilstm whole.st --epochs 2 --average-decay 0.9 --threads 1 >/dev/null
@@ -147,6 +152,11 @@ for batch in 60 1000000000000; do
 done
 "$tool" sample --model pixel_cnn.st --count 010 --out ten.png >ten.txt
 grep -q ' 10 images' ten.txt || fail "--count 010: $(cat ten.txt)"
+
+echo "== generated images have figures too"
+"$tool" shapes --out five.idx --count 5 --seed 7 --json - >shapes.json
+json shapes.json images seed out
+test "$(value shapes.json images)" -eq 5 || fail "shapes --count 5: $(cat shapes.json)"
 
 echo "== the version"
 "$tool" --version >version.txt

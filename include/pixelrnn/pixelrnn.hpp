@@ -18,5 +18,6 @@
 #include <pixelrnn/training/binarize.hpp>
 #include <pixelrnn/training/toy.hpp>
 #include <pixelrnn/training/trainer.hpp>
+#include <pixelrnn/verify/resume.hpp>
 #include <pixelrnn/verify/samples.hpp>
 #include <pixelrnn/verify/verify.hpp>

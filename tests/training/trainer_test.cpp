@@ -45,6 +45,24 @@ double distance(const test::Snapshot<float>& a, const test::Snapshot<float>& b) 
 
 }  // namespace
 
+TEST_CASE("Reports name the binarisation of the images that their nats are of",
+          "[training][trainer]") {
+  auto model = tiny_model();
+  Trainer trainer(model, Adam{});
+  const Images bars = some_bars(8);
+  const Images data(Tensor<Images::Level, 4>(bars.pixels()), bars.levels(), "threshold(7)");
+  const Images validation(Tensor<Images::Level, 4>(bars.pixels()), bars.levels(), "stochastic(5)");
+  std::string of_epoch;
+  const FitReport report =
+      trainer.fit(data, {.validation = &validation, .on_epoch = [&](const EpochReport& epoch) {
+                           of_epoch = epoch.binarization + " " + epoch.validation_binarization;
+                           return true;
+                         }});
+  CHECK(of_epoch == "threshold(7) stochastic(5)");
+  CHECK(report.binarization == "threshold(7)");
+  CHECK(report.validation_binarization == "stochastic(5)");
+}
+
 TEST_CASE("Training brings the loss down to the entropy of the data, and not below",
           "[training][trainer]") {
   const Images data = all_throws();

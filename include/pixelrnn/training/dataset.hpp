@@ -2,7 +2,9 @@
 // Data sets and the order a trainer reads them in.
 #pragma once
 
+#include <concepts>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include <pixelrnn/core/images.hpp>
@@ -32,6 +34,19 @@ concept DataSet = requires(const D& data, Index i, TensorView<Images::Level, 3> 
   { data.levels() } -> std::same_as<int>;
   fetch(data, i, i, out);
 };
+
+/// How the images became what they are, without which their likelihood means nothing; empty for a
+/// data set of a user's that does not say.
+template <DataSet D>
+[[nodiscard]] std::string binarization_of(const D& data) {
+  if constexpr (requires {
+                  { data.binarization() } -> std::convertible_to<std::string>;
+                }) {
+    return data.binarization();
+  } else {
+    return {};
+  }
+}
 
 /// The order of one epoch: a permutation that depends on (seed, epoch) alone, so that a position
 /// in it is all a checkpoint needs.

@@ -41,13 +41,15 @@ struct StepReport {
 struct EpochReport {
   Index epoch = 0;  ///< counted from 0
   Index step = 0;
-  double train_nats_per_image = 0;                  ///< mean over the epoch, even if resumed
-  std::optional<double> validation_nats_per_image;  ///< with FitOptions::validation
+  double train_nats_per_image = 0;                        ///< mean over the epoch, even if resumed
+  std::optional<double> validation_nats_per_image;        ///< with FitOptions::validation
+  std::string binarization{}, validation_binarization{};  ///< what the nats are those of
 };
 struct FitReport {
   Index steps = 0, epochs = 0;  ///< of the trainer's whole life
   double last_nats_per_image = std::numeric_limits<double>::quiet_NaN();
   std::optional<double> validation_nats_per_image;
+  std::string binarization{}, validation_binarization{};
   bool stopped = false;  ///< by a callback
 };
 
@@ -132,6 +134,10 @@ class Trainer {
   FitReport fit(const Data& data, const FitOptions& options) {
     check(data, options);
     FitReport report;
+    report.binarization = binarization_of(data);
+    if (options.validation != nullptr) {
+      report.validation_binarization = options.validation->binarization();
+    }
     while (!report.stopped && epoch_ < options.epochs && !finished(options)) {
       const double count = static_cast<double>(data.count());
       epoch_order(data.count(), options_.seed, static_cast<Index>(epoch_), order_);
@@ -147,6 +153,8 @@ class Trainer {
         epoch.validation_nats_per_image = validate(*options.validation, options);
         report.validation_nats_per_image = epoch.validation_nats_per_image;
       }
+      epoch.binarization = report.binarization;
+      epoch.validation_binarization = report.validation_binarization;
       if (options.on_epoch && !options.on_epoch(epoch)) report.stopped = true;
     }
     report.steps = steps();

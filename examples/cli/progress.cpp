@@ -45,12 +45,12 @@ std::string fitted(double done, std::initializer_list<std::string> figures, int 
 }  // namespace
 
 Progress::Progress(const Console& console, Index first_step, Index last_step, Index epochs,
-                   Binarizations binarizations)
+                   std::string binarization)
     : console_(console),
       first_step_(first_step),
       last_step_(last_step),
       epochs_(epochs),
-      binarizations_(std::move(binarizations)),
+      binarization_(std::move(binarization)),
       start_(Clock::now()),
       mark_(start_),
       shown_(start_) {}
@@ -81,7 +81,7 @@ void Progress::step(const StepReport& report) {
   recent_nats_ = 0.98 * recent_nats_ + 0.02 * report.nats_per_image;
   recent_weight_ = 0.98 * recent_weight_ + 0.02;
   if (log_.is_open()) {
-    log("step", report.step, report.epoch, report.nats_per_image, binarizations_.train,
+    log("step", report.step, report.epoch, report.nats_per_image, binarization_,
         format("%.6g", report.gradient_norm));
   }
   if (between(shown_, now) >= (console_.is_terminal() ? 0.1 : 10)) {
@@ -99,7 +99,7 @@ void Progress::show(const StepReport& report) {
                   recent_nats_ / recent_weight_, binarization.c_str(), images_per_second(),
                   duration(left).c_str());
   };
-  const std::string all = figures(", " + binarizations_.train);
+  const std::string all = figures(", " + binarization_);
   if (console_.is_terminal()) {
     has_bar_ = true;
     // The bar is worth more than a name that the first line has said.
@@ -113,18 +113,18 @@ void Progress::resume() { mark_ = Clock::now(); }
 
 void Progress::epoch(const EpochReport& report) {
   std::string line = format("epoch %td/%td  train %.3f nats, %s", report.epoch + 1, epochs_,
-                            report.train_nats_per_image, binarizations_.train.c_str());
+                            report.train_nats_per_image, report.binarization.c_str());
   if (report.validation_nats_per_image) {
     line += format("  validation %.3f nats, %s", *report.validation_nats_per_image,
-                   binarizations_.validation.c_str());
+                   report.validation_binarization.c_str());
   }
   line += format("  %.0f images/s  %s", images_per_second(), duration(seconds()).c_str());
   say(line);
   if (log_.is_open()) {
-    log("train", report.step, report.epoch, report.train_nats_per_image, binarizations_.train, "");
+    log("train", report.step, report.epoch, report.train_nats_per_image, report.binarization, "");
     if (report.validation_nats_per_image) {
       log("validation", report.step, report.epoch, *report.validation_nats_per_image,
-          binarizations_.validation, "");
+          report.validation_binarization, "");
     }
     log_.flush();
   }

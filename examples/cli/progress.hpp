@@ -12,17 +12,12 @@
 
 namespace cli {
 
-/// How the images became binary, without which their likelihood means nothing: named beside every
-/// figure. A dynamic binarisation of the images to train on is drawn once for those to validate.
-struct Binarizations {
-  std::string train, validation;
-};
-
 class Progress {
  public:
   /// Steps are counted over the trainer's life: this run goes from `first_step` to `last_step`.
+  /// `binarization` is that of the images trained on: without it their likelihood means nothing.
   Progress(const Console& console, Index first_step, Index last_step, Index epochs,
-           Binarizations binarizations);
+           std::string binarization);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   /// Removes the bar, so that an error begins a line of its own.
@@ -56,7 +51,7 @@ class Progress {
 
   const Console& console_;
   Index first_step_, last_step_, epochs_;
-  Binarizations binarizations_;
+  std::string binarization_;
   std::ofstream log_;
   std::string log_path_;
   Clock::time_point start_, mark_, shown_;

@@ -104,9 +104,7 @@ int Train::run() const {
   }
   static_cast<void>(AtomicFile(out));  // to find out now, not hours later, that it cannot be made
   const Index begin = trainer->steps();
-  Progress progress(
-      console, begin, end, epochs,
-      {.train = images.binarization(), .validation = held_out ? held_out->binarization() : ""});
+  Progress progress(console, begin, end, epochs, images.binarization());
   if (!log.empty()) progress.log_to(log, !resume.empty());
 
   console.write(format("%s: %td parameters, %td images of %td x %td, binarization %s\n",
@@ -159,10 +157,10 @@ int Train::run() const {
   figures.set("finished", done);
   figures.set("last_nats_per_image", report.last_nats_per_image);
   if (train_nats) figures.set("train_nats_per_image", *train_nats);
-  figures.set("binarization", images.binarization());
+  figures.set("binarization", report.binarization);
   if (report.validation_nats_per_image) {
     figures.set("validation_nats_per_image", *report.validation_nats_per_image);
-    figures.set("validation_binarization", held_out->binarization());
+    figures.set("validation_binarization", report.validation_binarization);
   }
   figures.set("images", images.count());
   figures.set("parameters", net->parameter_count());

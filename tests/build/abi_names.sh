@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # abi_names.sh COMPILER FLAG...: fails if two sets of compiler flags that differ in vector
-# extensions, OpenMP or -ffast-math give the library's inline namespace one name, or if two that
+# extensions, OpenMP or -ffinite-math-only give the library's inline namespace one name, or if two that
 # agree in them give it two. Nothing is compiled: the preprocessor knows all of it. Processors that
 # the compiler does not know are left out.
 set -eu
@@ -9,7 +9,7 @@ set -eu
 # The macros by which a compiler tells of what must be in the name. Of x86 that is all of its
 # vectors, but for parts that only they use who ask for them by hand.
 macros() {
-  awk '$2 ~ /^__(SSE[234]|SSSE|AVX|FMA|F16C|XOP)/ || $2 ~ /^(_OPENMP|__FAST_MATH__)$/ ||
+  awk '$2 ~ /^__(SSE[234]|SSSE|AVX|FMA|F16C|XOP)/ || ($2 ~ /^(_OPENMP|__FINITE_MATH_ONLY__)$/ && $3 > 0) ||
        $2 ~ /^__ARM_(NEON|FEATURE_(FMA|FP16_VECTOR_ARITHMETIC|DOTPROD|MATMUL_INT8|SVE|SVE2|SVE_BITS))$/ {
          print $2 "=" $3 }' | grep -vE '^__(SSE2_MATH|SSE4A|AVX512VP2INTERSECT|AVX5124)' | sort | tr '\n' ' '
 }
@@ -30,6 +30,7 @@ shift
 look "$@"
 look "$@" -fno-openmp
 look "$@" -fno-openmp -ffast-math -DPIXELRNN_ALLOW_FAST_MATH
+look "$@" -fno-openmp -ffinite-math-only -DPIXELRNN_ALLOW_FAST_MATH
 for flags in -march=nocona -march=core2 -msse4.1 -march=nehalem -march=x86-64-v2 \
   -march=sandybridge -march=ivybridge -mavx2 '-mavx2 -mfma' '-mavx2 -mf16c' -march=haswell \
   -march=x86-64-v3 -march=znver1 -march=bdver1 -march=bdver2 -march=alderlake -march=knl -march=knm -mavx512f -march=x86-64-v4 \

@@ -87,12 +87,12 @@
 #define PIXELRNN_ABI_PASTE(a, b, c, d, e, f, g) a##b##c##d##e##f##g
 
 /// The inline namespace of every name of the library, such as v0_1_avx2fh_omp. It spells what
-/// changes the meaning of the code (version, instruction set, OpenMP, -ffast-math), so that two
+/// changes the meaning of the code (version, instruction set, OpenMP, no NaN), so that two
 /// objects of one program built with different flags get two sets of symbols instead of one set
 /// that is wrong for one of them.
 #define PIXELRNN_ABI                                                                        \
   PIXELRNN_ABI_JOIN(PIXELRNN_ABI_VERSION, _, PIXELRNN_ABI_VECTORS, PIXELRNN_ABI_LETTERS, _, \
-                    PIXELRNN_ABI_THREADS, PIXELRNN_ABI_IF(__FAST_MATH__, _fast))
+                    PIXELRNN_ABI_THREADS, PIXELRNN_ABI_IF(__FINITE_MATH_ONLY__, _fast))
 #define PIXELRNN_ABI_VERSION \
   PIXELRNN_ABI_JOIN(v, PIXELRNN_VERSION_MAJOR, _, PIXELRNN_VERSION_MINOR, , , )
 

@@ -15,6 +15,44 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
+#if PIXELRNN_HAS_OPENMP
+namespace detail {
+
+/// The tasks of one parallel region, in as many contiguous chunks as there are workers, and the
+/// first exception of them all (by task): none may cross the region's end.
+class RegionTasks {
+ public:
+  explicit RegionTasks(Index count) : count_(count), failed_task_(count) {}
+
+  /// Calls body(task) for a worker's chunk, until one throws.
+  template <class Body>
+  void run_chunk(Index worker, Index workers, Body&& body) {
+    const Index last = count_ * (worker + 1) / workers;
+    Index task = count_ * worker / workers;
+    try {
+      for (; task < last; ++task) body(task);
+    } catch (...) {
+#pragma omp critical(pixelrnn_for_each_error)
+      if (task < failed_task_) {
+        failed_task_ = task;
+        error_ = std::current_exception();
+      }
+    }
+  }
+  /// After the region.
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  Index count_;
+  Index failed_task_;
+  std::exception_ptr error_;
+};
+
+}  // namespace detail
+#endif
+
 namespace execution {
 
 /// All tasks on the calling thread, in order.
@@ -56,24 +94,12 @@ struct OpenMP {
     const Index team = workers(threads, count);
     if (team == 1) return Sequential::for_each(1, count, body);
 #if PIXELRNN_HAS_OPENMP
-    std::exception_ptr error;
-    Index failed_task = count;
+    detail::RegionTasks tasks(count);
 #pragma omp parallel for num_threads(static_cast <int>(team)) schedule(static, 1)
     for (Index worker = 0; worker < team; ++worker) {
-      const Index first = count * worker / team;
-      const Index last = count * (worker + 1) / team;
-      Index task = first;
-      try {
-        for (; task < last; ++task) body(task, worker);
-      } catch (...) {
-#pragma omp critical(pixelrnn_for_each_error)
-        if (task < failed_task) {
-          failed_task = task;
-          error = std::current_exception();
-        }
-      }
+      tasks.run_chunk(worker, team, [&](Index task) { body(task, worker); });
     }
-    if (error) std::rethrow_exception(error);
+    tasks.rethrow();
 #endif
   }
 };

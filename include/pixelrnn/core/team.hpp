@@ -178,9 +178,8 @@ void for_each_team(int threads, Index count, Index size, Body&& body) {
   }
 #if PIXELRNN_HAS_OPENMP
   detail::TeamRegion region(wanted);
+  detail::RegionTasks tasks(count);
   Index team_count = 1;
-  std::exception_ptr error;
-  Index failed_task = count;
 #pragma omp parallel num_threads(static_cast <int>(wanted))
   {
 #pragma omp single
@@ -191,20 +190,10 @@ void for_each_team(int threads, Index count, Index size, Body&& body) {
       region.seat(all, team_count);
     }
     region.join(omp_get_thread_num(), team_count, [&](Team& team, Index number) {
-      const Index last = count * (number + 1) / team_count;
-      Index task = count * number / team_count;
-      try {
-        for (; task < last; ++task) body(task, team);
-      } catch (...) {
-#pragma omp critical(pixelrnn_for_each_error)
-        if (task < failed_task) {
-          failed_task = task;
-          error = std::current_exception();
-        }
-      }
+      tasks.run_chunk(number, team_count, [&](Index task) { body(task, team); });
     });
   }
-  if (error) std::rethrow_exception(error);
+  tasks.rethrow();
 #endif
 }
 

@@ -86,11 +86,10 @@ class Stack {
     if (const Shape<4> pixel{x.rows, 1, 1, x.columns}; cache.rooms[0].shape() != pixel) {
       cache.rooms.fill(FeatureMap<Scalar>(output_shape(pixel)));
     }
-    const auto room = [&](std::size_t i) {
-      return MatrixView<Scalar>{cache.rooms[i].data(), x.rows, x.columns, x.columns};
-    };
-    const MatrixView<Scalar> outs[] = {room(0), room(1)};
-    const MatrixView<Scalar> sum = room(2), skip = room(3);
+    const MatrixView<Scalar> outs[] = {as_rows(cache.rooms[0].view()),
+                                       as_rows(cache.rooms[1].view())};
+    const MatrixView<Scalar> sum = as_rows(cache.rooms[2].view());
+    const MatrixView<Scalar> skip = as_rows(cache.rooms[3].view());
     MatrixView<const Scalar> in = x;
     for (std::size_t l = 0; l < blocks_.size(); ++l) {
       blocks_[l].step(cache.blocks[l], row, column, in, outs[l % 2]);

@@ -72,9 +72,18 @@ struct Watching : ReLU<> {
 TEST_CASE("Images drawn by a team are those of one thread", "[sampling][team]") {
   CHECK(team_difference(wide_model<PixelCNN<>>(20)) == "");
   CHECK(team_difference(wide_model<PixelCNN<Categorical<3>>>(20)) == "");
+  CHECK(team_difference(wide_model<PixelCNN<Categorical<256>>>(20)) == "");  // draws are shared too
   CHECK(team_difference(wide_model<PixelCNN<Bernoulli, Backend<double>>>(20)) == "");
   CHECK(team_difference(wide_model<PixelRNN<RowLSTM<>>>(8)) == "");
   CHECK(team_difference(wide_model<PixelRNN<DiagonalBiLSTM<>>>(8)) == "");
+}
+
+TEST_CASE("What goes wrong in a draw that a team shares is the caller's error",
+          "[sampling][team]") {
+  auto model = wide_model<PixelCNN<Categorical<256>>>(20);
+  parameters(model).back().parameter->value().data()[0] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS_ERROR(sample(model, 5, {.threads = 2}), NumericError,
+                     "the model gives NaN at pixel");
 }
 
 TEST_CASE("A team's images are FullForward's", "[sampling][team]") {
@@ -105,14 +114,14 @@ TEST_CASE("Threads share images where there are many, else products", "[sampling
       CHECK(walk.images == batch);
     }
   };
-  constexpr Index wide = 5'000'000, narrow = 2'000'000, small = 100'000;
-  check(wide, 1, 16, 1, 1, 16);
-  check(wide, 2, 16, 1, 2, 16);  // a pair
-  check(wide, 2, 32, 2, 1, 16);  // 16 images keep a thread busy
-  check(wide, 4, 8, 2, 2, 4);    // two pairs
-  check(wide, 3, 20, 1, 3, 20);  // no thread is left out
-  check(wide, 4, 1, 1, 4, 1);    // more threads than images
-  check(wide, 16, 1, 1, 8, 1);   // not more than eight
+  constexpr Index much = 5'000'000, narrow = 2'000'000, small = 100'000;
+  check(much, 1, 16, 1, 1, 16);
+  check(much, 2, 16, 1, 2, 16);  // a pair
+  check(much, 2, 32, 2, 1, 16);  // 16 images keep a thread busy
+  check(much, 4, 8, 2, 2, 4);    // two pairs
+  check(much, 3, 20, 1, 3, 20);  // no thread is left out
+  check(much, 4, 1, 1, 4, 1);    // more threads than images
+  check(much, 16, 1, 1, 8, 1);   // not more than eight
   check(narrow, 2, 16, 2, 1, 8);
   check(narrow, 4, 2, 2, 2, 1);
   check(small, 4, 1, 1, 1, 1);

@@ -109,6 +109,11 @@ class MaskedConvolution {
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const {
+    step_add(cache, row, column, x, {}, y);
+  }
+  /// y = residual + what step gives. No residual: none is added.
+  void step_add(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+                const MatrixView<const Scalar>& residual, const MatrixView<Scalar>& y) const {
     remember(cache, row, column, x);
     const Index ring = padding_.above + 1, here = line_of(row);
     for (std::size_t t = 0; t < taps_.size(); ++t) {
@@ -116,26 +121,31 @@ class MaskedConvolution {
       cache.terms[t].data = cache.rows.data() + (line < 0 ? line + ring : line) * cache.line +
                             (padding_.left + column + taps_[t].dx) * config_.in_channels;
     }
-    share_units(
-        cache.team, x.rows, cache.packed, [&](const kernels::Packed<const Scalar>& weights) {
-          Kernels::affine(x.rows, Terms(cache.terms), weights, bias_.value().data(),
-                          kernels::Rows<const Scalar>{}, kernels::Rows<Scalar>{y.data, y.stride});
-        });
+    share_units(cache.team, x.rows, cache.packed,
+                [&](const kernels::Packed<const Scalar>& weights) {
+                  Kernels::affine(x.rows, Terms(cache.terms), weights, bias_.value().data(),
+                                  kernels::Rows<const Scalar>{residual.data, residual.stride},
+                                  kernels::Rows<Scalar>{y.data, y.stride});
+                });
   }
   void end_row(Cache&, Index) const {}
 
  protected:
   /// Puts a pixel into the ring.
   void remember(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const {
-    Scalar* to =
+    Scalar* const pixel =
         cache.rows.data() + line_of(row) * cache.line + (padding_.left + column) * x.columns;
-    for (Index b = 0; b < x.rows; ++b, to += cache.image) {
-      if (config_.relu_input) {
-        Kernels::relu(x.columns, x.row(b), to);
-      } else {
-        std::copy_n(x.row(b), x.columns, to);
+    share_columns(cache.team, x.rows, x.columns, [&](Index first, Index last) {
+      for (Index b = 0; b < x.rows; ++b) {
+        const Scalar* const from = x.row(b) + first;
+        Scalar* const to = pixel + b * cache.image + first;
+        if (config_.relu_input) {
+          Kernels::relu(last - first, from, to);
+        } else {
+          std::copy_n(from, last - first, to);
+        }
       }
-    }
+    });
   }
 
  private:

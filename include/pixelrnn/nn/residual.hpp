@@ -44,8 +44,7 @@ class Residual {
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const requires IncrementalLayer<Sequential<Layers...>> {
-    inner_.step(cache.inner, row, column, x, y);
-    for (Index b = 0; b < x.rows; ++b) detail::add_to(x.columns, x.row(b), y.row(b));
+    inner_.step_add(cache.inner, row, column, x, x, y);
   }
   void end_row(Cache& cache, Index row) const requires IncrementalLayer<Sequential<Layers...>> {
     inner_.end_row(cache.inner, row);

@@ -80,8 +80,14 @@ class Sequential {
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const requires is_incremental {
+    step_add(cache, row, column, x, {}, y);
+  }
+  /// y = residual + what step gives, in one pass if the last layer can. No residual: none is added.
+  void step_add(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+                const MatrixView<const Scalar>& residual,
+                const MatrixView<Scalar>& y) const requires is_incremental {
     if (cache.between.empty()) make_room(cache, x);
-    step_from<0>(cache, row, column, x, y);
+    step_from<0>(cache, row, column, x, residual, y);
   }
   void observe(Cache& cache, Index row, Index column,
                const MatrixView<const Scalar>& x) const requires is_incremental
@@ -115,13 +121,20 @@ class Sequential {
   }
   template <std::size_t I>
   void step_from(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-                 const MatrixView<Scalar>& y) const {
-    if constexpr (I + 1 == size) {
-      std::get<I>(layers_).step(cache_of<I>(cache), row, column, x, y);
-    } else {
+                 const MatrixView<const Scalar>& residual, const MatrixView<Scalar>& y) const {
+    const auto& layer = std::get<I>(layers_);
+    auto& own = cache_of<I>(cache);
+    if constexpr (I + 1 < size) {
       const MatrixView<Scalar> out = as_rows(cache.between[I].view());
-      std::get<I>(layers_).step(cache_of<I>(cache), row, column, x, out);
-      step_from<I + 1>(cache, row, column, out, y);
+      layer.step(own, row, column, x, out);
+      step_from<I + 1>(cache, row, column, out, residual, y);
+    } else if constexpr (requires { layer.step_add(own, row, column, x, residual, y); }) {
+      layer.step_add(own, row, column, x, residual, y);
+    } else {
+      layer.step(own, row, column, x, y);
+      for (Index b = 0; b < residual.rows; ++b) {
+        detail::add_to(residual.columns, residual.row(b), y.row(b));
+      }
     }
   }
 

@@ -18,8 +18,24 @@ struct Walk {
 };
 
 /// FLOP of a product that pay for sharing it: a microsecond of one core's, twice what a team needs
-/// to begin and end.
-inline constexpr Index worth_sharing = 60'000;
+/// to begin and end. And values of a copy: half of them come from another core's caches.
+inline constexpr Index worth_sharing = 60'000, worth_sharing_values = 1024;
+
+namespace detail {
+/// Calls work(first, last) for ranges of whole grains that make up [0, units), one for each member
+/// of the team. The same units always go to the same member, who has them in its caches.
+template <class Work>
+void share_range(Team& team, Index units, Index grain, const Work& work) {
+  const Index grains = (units + grain - 1) / grain;
+  const Index parts = std::min(team.size(), grains);
+  if (parts == 1) return work(Index{0}, units);
+  team.share([&](Index part) {
+    if (part >= parts) return;
+    const Index last = grains * (part + 1) / parts * grain;
+    work(grains * part / parts * grain, std::min(units, last));
+  });
+}
+}  // namespace detail
 
 /// Calls product(part) for parts that make up the weights, one for each member of a walk's team, or
 /// once for all of them. Each thread then reads its own part of the weights, for all images: where
@@ -32,14 +48,18 @@ void share_units(Team* team, Index rows, const kernels::Packed<const T>& weights
       2 * rows * weights.rows * weights.columns() < worth_sharing) {
     return product(weights);
   }
-  const Index grain = weights.grain(), grains = (weights.units + grain - 1) / grain;
-  const Index parts = std::min(team->size(), grains);
-  if (parts == 1) return product(weights);
-  team->share([&](Index part) {
-    if (part >= parts) return;
-    const Index last = grains * (part + 1) / parts * grain;
-    product(weights.part(grains * part / parts * grain, std::min(weights.units, last)));
-  });
+  detail::share_range(*team, weights.units, weights.grain(),
+                      [&](Index first, Index last) { product(weights.part(first, last)); });
+}
+
+/// Calls copy(first, last) for ranges of columns that make up [0, columns) of `rows` rows,
+/// likewise: each member takes what it computed in a plain product of so many units.
+template <class Copy>
+void share_columns(Team* team, Index rows, Index columns, const Copy& copy) {
+  if (team == nullptr || team->size() == 1 || rows * columns < worth_sharing_values) {
+    return copy(Index{0}, columns);
+  }
+  detail::share_range(*team, columns, kernels::unit_grain, copy);
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -6,6 +6,9 @@ include(CheckCXXCompilerFlag)
 option(PIXELRNN_NATIVE "Compile tests, examples and benchmarks for this machine's processor" ON)
 option(PIXELRNN_WARNINGS_AS_ERRORS "Let a warning end the build" OFF)
 option(PIXELRNN_COVERAGE "Count executed lines (gcov)" OFF)
+# Tests of one room, and sources of the tool, instantiate much the same: it is compiled once for
+# several of them. Off where people work, because a change to one then compiles its neighbours.
+option(PIXELRNN_UNITY "Compile tests and tool several sources at a time" OFF)
 set(PIXELRNN_SANITIZE "" CACHE STRING "What -fsanitize= gets: address,undefined or thread")
 
 if(PROJECT_IS_TOP_LEVEL)

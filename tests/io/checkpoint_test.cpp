@@ -32,7 +32,7 @@ M make(PixelRNNConfig config = tiny, std::uint64_t seed = 7) {
 }
 
 /// 10 images: with batches of 4 an epoch has steps of 4, 4 and 2.
-Images data() {
+Images few_images() {
   Images images(10, tiny.image, 256);
   Rng rng(3);
   for (auto& level : images.pixels()) level = static_cast<Images::Level>(rng.below(256));
@@ -78,7 +78,7 @@ template <class Rule = Adam>
 void write_trained(const std::filesystem::path& path, TrainerOptions options = {}) {
   Net model = make();
   Trainer trainer(model, Rule{}, options);
-  trainer.fit(binarize(data(), Threshold{}), {.epochs = 9, .steps = 4, .batch_size = 4});
+  trainer.fit(binarize(few_images(), Threshold{}), {.epochs = 9, .steps = 4, .batch_size = 4});
   save_checkpoint(path, trainer);
 }
 
@@ -94,7 +94,7 @@ TEMPLATE_TEST_CASE("2k steps are k steps, a checkpoint, and k steps in a fresh t
   const auto train = [&](auto& trainer, Index steps) {
     std::vector<double> losses;
     trainer.fit(
-        binarize(data(), Dynamic{5}),
+        binarize(few_images(), Dynamic{5}),
         {.epochs = 99, .steps = steps, .batch_size = 4, .on_step = [&](const StepReport& report) {
            losses.push_back(report.nats_per_image);
            return true;
@@ -134,7 +134,7 @@ TEST_CASE("A checkpoint taken within a callback is the same as one taken after f
     Net model = make();
     Trainer trainer(model, Adam{});
     trainer.fit(
-        binarize(data(), Threshold{}),
+        binarize(few_images(), Threshold{}),
         {.epochs = 9, .steps = steps, .batch_size = 4, .on_step = [&](const StepReport& report) {
            if (report.step == save_at) {
              save_checkpoint(directory / "within", trainer);
@@ -197,7 +197,7 @@ TEST_CASE("A checkpoint gives the averaged weights, or on demand the trained one
   const TemporaryDirectory directory;
   Net model = make();
   Trainer trainer(model, Adam{.learning_rate = 0.1}, {.average_decay = 0.5});
-  trainer.fit(binarize(data(), Threshold{}), {.steps = 2, .batch_size = 4});
+  trainer.fit(binarize(few_images(), Threshold{}), {.steps = 2, .batch_size = 4});
   save_checkpoint(directory / "checkpoint", trainer);
   const std::string trained = weight_bits(model);
   const std::string averaged = trainer.with_average([&] { return weight_bits(model); });

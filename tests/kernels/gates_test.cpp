@@ -15,7 +15,7 @@ using kernels::gate_count, kernels::gate_g, kernels::gate_o;
 
 namespace {
 
-constexpr Index width = simd::lanes<float>;
+constexpr Index lanes = simd::lanes<float>;
 
 /// What rounding may do, in ulp. Of 12 million random cells the worst have 5.3 for o, f and i, and
 /// for g 6.9, or 7.8 where multiply-adds are not fused.
@@ -24,13 +24,13 @@ constexpr double logistic_bound = 6, tanh_bound = 8;
 /// The gates of one cell from their pre-activations, o, f, i, g.
 using Cell = std::array<float, gate_count>;
 
-/// What gates.hpp makes of cells, `width` of them side by side; cells.size() must be a multiple.
+/// What gates.hpp makes of cells, `lanes` of them side by side; cells.size() must be a multiple.
 std::vector<Cell> gates_of(const std::vector<Cell>& cells) {
-  const auto lines = static_cast<Index>(cells.size()) / width;
+  const auto lines = static_cast<Index>(cells.size()) / lanes;
   std::vector<float> z(cells.size() * gate_count);
   const auto at = [&](std::size_t cell, Index gate) -> float& {
     const auto i = static_cast<Index>(cell);
-    return z[static_cast<std::size_t>((i / width * gate_count + gate) * width + i % width)];
+    return z[static_cast<std::size_t>((i / lanes * gate_count + gate) * lanes + i % lanes)];
   };
   for (std::size_t cell = 0; cell < cells.size(); ++cell) {
     for (Index gate = 0; gate < gate_count; ++gate) {
@@ -39,12 +39,12 @@ std::vector<Cell> gates_of(const std::vector<Cell>& cells) {
   }
   kernels::detail::prepare_gates(lines, z.data());
   for (Index line = 0; line < lines; ++line) {
-    float* const to = z.data() + line * gate_count * width;
+    float* const to = z.data() + line * gate_count * lanes;
     const auto gates = kernels::detail::gates_of(static_cast<const float*>(to));
-    simd::store(to + kernels::gate_o * width, gates.o);
-    simd::store(to + kernels::gate_f * width, gates.f);
-    simd::store(to + kernels::gate_i * width, gates.i);
-    simd::store(to + kernels::gate_g * width, gates.g);
+    simd::store(to + kernels::gate_o * lanes, gates.o);
+    simd::store(to + kernels::gate_f * lanes, gates.f);
+    simd::store(to + kernels::gate_i * lanes, gates.i);
+    simd::store(to + kernels::gate_g * lanes, gates.g);
   }
   std::vector<Cell> found(cells.size());
   for (std::size_t cell = 0; cell < cells.size(); ++cell) {
@@ -113,7 +113,7 @@ std::vector<Cell> sweep() {
       }
     }
   }
-  while (cells.size() % static_cast<std::size_t>(width) != 0) cells.push_back({1, 1, 1, 1});
+  while (cells.size() % static_cast<std::size_t>(lanes) != 0) cells.push_back({1, 1, 1, 1});
   return cells;
 }
 
@@ -139,8 +139,8 @@ TEST_CASE("Gates in float keep to 6 ulp, that of tanh to 8, and to 2e-12 of 0 wh
 
 TEST_CASE("Gates of a line do not depend on those beside them", "[kernels][gates]") {
   std::vector<Cell> z;
-  for (Index lane = 0; lane < width; ++lane) z.push_back({3e38f, -3e38f, 1, 2});
+  for (Index lane = 0; lane < lanes; ++lane) z.push_back({3e38f, -3e38f, 1, 2});
   z[1] = {0.5f, -0.25f, 2, -1};
   const Cell beside = gates_of(z)[1];
-  CHECK(gates_of(std::vector<Cell>(static_cast<std::size_t>(width), z[1]))[0] == beside);
+  CHECK(gates_of(std::vector<Cell>(static_cast<std::size_t>(lanes), z[1]))[0] == beside);
 }

@@ -15,19 +15,10 @@ using namespace pixelrnn;
 namespace {
 
 template <class State, class L = Bernoulli>
-using Rnn = PixelRNN<DiagonalBiLSTM<State, test::ReferenceBackend>, L>;
-
-/// A model whose ReLUs are open, so that none hides what lies behind it.
-template <class M>
-M open_model(const PixelRNNConfig& config, std::uint64_t seed) {
-  M model = test::random_model<M>(config, seed);
-  test::raise(model, "upsample.bias", 10);
-  test::raise(model, "head1.bias", 100);
-  return model;
-}
+using DiagonalRNN = PixelRNN<DiagonalBiLSTM<State, test::ReferenceBackend>, L>;
 
 /// What sec. 3.2 lets the logits see: 7×7 mask A, then everything before, layer after layer.
-test::Field field_of(const PixelRNNConfig& config) {
+test::Field diagonal_field_of(const PixelRNNConfig& config) {
   test::Field field =
       test::Field({1, config.image.height, config.image.width, config.image.channels})
           .then(test::convolution_field(7, false));
@@ -45,14 +36,16 @@ TEMPLATE_TEST_CASE("A Diagonal BiLSTM's logits see what its layers let them, and
       CAPTURE(image, skip);
       const PixelRNNConfig config{
           .image = image, .layers = 1, .hidden = 4, .head = 5, .skip = skip};
-      const auto report = test::check_field(open_model<Rnn<TestType>>(config, 3), field_of(config));
+      const auto report = test::check_field(test::open_pixel_rnn<DiagonalRNN<TestType>>(config, 3),
+                                            diagonal_field_of(config));
       CHECK(report.leak == "");
       CHECK(report.blind == "");
     }
   }
   const PixelRNNConfig config{.image = {3, 4, 3}, .layers = 1, .hidden = 5, .head = 4};
   const auto report =
-      test::check_field(open_model<Rnn<TestType, Categorical<3>>>(config, 4), field_of(config));
+      test::check_field(test::open_pixel_rnn<DiagonalRNN<TestType, Categorical<3>>>(config, 4),
+                        diagonal_field_of(config));
   CHECK(report.leak == "");
   CHECK(report.blind == "");
 }
@@ -63,7 +56,7 @@ TEST_CASE(
   // Mask A hides a pixel from its own column and shows it to the next ones. The last of a row has
   // no next one: only the row below sees it, from 3 columns to its left on.
   const Index width = 9;
-  const test::Field field = field_of({.image = {4, width, 1}, .layers = 3});
+  const test::Field field = diagonal_field_of({.image = {4, width, 1}, .layers = 3});
   for (Index o = 0; o < 4 * width; ++o) {
     for (Index i = 0; i < 4 * width; ++i) {
       const test::Cell out = test::cell_of(o, {1, 4, width, 1});
@@ -79,8 +72,8 @@ TEST_CASE(
 TEST_CASE("A field that forbids one past colour, or wants one future one, is found out",
           "[models][pixel_rnn][diagonal]") {
   const PixelRNNConfig config{.image = {2, 3, 3}, .layers = 1, .hidden = 5, .head = 4};
-  const auto model = open_model<Rnn<LearnedState, Categorical<3>>>(config, 4);
-  const auto field = field_of(config);
+  const auto model = test::open_pixel_rnn<DiagonalRNN<LearnedState, Categorical<3>>>(config, 4);
+  const auto field = diagonal_field_of(config);
   const auto blue = [](const test::Cell& cell) {
     return cell.row == 1 && cell.column == 1 && cell.channel == 2;
   };
@@ -102,13 +95,13 @@ TEMPLATE_TEST_CASE("A Diagonal BiLSTM's probabilities of all images sum to 1",
   for (const ImageShape image : {ImageShape{1, 1, 1}, ImageShape{2, 2, 1}, ImageShape{3, 2, 1},
                                  ImageShape{2, 3, 1}, ImageShape{3, 3, 1}, ImageShape{1, 2, 3}}) {
     CAPTURE(image);
-    const auto model = test::random_model<Rnn<TestType>>(
+    const auto model = test::random_model<DiagonalRNN<TestType>>(
         {.image = image, .layers = 2, .hidden = 4, .head = 5, .skip = true}, 5);
     CHECK(test::total_probability(model) == Approx(1).epsilon(1e-12));
   }
   for (const ImageShape image : {ImageShape{2, 2, 1}, ImageShape{1, 2, 3}, ImageShape{2, 1, 3}}) {
     CAPTURE(image);
-    const auto model = test::random_model<Rnn<TestType, Categorical<3>>>(
+    const auto model = test::random_model<DiagonalRNN<TestType, Categorical<3>>>(
         {.image = image, .layers = 2, .hidden = 4, .head = 5}, 6);
     CHECK(test::total_probability(model) == Approx(1).epsilon(1e-12));
   }
@@ -116,12 +109,12 @@ TEMPLATE_TEST_CASE("A Diagonal BiLSTM's probabilities of all images sum to 1",
 
 TEMPLATE_TEST_CASE("A Diagonal BiLSTM model passes the gradient check as a whole",
                    "[models][pixel_rnn][diagonal]", ZeroState, LearnedState, PaddedScanState) {
-  auto grey = test::random_model<Rnn<TestType>>(
+  auto grey = test::random_model<DiagonalRNN<TestType>>(
       {.image = {3, 4, 1}, .layers = 2, .hidden = 3, .head = 4, .skip = true}, 7);
   const GradcheckReport of_grey = test::check_gradients(grey);
   INFO(of_grey.where);
   CHECK(of_grey);
-  auto colour = test::random_model<Rnn<TestType, Categorical<3>>>(
+  auto colour = test::random_model<DiagonalRNN<TestType, Categorical<3>>>(
       {.image = {2, 3, 3}, .layers = 1, .hidden = 3, .head = 3}, 8);
   const GradcheckReport of_colour = test::check_gradients(colour);
   INFO(of_colour.where);
@@ -130,7 +123,8 @@ TEMPLATE_TEST_CASE("A Diagonal BiLSTM model passes the gradient check as a whole
 
 TEST_CASE("A Diagonal BiLSTM model says what it is", "[models][pixel_rnn][diagonal]") {
   Rng rng(1);
-  const Rnn<PaddedScanState> model({.image = {4, 5, 1}, .layers = 2, .hidden = 6, .head = 7}, rng);
+  const DiagonalRNN<PaddedScanState> model(
+      {.image = {4, 5, 1}, .layers = 2, .hidden = 6, .head = 7}, rng);
   CHECK(model.describe() == std::map<std::string, std::string>{{"model", "diagonal_bilstm"},
                                                                {"image", "4x5x1"},
                                                                {"likelihood", "bernoulli"},
@@ -144,7 +138,7 @@ TEST_CASE("A Diagonal BiLSTM model says what it is", "[models][pixel_rnn][diagon
 TEST_CASE("A Diagonal BiLSTM model's parameters have names and can be counted by hand",
           "[models][pixel_rnn][diagonal]") {
   Rng rng(1);
-  const Rnn<LearnedState, Categorical<3>> model(
+  const DiagonalRNN<LearnedState, Categorical<3>> model(
       {.image = {4, 5, 3}, .layers = 1, .hidden = 6, .head = 7}, rng);
   CHECK(test::parameter_names(model) ==
         std::vector<std::string>{"input.weights",
@@ -170,14 +164,17 @@ TEST_CASE("A Diagonal BiLSTM model's parameters have names and can be counted by
   const Index direction = 12 * 24 + 2 * 6 * 24 + 24;
   CHECK(parameter_count(model) == (7 * 7 * 3 * 12 + 12) + 2 * (direction + 6 + 6) + (6 * 12 + 12) +
                                       (12 * 7 + 7) + (7 * 7 + 7) + (7 * 9 + 9));
-  const Rnn<PaddedScanState> padded({.image = {4, 5, 1}, .layers = 3, .hidden = 6, .head = 7}, rng);
+  const DiagonalRNN<PaddedScanState> padded(
+      {.image = {4, 5, 1}, .layers = 3, .hidden = 6, .head = 7}, rng);
   CHECK(parameter_count(padded) == (7 * 7 * 12 + 12) + 3 * (2 * direction + 6 * 12 + 12) +
                                        (12 * 7 + 7) + (7 * 7 + 7) + (7 + 1));
 }
 
 TEST_CASE("A Diagonal BiLSTM model names a size that cannot be", "[models][pixel_rnn][diagonal]") {
   Rng rng(1);
-  const auto make = [&rng](PixelRNNConfig config) { return Rnn<LearnedState>(config, rng); };
+  const auto make = [&rng](PixelRNNConfig config) {
+    return DiagonalRNN<LearnedState>(config, rng);
+  };
   CHECK_THROWS_ERROR(make({.image = {4, 4, 0}}), ConfigError, "Config::image: image is 4x4x0");
   CHECK_THROWS_ERROR(make({.image = {4, 4, 1}, .layers = 1, .hidden = 1, .head = -3}), ConfigError,
                      "model: Config is {layers=1, hidden=1, head=-3}, expected 1 or more of each");

@@ -15,19 +15,10 @@ using namespace pixelrnn;
 namespace {
 
 template <class State, class L = Bernoulli>
-using Rnn = PixelRNN<RowLSTM<State, test::ReferenceBackend>, L>;
-
-/// A model whose ReLUs are open, so that none hides what lies behind it.
-template <class M>
-M open_model(const PixelRNNConfig& config, std::uint64_t seed) {
-  M model = test::random_model<M>(config, seed);
-  test::raise(model, "upsample.bias", 10);
-  test::raise(model, "head1.bias", 100);
-  return model;
-}
+using RowRNN = PixelRNN<RowLSTM<State, test::ReferenceBackend>, L>;
 
 /// What sec. 3.1 lets the logits see: 7×7 mask A, then a Row LSTM a layer around its residual.
-test::Field field_of(const PixelRNNConfig& config) {
+test::Field row_field_of(const PixelRNNConfig& config) {
   test::Field field =
       test::Field({1, config.image.height, config.image.width, config.image.channels})
           .then(test::convolution_field(7, false));
@@ -45,14 +36,15 @@ TEMPLATE_TEST_CASE("A Row LSTM's logits see the triangle above them, and nothing
       CAPTURE(image, skip);
       const PixelRNNConfig config{
           .image = image, .layers = 1, .hidden = 4, .head = 5, .skip = skip};
-      const auto report = test::check_field(open_model<Rnn<TestType>>(config, 3), field_of(config));
+      const auto report = test::check_field(test::open_pixel_rnn<RowRNN<TestType>>(config, 3),
+                                            row_field_of(config));
       CHECK(report.leak == "");
       CHECK(report.blind == "");
     }
   }
   const PixelRNNConfig config{.image = {3, 4, 3}, .layers = 2, .hidden = 5, .head = 4};
-  const auto report =
-      test::check_field(open_model<Rnn<TestType, Categorical<3>>>(config, 4), field_of(config));
+  const auto report = test::check_field(
+      test::open_pixel_rnn<RowRNN<TestType, Categorical<3>>>(config, 4), row_field_of(config));
   CHECK(report.leak == "");
   CHECK(report.blind == "");
 }
@@ -63,9 +55,9 @@ TEST_CASE("A triangle that is too small or too large is found out",
   PixelRNNConfig more = config, less = config;
   more.layers = 2;
   less.layers = 0;
-  const auto model = open_model<Rnn<LearnedState>>(config, 3);
-  CHECK(test::check_field(model, field_of(less)).leak != "");
-  CHECK(test::check_field(model, field_of(more)).blind != "");
+  const auto model = test::open_pixel_rnn<RowRNN<LearnedState>>(config, 3);
+  CHECK(test::check_field(model, row_field_of(less)).leak != "");
+  CHECK(test::check_field(model, row_field_of(more)).blind != "");
 }
 
 TEMPLATE_TEST_CASE("A Row LSTM's probabilities of all images sum to 1",
@@ -73,13 +65,13 @@ TEMPLATE_TEST_CASE("A Row LSTM's probabilities of all images sum to 1",
   for (const ImageShape image : {ImageShape{1, 1, 1}, ImageShape{2, 2, 1}, ImageShape{3, 2, 1},
                                  ImageShape{2, 3, 1}, ImageShape{3, 3, 1}, ImageShape{1, 2, 3}}) {
     CAPTURE(image);
-    const auto model = test::random_model<Rnn<TestType>>(
+    const auto model = test::random_model<RowRNN<TestType>>(
         {.image = image, .layers = 2, .hidden = 4, .head = 5, .skip = true}, 5);
     CHECK(test::total_probability(model) == Approx(1).epsilon(1e-12));
   }
   for (const ImageShape image : {ImageShape{2, 2, 1}, ImageShape{1, 2, 3}, ImageShape{2, 1, 3}}) {
     CAPTURE(image);
-    const auto model = test::random_model<Rnn<TestType, Categorical<3>>>(
+    const auto model = test::random_model<RowRNN<TestType, Categorical<3>>>(
         {.image = image, .layers = 2, .hidden = 4, .head = 5}, 6);
     CHECK(test::total_probability(model) == Approx(1).epsilon(1e-12));
   }
@@ -87,12 +79,12 @@ TEMPLATE_TEST_CASE("A Row LSTM's probabilities of all images sum to 1",
 
 TEMPLATE_TEST_CASE("A Row LSTM model passes the gradient check as a whole",
                    "[models][pixel_rnn][row_lstm]", ZeroState, LearnedState) {
-  auto grey = test::random_model<Rnn<TestType>>(
+  auto grey = test::random_model<RowRNN<TestType>>(
       {.image = {3, 4, 1}, .layers = 2, .hidden = 3, .head = 4, .skip = true}, 7);
   const GradcheckReport of_grey = test::check_gradients(grey);
   INFO(of_grey.where);
   CHECK(of_grey);
-  auto colour = test::random_model<Rnn<TestType, Categorical<3>>>(
+  auto colour = test::random_model<RowRNN<TestType, Categorical<3>>>(
       {.image = {2, 3, 3}, .layers = 1, .hidden = 3, .head = 3}, 8);
   const GradcheckReport of_colour = test::check_gradients(colour);
   INFO(of_colour.where);
@@ -101,7 +93,7 @@ TEMPLATE_TEST_CASE("A Row LSTM model passes the gradient check as a whole",
 
 TEST_CASE("A Row LSTM model says what it is", "[models][pixel_rnn][row_lstm]") {
   Rng rng(1);
-  const Rnn<LearnedState> model({.image = {4, 5, 1}, .layers = 2, .hidden = 6, .head = 7}, rng);
+  const RowRNN<LearnedState> model({.image = {4, 5, 1}, .layers = 2, .hidden = 6, .head = 7}, rng);
   CHECK(model.describe() == std::map<std::string, std::string>{{"model", "row_lstm"},
                                                                {"image", "4x5x1"},
                                                                {"likelihood", "bernoulli"},
@@ -110,14 +102,14 @@ TEST_CASE("A Row LSTM model says what it is", "[models][pixel_rnn][row_lstm]") {
                                                                {"head", "7"},
                                                                {"skip", "false"},
                                                                {"initial_state", "learned"}});
-  const Rnn<ZeroState> other({.image = {4, 5, 1}, .layers = 2, .hidden = 6, .head = 7}, rng);
+  const RowRNN<ZeroState> other({.image = {4, 5, 1}, .layers = 2, .hidden = 6, .head = 7}, rng);
   CHECK(other.describe().at("initial_state") == "zero");
 }
 
 TEST_CASE("A Row LSTM model's parameters have names and their number can be counted by hand",
           "[models][pixel_rnn][row_lstm]") {
   Rng rng(1);
-  const Rnn<LearnedState, Categorical<3>> model(
+  const RowRNN<LearnedState, Categorical<3>> model(
       {.image = {4, 5, 3}, .layers = 1, .hidden = 6, .head = 7, .skip = true}, rng);
   CHECK(test::parameter_names(model) ==
         std::vector<std::string>{
@@ -131,14 +123,14 @@ TEST_CASE("A Row LSTM model's parameters have names and their number can be coun
   const Index upsample = 6 * 12 + 12, skip = 12 * 12 + 12;
   const Index head = (12 * 7 + 7) + (7 * 7 + 7) + (7 * 9 + 9);
   CHECK(parameter_count(model) == input + recurrence + upsample + skip + head);
-  const Rnn<ZeroState> zero({.image = {4, 5, 1}, .layers = 3, .hidden = 6, .head = 7}, rng);
+  const RowRNN<ZeroState> zero({.image = {4, 5, 1}, .layers = 3, .hidden = 6, .head = 7}, rng);
   CHECK(parameter_count(zero) == (7 * 7 * 12 + 12) + 3 * (recurrence - 6 - 6 + upsample) +
                                      (12 * 7 + 7) + (7 * 7 + 7) + (7 + 1));
 }
 
 TEST_CASE("A Row LSTM model names a size that cannot be", "[models][pixel_rnn][row_lstm]") {
   Rng rng(1);
-  const auto make = [&rng](PixelRNNConfig config) { return Rnn<LearnedState>(config, rng); };
+  const auto make = [&rng](PixelRNNConfig config) { return RowRNN<LearnedState>(config, rng); };
   CHECK_THROWS_ERROR(make({.image = {4, -4, 1}}), ConfigError,
                      "Config::image: image is 4x-4x1 (height x width x channels)");
   CHECK_THROWS_ERROR(make({.image = {4, 4, 1}, .layers = 0}), ConfigError,

@@ -8,13 +8,13 @@ namespace naive = test::naive;
 
 namespace {
 
-const std::vector<Shape<3>> images{{1, 4, 5}, {1, 5, 3}, {1, 5, 1}, {1, 1, 5}};
+const std::vector<Shape<3>> small_images{{1, 4, 5}, {1, 5, 3}, {1, 5, 1}, {1, 1, 5}};
 
 template <class L, class Sees>
 void check_layer(Sees sees) {
   for (const DiagonalCase& c : test::small_diagonal_cases) {
     const auto layer = test::make_diagonal<L>(c);
-    for (const Shape<3>& map : images) {
+    for (const Shape<3>& map : small_images) {
       CAPTURE(c, map);
       const DependencyReport report = test::check_dependencies(
           [&](const FeatureMap<double>& x) { return test::output(layer, x); },

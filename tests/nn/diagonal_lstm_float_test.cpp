@@ -39,7 +39,7 @@ namespace {
 
 /// A layer whose input's gradient has two contributions, the second of which is added.
 template <class L>
-struct Twice {
+struct UsedTwice {
   using Scalar = typename L::Scalar;
   using BackendPolicy = typename L::BackendPolicy;
   L layer;
@@ -55,7 +55,7 @@ TEST_CASE("Few images have the same bits when each direction has a thread of its
           "[nn][diagonal_lstm]") {
   // Two million FLOP a direction: enough for a thread.
   using Layer = DiagonalBiLSTM<LearnedState, FloatXsimdBackend>;
-  const Twice<Layer> layer{test::make_diagonal<Layer>({20, 24, 1}, test::calm)};
+  const UsedTwice<Layer> layer{test::make_diagonal<Layer>({20, 24, 1}, test::calm)};
   REQUIRE(layer.layer.flops(11, 13) > 2 * worth_a_thread);
   for (const Index images : {Index{1}, Index{2}, Index{3}}) {
     CAPTURE(images);

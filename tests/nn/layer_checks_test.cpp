@@ -12,7 +12,7 @@ enum class Fault { none, threads, threads_unrecorded, recording, gradient, neigh
 
 /// y = 2 x; by a fault a little more.
 template <Fault fault>
-struct Twice {
+struct Doubled {
   using Scalar = float;
   using BackendPolicy = test::FloatXsimdBackend;
 
@@ -43,25 +43,26 @@ struct Twice {
   void for_each_parameter(auto&&) {}
 };
 
-const FeatureMap<float> x = test::random_map<float>({3, 2, 2, 1}, 1, 0.5, 1);
+const FeatureMap<float> three_maps = test::random_map<float>({3, 2, 2, 1}, 1, 0.5, 1);
 
 }  // namespace
 
 TEST_CASE("A layer that reads nothing else passes the checks", "[nn][layer_checks]") {
-  test::check_same_bits_for_all_threads(Twice<Fault::none>{}, x);
-  test::check_images_do_not_depend_on_each_other(Twice<Fault::none>{}, x);
+  test::check_same_bits_for_all_threads(Doubled<Fault::none>{}, three_maps);
+  test::check_images_do_not_depend_on_each_other(Doubled<Fault::none>{}, three_maps);
 }
 
 TEST_CASE("The check of threads reports a layer that reads their number", "[nn][layer_checks]") {
-  const auto says = [](const auto& layer) { return test::thread_difference(layer, x); };
-  CHECK(says(Twice<Fault::threads>{}).find("with 2 threads at (") == 0);
-  CHECK(says(Twice<Fault::threads_unrecorded>{}).find("with 2 threads at (") == 0);
-  CHECK(says(Twice<Fault::gradient>{}).find("with 2 threads the gradient of x at (") == 0);
-  CHECK(says(Twice<Fault::recording>{}).find("without a recording at (") == 0);
+  const auto says = [](const auto& layer) { return test::thread_difference(layer, three_maps); };
+  CHECK(says(Doubled<Fault::threads>{}).find("with 2 threads at (") == 0);
+  CHECK(says(Doubled<Fault::threads_unrecorded>{}).find("with 2 threads at (") == 0);
+  CHECK(says(Doubled<Fault::gradient>{}).find("with 2 threads the gradient of x at (") == 0);
+  CHECK(says(Doubled<Fault::recording>{}).find("without a recording at (") == 0);
 }
 
 TEST_CASE("The check of images reports a layer that reads its batch neighbour",
           "[nn][layer_checks]") {
-  CHECK(test::neighbour_difference(Twice<Fault::neighbour>{}, x).find("image 1 at (") == 0);
-  CHECK(test::thread_difference(Twice<Fault::neighbour>{}, x) == "");
+  CHECK(test::neighbour_difference(Doubled<Fault::neighbour>{}, three_maps).find("image 1 at (") ==
+        0);
+  CHECK(test::thread_difference(Doubled<Fault::neighbour>{}, three_maps) == "");
 }

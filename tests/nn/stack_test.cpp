@@ -21,14 +21,14 @@ namespace {
 
 using B = test::ReferenceBackend;
 using Conv = MaskedConv2d<MaskB, B>;
-using Block = Residual<RowLSTM<LearnedState, B>, Conv>;
-using Blocks = Stack<Block, Conv>;
+using RowBlock = Residual<RowLSTM<LearnedState, B>, Conv>;
+using Blocks = Stack<RowBlock, Conv>;
 
 enum class Skips { none, one_a_block };
 
 Blocks make_stack(int depth, Skips skips, Index colours = 1) {
   Rng rng(1);
-  std::vector<Block> blocks;
+  std::vector<RowBlock> blocks;
   std::vector<Conv> skip_layers;
   for (int l = 0; l < depth; ++l) {
     RowLSTM<LearnedState, B> recurrence({.in_channels = 4, .hidden = 3, .colours = colours}, rng);
@@ -51,7 +51,7 @@ TEST_CASE("A stack is its blocks, one after the other", "[nn][stack]") {
     const Blocks stack = make_stack(depth, Skips::none);
     auto y = random_map<double>({2, 3, 5, 4}, 1);
     const auto x = y;
-    for (const Block& block : stack.blocks()) y = test::output(block, y);
+    for (const RowBlock& block : stack.blocks()) y = test::output(block, y);
     CHECK(test::bit_difference(test::output(stack, x), y) == "");
     CHECK(stack.output_shape(x.shape()) == x.shape());
     CHECK(stack.blocks().size() == static_cast<std::size_t>(depth));

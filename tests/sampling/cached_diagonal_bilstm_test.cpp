@@ -10,9 +10,9 @@ using namespace pixelrnn;
 
 namespace {
 
-using Grey = PixelRNN<>;
-using Padded = PixelRNN<DiagonalBiLSTM<PaddedScanState>>;
-using Colour = PixelRNN<DiagonalBiLSTM<>, Categorical<3>>;
+using GreyDiagonal = PixelRNN<>;
+using PaddedDiagonal = PixelRNN<DiagonalBiLSTM<PaddedScanState>>;
+using ColourDiagonal = PixelRNN<DiagonalBiLSTM<>, Categorical<3>>;
 
 }  // namespace
 
@@ -21,28 +21,28 @@ TEST_CASE("Diagonal BiLSTM: Cached gives the images of FullForward",
   for (const ImageShape image :
        {ImageShape{5, 4, 1}, ImageShape{1, 6, 1}, ImageShape{6, 1, 1}, ImageShape{8, 9, 1}}) {
     CAPTURE(image);
-    CHECK(test::sampler_difference(test::random_model<Grey>(
+    CHECK(test::sampler_difference(test::random_model<GreyDiagonal>(
               {.image = image, .layers = 2, .hidden = 5, .head = 6, .skip = true}, 1)) == "");
   }
-  CHECK(test::sampler_difference(test::random_model<Padded>(
+  CHECK(test::sampler_difference(test::random_model<PaddedDiagonal>(
             {.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 6}, 5)) == "");
   for (const ImageShape image : {ImageShape{4, 3, 3}, ImageShape{1, 1, 3}}) {
     CAPTURE(image);
-    CHECK(test::sampler_difference(test::random_model<Colour>(
+    CHECK(test::sampler_difference(test::random_model<ColourDiagonal>(
               {.image = image, .layers = 2, .hidden = 5, .head = 6}, 2)) == "");
   }
 }
 
 TEST_CASE("Diagonal BiLSTM: an image is the same in every batch, thread and call",
           "[sampling][cached][diagonal]") {
-  CHECK(test::batch_difference(test::random_model<Grey>(
+  CHECK(test::batch_difference(test::random_model<GreyDiagonal>(
             {.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 6}, 3)) == "");
-  CHECK(test::batch_difference(test::random_model<Colour>(
+  CHECK(test::batch_difference(test::random_model<ColourDiagonal>(
             {.image = {2, 3, 3}, .layers = 1, .hidden = 5, .head = 6}, 4)) == "");
 }
 
 TEST_CASE(
     "Diagonal BiLSTM: samplers agree and probabilities are finite at shapes that break things",
     "[sampling][cached][diagonal]") {
-  CHECK(test::faults_at_hard_shapes<Grey>() == "");
+  CHECK(test::faults_at_hard_shapes<GreyDiagonal>() == "");
 }

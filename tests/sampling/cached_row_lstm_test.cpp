@@ -10,9 +10,9 @@ using namespace pixelrnn;
 
 namespace {
 
-using Grey = PixelRNN<RowLSTM<>>;
-using Zero = PixelRNN<RowLSTM<ZeroState>>;
-using Colour = PixelRNN<RowLSTM<>, Categorical<3>>;
+using GreyRow = PixelRNN<RowLSTM<>>;
+using ZeroRow = PixelRNN<RowLSTM<ZeroState>>;
+using ColourRow = PixelRNN<RowLSTM<>, Categorical<3>>;
 
 }  // namespace
 
@@ -20,27 +20,27 @@ TEST_CASE("Row LSTM: Cached gives the images of FullForward", "[sampling][cached
   for (const ImageShape image :
        {ImageShape{5, 4, 1}, ImageShape{1, 6, 1}, ImageShape{6, 1, 1}, ImageShape{8, 9, 1}}) {
     CAPTURE(image);
-    CHECK(test::sampler_difference(test::random_model<Grey>(
+    CHECK(test::sampler_difference(test::random_model<GreyRow>(
               {.image = image, .layers = 2, .hidden = 5, .head = 6, .skip = true}, 1)) == "");
   }
-  CHECK(test::sampler_difference(test::random_model<Zero>(
+  CHECK(test::sampler_difference(test::random_model<ZeroRow>(
             {.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 6}, 5)) == "");
   for (const ImageShape image : {ImageShape{4, 3, 3}, ImageShape{1, 1, 3}}) {
     CAPTURE(image);
-    CHECK(test::sampler_difference(test::random_model<Colour>(
+    CHECK(test::sampler_difference(test::random_model<ColourRow>(
               {.image = image, .layers = 2, .hidden = 5, .head = 6}, 2)) == "");
   }
 }
 
 TEST_CASE("Row LSTM: an image is the same in every batch, thread and call",
           "[sampling][cached][row_lstm]") {
-  CHECK(test::batch_difference(test::random_model<Grey>(
+  CHECK(test::batch_difference(test::random_model<GreyRow>(
             {.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 6}, 3)) == "");
-  CHECK(test::batch_difference(test::random_model<Colour>(
+  CHECK(test::batch_difference(test::random_model<ColourRow>(
             {.image = {2, 3, 3}, .layers = 1, .hidden = 5, .head = 6}, 4)) == "");
 }
 
 TEST_CASE("Row LSTM: samplers agree and probabilities are finite at shapes that break things",
           "[sampling][cached][row_lstm]") {
-  CHECK(test::faults_at_hard_shapes<Grey>() == "");
+  CHECK(test::faults_at_hard_shapes<GreyRow>() == "");
 }

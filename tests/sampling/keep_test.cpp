@@ -21,34 +21,34 @@ std::string picture(const Keep& keep) {
   return text;
 }
 
-constexpr ImageShape image{3, 5, 1};
+constexpr ImageShape wide{3, 5, 1};
 
 }  // namespace
 
 TEST_CASE("KeepRows keeps the first rows", "[sampling][keep]") {
   CHECK(picture(KeepRows{0}) == "..... ..... ..... ");
   CHECK(picture(KeepRows{2}) == "##### ##### ..... ");
-  CHECK_NOTHROW(KeepRows{3}.check(image));
-  CHECK_THROWS_ERROR(KeepRows{4}.check(image), ConfigError,
+  CHECK_NOTHROW(KeepRows{3}.check(wide));
+  CHECK_THROWS_ERROR(KeepRows{4}.check(wide), ConfigError,
                      "KeepRows: rows is 4, expected 0 to 3 for images 3x5x1");
-  CHECK_THROWS_ERROR(KeepRows{-1}.check(image), ConfigError, "KeepRows: rows is -1");
+  CHECK_THROWS_ERROR(KeepRows{-1}.check(wide), ConfigError, "KeepRows: rows is -1");
 }
 
 TEST_CASE("KeepBox keeps a box, or everything but it", "[sampling][keep]") {
   CHECK(picture(KeepBox{1, 2, 2, 3}) == "..... ..### ..### ");
   CHECK(picture(KeepBox{1, 2, 2, 3, false}) == "##### ##... ##... ");
   CHECK(picture(KeepBox{0, 0, 0, 5}) == "..... ..... ..... ");
-  CHECK_NOTHROW(KeepBox{0, 0, 3, 5}.check(image));
-  CHECK_NOTHROW(KeepBox{3, 5, 0, 0}.check(image));
-  CHECK_THROWS_ERROR((KeepBox{1, 2, 3, 1}.check(image)), ConfigError,
+  CHECK_NOTHROW(KeepBox{0, 0, 3, 5}.check(wide));
+  CHECK_NOTHROW(KeepBox{3, 5, 0, 0}.check(wide));
+  CHECK_THROWS_ERROR((KeepBox{1, 2, 3, 1}.check(wide)), ConfigError,
                      "KeepBox: {top=1, left=2, height=3, width=1} leaves images 3x5x1, expected "
                      "numbers from 0 on, top + height up to 3 and left + width up to 5");
-  CHECK_THROWS_AS((KeepBox{1, 2, 2, 4}.check(image)), ConfigError);
-  CHECK_THROWS_AS((KeepBox{-1, 2, 1, 1}.check(image)), ConfigError);
-  CHECK_THROWS_AS((KeepBox{0, 0, 1, -1}.check(image)), ConfigError);
+  CHECK_THROWS_AS((KeepBox{1, 2, 2, 4}.check(wide)), ConfigError);
+  CHECK_THROWS_AS((KeepBox{-1, 2, 1, 1}.check(wide)), ConfigError);
+  CHECK_THROWS_AS((KeepBox{0, 0, 1, -1}.check(wide)), ConfigError);
   constexpr Index huge = std::numeric_limits<Index>::max();
-  CHECK_THROWS_AS((KeepBox{1, 1, huge, 1}.check(image)), ConfigError);
-  CHECK_THROWS_AS((KeepBox{huge, huge, huge, huge}.check(image)), ConfigError);
+  CHECK_THROWS_AS((KeepBox{1, 1, huge, 1}.check(wide)), ConfigError);
+  CHECK_THROWS_AS((KeepBox{huge, huge, huge, huge}.check(wide)), ConfigError);
 }
 
 TEST_CASE("KeepAlternate keeps a chessboard", "[sampling][keep]") {
@@ -61,7 +61,7 @@ TEST_CASE("KeepMask keeps what is not 0", "[sampling][keep]") {
   keep.mask(0, 4) = 1;
   keep.mask(2, 0) = 255;
   CHECK(picture(keep) == "....# ..... #.... ");
-  CHECK_NOTHROW(keep.check(image));
+  CHECK_NOTHROW(keep.check(wide));
   CHECK_THROWS_ERROR(keep.check({5, 3, 1}), ShapeError,
                      "KeepMask: mask is (3, 5), expected (5, 3) for images 5x3x1");
 }

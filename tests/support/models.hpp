@@ -34,6 +34,15 @@ void raise(M& model, const std::string& ending, double amount) {
   }
 }
 
+/// A random PixelRNN whose ReLUs are open, so that none hides what lies behind it.
+template <class M>
+[[nodiscard]] M open_pixel_rnn(const typename M::Config& config, std::uint64_t seed) {
+  M model = random_model<M>(config, seed);
+  raise(model, "upsample.bias", 10);
+  raise(model, "head1.bias", 100);
+  return model;
+}
+
 /// Images whose every level is random.
 [[nodiscard]] inline Images random_images(Index count, ImageShape image, int levels,
                                           std::uint64_t seed) {

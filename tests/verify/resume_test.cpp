@@ -12,7 +12,7 @@ using namespace pixelrnn;
 
 namespace {
 
-constexpr ImageShape image{4, 4, 1};
+constexpr ImageShape square{4, 4, 1};
 
 Images bars() {
   Rng rng(2);
@@ -21,7 +21,7 @@ Images bars() {
 
 PixelCNN<> small() {
   Rng rng(1);
-  return PixelCNN<>({.image = image, .layers = 1, .hidden = 3, .head = 4}, rng);
+  return PixelCNN<>({.image = square, .layers = 1, .hidden = 3, .head = 4}, rng);
 }
 
 /// y = x · (1 + 1 / passes so far): remembers what no checkpoint holds.
@@ -39,7 +39,7 @@ auto forgetful() {
   using Conv = MaskedConv2d<MaskA>;
   using Net = Sequential<Conv, Forgetful>;
   return ImageModel<Net, Bernoulli>(
-      image, Net(Conv({.kernel_height = 3, .kernel_width = 3}, rng), Forgetful{}));
+      square, Net(Conv({.kernel_height = 3, .kernel_width = 3}, rng), Forgetful{}));
 }
 
 }  // namespace

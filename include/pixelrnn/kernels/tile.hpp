@@ -74,8 +74,9 @@ struct Part {
 ///
 /// Tiles of four vectors ask for the rows of the tile after them, a cache line of each at a time:
 /// the processor's own prefetching gives up at the end of each row, and maps larger than L2 run at
-/// 91 to 96 instead of 67 to 90 % of the peak (16384 rows of 128 to 640 values; elsewhere no
-/// change). Narrower tiles have neither the registers nor the time for it.
+/// 89 to 96 instead of 67 to 92 % of the peak (16384 rows of 128 to 640 values; elsewhere no
+/// change). Behind the last tile that touches memory nobody needs, and no more. Narrower tiles have
+/// neither the registers nor the time for it.
 template <class T, int R, int V>
 [[gnu::noinline]] void tile(std::span<const Strip<T>> strips, Index first, const Sums<T>& sums,
                             Part part) {

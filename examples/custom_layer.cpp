@@ -14,6 +14,8 @@ template <class T = float>
 class LeakyRow {
  public:
   using Scalar = T;
+  // Images do not know of each other, so a trainer may take them in parts, on several threads.
+  static constexpr bool separates_images = true;
 
   explicit LeakyRow(Index channels) : leak_({1, 1, 1, channels}) {
     std::fill_n(leak_.value().data(), channels, T{0.5});

@@ -19,6 +19,7 @@ using namespace pixelrnn;
 class AnyLayer {
  public:
   using Scalar = float;
+  static constexpr bool separates_images = true;
   struct Cache;
 
   template <IncrementalLayer L>
@@ -60,6 +61,7 @@ class AnyLayer {
   template <class L>
   struct Of final : Interface {
     static_assert(ObservingLayer<L>, "the nets of this program begin with a masked convolution");
+    static_assert(SeparatesImages<L>, "and are those of PixelCNN and PixelRNN");
     struct CacheOfL final : AnyCache {
       explicit CacheOfL(typename L::Cache made) : cache(std::move(made)) {}
       typename L::Cache cache;

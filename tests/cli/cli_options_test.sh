@@ -69,6 +69,8 @@ less "$(value trained.json parameters)" "$parameters" || fail "4 levels have the
 differ "--levels" "$adam" "$levels256" "$levels4"
 
 echo "== which images, which weights"
+test "$(nats pixel_cnn --limit 1000)" = "$adam" || fail "a --limit above the 60 images is not all"
+test "$(value trained.json images)" -eq 60 || fail "--limit 1000: $(cat trained.json)"
 # Two epochs of a step. The averaged weights are those that a validation looks at, too.
 nats pixel_cnn --limit 8 --epochs 2 --average-decay 0.9 --valid test.idx --valid-limit 5 >/dev/null
 validation=$(value trained.json validation_nats_per_image)
@@ -82,7 +84,7 @@ differ "--weights" "$averaged" "$(value weights-trained.json nats_per_image)"
 test "$averaged" = "$validation" ||
   fail "--valid-limit 5 gives $validation, evaluate --limit 5 $averaged"
 
-echo "== CIFAR-10, of which colours become luma"
+echo "== CIFAR-10 and PNG, of which colours become luma"
 # plane BYTE: 32 x 32 of it, in octal.
 plane() { head -c 1024 /dev/zero | tr '\000' "\\$1"; }
 # An image all red and one all green, after their labels; and the same as an IDX file of grey.
@@ -107,5 +109,18 @@ cifar=$(loss cifar.bin)
 grep -q ' 2 images of 32 x 32' trained.txt || fail "cifar.bin: $(cat trained.txt)"
 differ "a file of CIFAR-10" "$cifar"
 test "$(loss luma.idx)" = "$cifar" || fail "cifar.bin is not read as its luma"
+gzip -c cifar.bin >cifar.bin.gz
+test "$(loss cifar.bin.gz)" = "$cifar" || fail "cifar.bin.gz is not cifar.bin"
+# The same two images as PNG files, RGB of 8 bits.
+mkdir colours
+base64 -d >colours/1-red.png <<'END'
+iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAJ0lEQVR42u3NsQkAAAjAsP7/tF7h
+IASyp6lTCQQCgUAgEAgEgi/BAjLD/C5w/SM9AAAAAElFTkSuQmCC
+END
+base64 -d >colours/2-green.png <<'END'
+iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAJklEQVR42u3NsQkAAAjAsP7/tF7h
+IASyp6ZbAoFAIBAIBAKB4EuwNof8Lqbpz1cAAAAASUVORK5CYII=
+END
+test "$(loss colours)" = "$cifar" || fail "a folder of colour PNG is not read as its luma"
 
 finish

@@ -12,9 +12,32 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
+template <class T>
+class Parameter;
+
+namespace detail {
+
+/// Where gradients of this thread go instead of to their parameters: see GradientRooms.
+template <class T>
+class GradientTarget {
+ public:
+  virtual FeatureView<T> gradient_of(const Parameter<T>& parameter) = 0;
+  /// That of the calling thread; null: to the parameters.
+  static GradientTarget*& current() {
+    static thread_local GradientTarget* target = nullptr;
+    return target;
+  }
+
+ protected:
+  ~GradientTarget() = default;
+};
+
+}  // namespace detail
+
 /// A trained tensor of rank 4: weights are [kernel height][kernel width][C_in][C_out], a bias is
 /// (1, 1, 1, C). The gradient is scratch of whoever trains, not part of the value, so it is
-/// mutable: a const model can be differentiated, by one thread at a time.
+/// mutable: a const model can be differentiated, by one thread at a time or, with GradientRooms, by
+/// several.
 template <class T>
 class Parameter {
  public:
@@ -30,6 +53,8 @@ class Parameter {
 
   /// dL/dvalue, summed over all backward sweeps since clear_gradient(); made on first use.
   [[nodiscard]] FeatureView<T> gradient() const {
+    auto* const elsewhere = detail::GradientTarget<T>::current();
+    if (elsewhere != nullptr) return elsewhere->gradient_of(*this);
     if (gradient_.empty() && !value_.empty()) gradient_ = FeatureMap<T>(shape());
     return gradient_;
   }

@@ -21,14 +21,15 @@ class ModelNet : public ModelLayers<Blocks, B> {
   using Scalar = typename B::Scalar;
   using Layers::Layers;
 
-  /// What is not recorded goes through the whole net a few images at a time, on a tape for each
-  /// worker: maps stay in the second-level cache from layer to layer, and threads meet once a pass.
+  /// What is not recorded, of layers that separate images, goes through the whole net a few images
+  /// at a time, on a tape for each worker: maps stay in the second-level cache from layer to layer,
+  /// and threads meet once a pass.
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
     constexpr Index few = 4;
     const Shape<4> in = x.shape();
     const Chunks parts{in.n(), std::max(reduction_chunks, (in.n() + few - 1) / few)};
     Tape<Scalar>& tape = x.tape();
-    if (tape.records() || parts.size() < 2) return Layers::forward(x);
+    if (tape.records() || !SeparatesImages<Layers> || parts.size() < 2) return Layers::forward(x);
     const FeatureView<Scalar> y = tape.allocate(this->output_shape(in));
     const Index in_size = x.value().size() / in.n(), out_size = y.size() / in.n();
     const auto tapes = tape.worker_tapes(B::Execution::workers(tape.threads(), parts.size()));

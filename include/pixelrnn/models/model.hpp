@@ -36,6 +36,7 @@ class ImageModel {
   using Likelihood = L;
   using NetType = Net;
   using Execution = ExecutionOf<Net>;
+  static constexpr bool separates_images = SeparatesImages<Net>;
 
   ImageModel(ImageShape image, Net net, std::map<std::string, std::string> description = {})
       : image_(image), net_(std::move(net)), description_(std::move(description)) {

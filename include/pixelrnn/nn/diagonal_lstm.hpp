@@ -18,6 +18,7 @@ class DiagonalSum {
  public:
   using Scalar = typename B::Scalar;
   using BackendPolicy = B;
+  static constexpr bool separates_images = true;
   using Config = DiagonalConfig;
 
   DiagonalSum(Config config, Rng& rng) : scans_{Scans(config, rng)...} {}

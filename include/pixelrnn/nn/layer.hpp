@@ -26,6 +26,17 @@ concept Layer = requires(const L& layer, L& owner, Variable<typename L::Scalar> 
   owner.for_each_parameter(detail::AnyVisitor{});
 };
 
+/// The promise of a layer, net or model that what becomes of an image depends on that image alone,
+/// and that several threads may go through it at once, forward and in reverse, each with a tape of
+/// its own. Whoever makes it says so: static constexpr bool separates_images = true. All layers of
+/// the library do, and what is made of such layers. A trainer then may work through a batch in
+/// parts, which small nets do faster and in less memory. A layer that normalises over the batch, or
+/// draws random numbers as it goes, must not promise it.
+template <class L>
+concept SeparatesImages = requires {
+  requires L::separates_images;
+};
+
 /// The second walk, for sampling: pixels in raster order, each from its input and a cache of the
 /// past. It must give what forward gives (the same bits, for kernels that promise them).
 ///   Cache make_cache(Walk) const;             packs weights and makes room; nothing seen yet

@@ -19,6 +19,7 @@ class MaskedConvolution {
   using Scalar = typename B::Scalar;
   using Kernels = typename B::Kernels;
   using BackendPolicy = B;
+  static constexpr bool separates_images = true;
   struct Config {
     Index in_channels = 1;
     Index out_channels = 1;

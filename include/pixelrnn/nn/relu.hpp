@@ -14,6 +14,7 @@ class ReLU {
   using Scalar = typename B::Scalar;
   using Kernels = typename B::Kernels;
   using BackendPolicy = B;
+  static constexpr bool separates_images = true;
   struct Cache {};
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {

@@ -14,6 +14,7 @@ class Residual {
  public:
   using Scalar = typename Sequential<Layers...>::Scalar;
   using Execution = typename Sequential<Layers...>::Execution;
+  static constexpr bool separates_images = (SeparatesImages<Layers> && ...);
 
   explicit Residual(Layers... layers) : inner_(std::move(layers)...) {}
 

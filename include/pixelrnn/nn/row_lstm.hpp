@@ -28,6 +28,7 @@ requires(!State::is_scanned) class RowLSTM {
   using Scalar = typename B::Scalar;
   using Kernels = typename B::Kernels;
   using BackendPolicy = B;
+  static constexpr bool separates_images = true;
   static constexpr std::string_view kind = "row_lstm";
   static constexpr std::string_view state_kind = State::name;
   struct Config {

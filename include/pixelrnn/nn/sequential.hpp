@@ -21,6 +21,7 @@ class Sequential {
  public:
   using Scalar = typename First::Scalar;
   using Execution = ExecutionOf<First>;
+  static constexpr bool separates_images = SeparatesImages<First> && (SeparatesImages<Rest> && ...);
   static constexpr std::size_t size = 1 + sizeof...(Rest);
   static constexpr bool is_incremental = IncrementalLayer<First> && (IncrementalLayer<Rest> && ...);
 

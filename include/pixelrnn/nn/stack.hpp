@@ -21,6 +21,7 @@ class Stack {
  public:
   using Scalar = typename Block::Scalar;
   using Execution = ExecutionOf<Block>;
+  static constexpr bool separates_images = SeparatesImages<Block> && SeparatesImages<SkipLayer>;
   static constexpr bool is_incremental = IncrementalLayer<Block> && IncrementalLayer<SkipLayer>;
 
   explicit Stack(std::vector<Block> blocks, std::vector<SkipLayer> skips = {})

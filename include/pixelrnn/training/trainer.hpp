@@ -9,10 +9,10 @@
 #include <sstream>
 #include <string>
 
-#include <pixelrnn/autodiff/functions.hpp>
 #include <pixelrnn/optim/optimizer.hpp>
 #include <pixelrnn/optim/schedule.hpp>
 #include <pixelrnn/optim/weight_average.hpp>
+#include <pixelrnn/training/batch_gradient.hpp>
 #include <pixelrnn/training/dataset.hpp>
 #include <pixelrnn/training/evaluate.hpp>
 #include <pixelrnn/training/state.hpp>
@@ -108,7 +108,7 @@ class Trainer {
       : model_(model),
         options_(std::move(options)),
         optimizer_(rule, parameters(model)),
-        tape_({.threads = options_.threads}) {
+        gradient_(model, options_.threads) {
     if (!(options_.clip_norm >= 0)) {
       detail::fail<ConfigError>("Trainer: clip_norm is ", options_.clip_norm,
                                 ", expected 0 (no clipping) or more");
@@ -124,7 +124,7 @@ class Trainer {
   [[nodiscard]] Index epoch() const { return epoch_; }
   [[nodiscard]] Index position() const { return position_; }
   /// Bytes of activations, saved state and gradients the largest step so far has used.
-  [[nodiscard]] std::size_t peak_bytes() const { return tape_.peak_bytes(); }
+  [[nodiscard]] std::size_t peak_bytes() const { return gradient_.peak_bytes(); }
 
   /// Trains on Images, DynamicImages or another DataSet. Throws ShapeError or ConfigError if the
   /// data do not fit the model or the schedule gives no rate, NumericError if a loss or gradient is
@@ -261,22 +261,13 @@ class Trainer {
     const FeatureView<Scalar> x = x_.view().slice(0, images);
     encode(model_, levels, x);
 
-    tape_.reset();
     for (const auto& [name, parameter] : optimizer_.parameters()) parameter->clear_gradient();
-    const Variable<Scalar> loss = mean(image_nats<typename M::Likelihood, ExecutionOf<M>>(
-        model_.logits(tape_.constant(x)), levels));
-    StepReport report{steps() + 1,
-                      epoch_,
-                      position_ + images,
-                      images,
-                      static_cast<double>(loss.value().data()[0]),
-                      0};
-    if (!std::isfinite(report.nats_per_image)) fail_non_finite(report);
-    tape_.backward(loss);
+    StepReport report{steps() + 1, epoch_, position_ + images, images, gradient_(x, levels), 0};
+    if (!std::isfinite(report.nats_per_image)) fail_non_finite(report, x, levels);
     report.gradient_norm = options_.clip_norm > 0
                                ? clip_gradients(optimizer_.parameters(), options_.clip_norm)
                                : gradient_norm(optimizer_.parameters());
-    if (!std::isfinite(report.gradient_norm)) fail_non_finite(report);
+    if (!std::isfinite(report.gradient_norm)) fail_non_finite(report, x, levels);
     optimizer_.step(rate_factor);
     if (average_) average_->update();
     position_ += images;
@@ -324,7 +315,8 @@ class Trainer {
   }
 
   /// Names the first thing at fault: a parameter, else an operation, else a gradient.
-  [[noreturn]] void fail_non_finite(const StepReport& report) const {
+  [[noreturn]] void fail_non_finite(const StepReport& report, FeatureView<const Scalar> x,
+                                    TensorView<const Images::Level, 4> levels) {
     const auto finite = [](const auto& values) {
       return std::all_of(values.begin(), values.end(), [](Scalar v) { return std::isfinite(v); });
     };
@@ -332,7 +324,7 @@ class Trainer {
     for (const auto& [name, parameter] : optimizer_.parameters()) {
       if (culprit.empty() && !finite(parameter->value())) culprit = "parameter " + name;
     }
-    if (culprit.empty()) culprit = tape_.first_non_finite();
+    if (culprit.empty()) culprit = gradient_.first_non_finite(x, levels);
     for (const auto& [name, parameter] : optimizer_.parameters()) {
       if (culprit.empty() && !finite(parameter->gradient())) culprit = "gradient of " + name;
     }
@@ -375,7 +367,7 @@ class Trainer {
   TrainerOptions options_;
   Optimizer<Rule, Scalar> optimizer_;
   std::optional<WeightAverage<Scalar>> average_;
-  Tape<Scalar> tape_;
+  BatchGradient<M> gradient_;
   FeatureMap<Scalar> x_;
   Tensor<Images::Level, 4> batch_;
   std::vector<Index> order_;

@@ -116,7 +116,7 @@ TEMPLATE_TEST_CASE("A product in parts is the product: long panels, many terms",
   constexpr int V = 2;
   constexpr Index width = V * simd::lanes<T>, rows = 5, first = 2;
   // More terms than a tile takes at once, one of them longer than a part, one empty.
-  const Index longest = 2 * tiles::cached_rows<T, V> + 3;
+  const Index longest = 2 * tiles::part_rows<T, V>() + 3;
   std::vector<Index> lengths(static_cast<std::size_t>(tiles::max_strips + 5), 2);
   lengths[1] = longest, lengths[3] = 0;
   Index total = 0;

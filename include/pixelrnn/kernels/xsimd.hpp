@@ -293,9 +293,9 @@ struct Xsimd {
   /// apart, they compete for the same few sets of the first-level cache.
   static constexpr Index packing_pays = 64;
 
-  /// Rows of a part of an outer product: half of what a panel has, as those of a are there too.
+  /// Rows of a part of an outer product: 64 kB of b, as those of a are in the cache too.
   template <class T>
-  static constexpr Index part_rows = detail::cached_rows<T, 4> / 2;
+  static constexpr Index part_rows = detail::rows_in<T, 4>(64 * 1024);
 
   /// add_outer_products of at most max_strips pairs.
   template <class T>

@@ -31,7 +31,7 @@ concept Layer = requires(const L& layer, L& owner, Variable<typename L::Scalar> 
 /// its own. Whoever makes it says so: static constexpr bool separates_images = true. All layers of
 /// the library do, and what is made of such layers. A trainer then may work through a batch in
 /// parts, which small nets do faster and in less memory. A layer that normalises over the batch, or
-/// draws random numbers as it goes, must not promise it.
+/// draws random numbers as it goes, must not promise it; verify_determinism finds one that does.
 template <class L>
 concept SeparatesImages = requires {
   requires L::separates_images;

@@ -83,7 +83,7 @@ struct TapeOptions {
 /// Memory and history of one computation. Values live in a workspace that reset() recycles, so a
 /// repeated training step allocates nothing. Gradients live only from their first contribution
 /// until their operation has been reversed. One thread at a time; a model may be used from several
-/// threads if each has its own tape with record = false.
+/// threads if each has its own tape with record = false, or records and has a GradientRooms::Use.
 template <class T>
 class Tape {
  public:

@@ -230,7 +230,8 @@ template <class T, int V>
 template <class T, int V>
 [[nodiscard]] Index part_rows() {
   constexpr Index second_level = rows_in<T, V>(128 * 1024), first_level = rows_in<T, V>(32 * 1024);
-  if constexpr (chains < V >> 1) return second_level;
+  constexpr bool joins_chains = chains<V> != 1;
+  if constexpr (joins_chains) return second_level;
   return first_level_cache() >= 48 * 1024 ? first_level : second_level;
 }
 

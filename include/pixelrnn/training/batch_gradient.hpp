@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -46,9 +45,7 @@ class BatchGradient {
     const Chunks parts{images, in_parts_ ? std::max(reduction_chunks, (images + 1) / 2) : 1};
     if (parts.size() == 1) return add_gradient(whole_, x, levels, images);
     const Index workers = E::workers(threads_, parts.size());
-    // Too few parts for all threads: each in its turn, with the threads inside of its layers.
-    const bool side_by_side = workers == E::workers(threads_, std::numeric_limits<int>::max());
-    while (side_by_side && std::ssize(tapes_) < workers) {
+    while (std::ssize(tapes_) < workers) {
       tapes_.push_back(std::make_unique<Tape<Scalar>>(TapeOptions{.threads = 1}));
     }
     // Rooms for the gradients of so many parts at a time.
@@ -57,19 +54,13 @@ class BatchGradient {
     losses_.resize(static_cast<std::size_t>(parts.size()));
     for (Index begin = 0; begin < parts.size(); begin += round) {
       const Index count = std::min(round, parts.size() - begin);
-      const auto pass = [&](Index i, Tape<Scalar>& tape) {
+      E::for_each(threads_, count, [&](Index i, Index worker) {
         const typename GradientRooms<Scalar>::Use room(rooms_, i);
         const Index first = parts.first(begin + i), size = parts.last(begin + i) - first;
         losses_[static_cast<std::size_t>(begin + i)] =
-            add_gradient(tape, x.slice(first, size), levels.slice(first, size), images);
-      };
-      if (side_by_side) {
-        E::for_each(threads_, count, [&](Index i, Index worker) {
-          pass(i, *tapes_[static_cast<std::size_t>(worker)]);
-        });
-      } else {
-        for (Index i = 0; i < count; ++i) pass(i, whole_);
-      }
+            add_gradient(*tapes_[static_cast<std::size_t>(worker)], x.slice(first, size),
+                         levels.slice(first, size), images);
+      });
       rooms_.template add_up<E>(threads_, count);
     }
     return std::accumulate(losses_.begin(), losses_.end(), 0.0);

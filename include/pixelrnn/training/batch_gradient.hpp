@@ -38,8 +38,9 @@ class BatchGradient {
         threads_(threads),
         whole_({.threads = threads}) {}
 
-  /// Adds dL/dθ to the parameters' gradients and returns L. If that is not finite, neither are
-  /// they. x and levels are (N, H, W, C). After the first calls of each N it allocates no memory.
+  /// Adds dL/dθ to the parameters' gradients and returns L. If that is not finite, they are
+  /// incomplete. x and levels are (N, H, W, C). After the first calls of each N it allocates no
+  /// memory.
   double operator()(FeatureView<const Scalar> x, TensorView<const Images::Level, 4> levels) {
     const Index images = x.shape().n();
     const Chunks parts{images, in_parts_ ? std::max(reduction_chunks, (images + 1) / 2) : 1};

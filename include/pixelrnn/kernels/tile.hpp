@@ -223,10 +223,11 @@ template <class T, int V>
 /// Rows of a panel that a tile goes through before its sums are put down. 128 kB, a part of any
 /// second-level cache: a tile reads a vector of them for several multiply-adds, which that cache
 /// keeps up with where a core does one of 512 bits in a cycle (Zen 4; parts of 24 or 32 kB put sums
-/// down more often and cost 2 to 4 % of the peak there). Cores that do two (Intel since Ice Lake,
-/// Zen 5) have a first-level cache of 48 kB, in which 32 kB stay beside the left operand: 2 to 5 %
-/// more of the peak (K = 256 to 640). Where sums are cut rounds nothing, except where a tile of one
-/// vector joins its two chains: that must be the same on every processor.
+/// down more often and cost 2 to 4 % of the peak there). A core that does two and has a
+/// first-level cache of 48 kB keeps 32 of them beside the left operand: 2 to 5 % more of the peak
+/// (K = 256 to 640, measured on an Intel server core; for others it is a guess). Where sums are cut
+/// rounds nothing, except where a tile of one vector joins its two chains: that must be the same on
+/// every processor.
 template <class T, int V>
 [[nodiscard]] Index part_rows() {
   constexpr Index second_level = rows_in<T, V>(128 * 1024), first_level = rows_in<T, V>(32 * 1024);

@@ -27,7 +27,7 @@ class ModelNet : public ModelLayers<Blocks, B> {
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
     constexpr Index few = 4;
     const Shape<4> in = x.shape();
-    const Chunks parts{in.n(), std::max(reduction_chunks, (in.n() + few - 1) / few)};
+    const Chunks parts = Chunks::of(in.n(), few);
     Tape<Scalar>& tape = x.tape();
     if (tape.records() || !SeparatesImages<Layers> || parts.size() < 2) return Layers::forward(x);
     const FeatureView<Scalar> y = tape.allocate(this->output_shape(in));

@@ -26,6 +26,10 @@ inline constexpr Index reduction_chunks = 8;
 /// Splits [0, count) into at most so many parts of nearly equal size.
 struct Chunks {
   Index count, most = reduction_chunks;
+  /// Parts of `size` at most, but no fewer than reductions have.
+  [[nodiscard]] static constexpr Chunks of(Index count, Index size) {
+    return {count, std::max(reduction_chunks, (count + size - 1) / size)};
+  }
   [[nodiscard]] constexpr Index size() const { return std::min(count, most); }
   [[nodiscard]] constexpr Index first(Index chunk) const { return count * chunk / size(); }
   [[nodiscard]] constexpr Index last(Index chunk) const { return first(chunk + 1); }

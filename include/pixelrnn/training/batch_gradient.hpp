@@ -43,7 +43,7 @@ class BatchGradient {
   /// memory.
   double operator()(FeatureView<const Scalar> x, TensorView<const Images::Level, 4> levels) {
     const Index images = x.shape().n();
-    const Chunks parts{images, in_parts_ ? std::max(reduction_chunks, (images + 1) / 2) : 1};
+    const Chunks parts = in_parts_ ? Chunks::of(images, 2) : Chunks{images, 1};
     if (parts.size() == 1) return add_gradient(whole_, x, levels, images);
     const Index workers = E::workers(threads_, parts.size());
     while (std::ssize(tapes_) < workers) {
@@ -89,9 +89,9 @@ class BatchGradient {
   Variable<Scalar> loss(Tape<Scalar>& tape, FeatureView<const Scalar> x,
                         TensorView<const Images::Level, 4> levels, Index batch) const {
     tape.reset();
-    const M& model = model_;
-    return scale(sum(image_nats<typename M::Likelihood, E>(model.logits(tape.constant(x)), levels)),
-                 Scalar{1} / static_cast<Scalar>(batch));
+    return scale(
+        sum(image_nats<typename M::Likelihood, E>(model_.logits(tape.constant(x)), levels)),
+        Scalar{1} / static_cast<Scalar>(batch));
   }
   double add_gradient(Tape<Scalar>& tape, FeatureView<const Scalar> x,
                       TensorView<const Images::Level, 4> levels, Index batch) const {
@@ -106,7 +106,7 @@ class BatchGradient {
   /// = 64.
   static constexpr Index small_net = 500'000;
 
-  M& model_;
+  const M& model_;
   GradientRooms<Scalar> rooms_;
   bool in_parts_;
   int threads_;

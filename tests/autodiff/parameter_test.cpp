@@ -38,6 +38,16 @@ struct Nothing {
   void for_each_parameter(auto&&) {}
 };
 
+/// Visits one of its parameters twice.
+struct Tied {
+  using Scalar = float;
+  bool second_too;
+  Parameter<float> first{Shape<4>{1, 1, 1, 2}}, second{Shape<4>{1, 1, 1, 2}};
+  void for_each_parameter(auto&& visit) {
+    visit("decode", second), visit("encode", first), visit("again", second_too ? second : first);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("A parameter has a zero value and a zero gradient at birth", "[autodiff][parameter]") {
@@ -94,6 +104,14 @@ TEST_CASE("Parameters are listed in visiting order under their full names",
   CHECK(names == expected);
   STATIC_REQUIRE(
       std::is_same_v<decltype(parameters(constant)), std::vector<NamedConstParameter<float>>>);
+}
+
+TEST_CASE("A parameter visited twice is refused by both its names", "[autodiff][parameter]") {
+  Tied last{.second_too = true}, middle{.second_too = false};
+  CHECK_THROWS_ERROR(parameters(last), ConfigError,
+                     "parameters: decode and again are one parameter");
+  CHECK_THROWS_ERROR(parameters(middle), ConfigError,
+                     "parameters: encode and again are one parameter");
 }
 
 TEST_CASE("Trained values are counted over all parameters", "[autodiff][parameter]") {

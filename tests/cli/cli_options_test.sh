@@ -97,6 +97,8 @@ test "$(wc -c <cifar.bin)" -eq 6146 || fail "cifar.bin is not two records of 307
   printf '\000\000\010\003\000\000\000\002\000\000\000\040\000\000\000\040'
   plane 114 && plane 226
 } >luma.idx
+# Of the means of red, green and blue, which are no luma: the control.
+{ head -c 16 luma.idx && plane 125 && plane 125; } >mean.idx
 # loss DATA: that of two steps on it.
 loss() {
   rm -f trained.json
@@ -107,8 +109,8 @@ loss() {
 }
 cifar=$(loss cifar.bin)
 grep -q ' 2 images of 32 x 32' trained.txt || fail "cifar.bin: $(cat trained.txt)"
-differ "a file of CIFAR-10" "$cifar"
 test "$(loss luma.idx)" = "$cifar" || fail "cifar.bin is not read as its luma"
+differ "another grey" "$cifar" "$(loss mean.idx)"
 gzip -c cifar.bin >cifar.bin.gz
 test "$(loss cifar.bin.gz)" = "$cifar" || fail "cifar.bin.gz is not cifar.bin"
 # The same two images as PNG files, RGB of 8 bits.

@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <pixelrnn/core/random.hpp>
 #include <pixelrnn/kernels/tile.hpp>
 
 #include "support/catch.hpp"
@@ -142,4 +143,45 @@ TEMPLATE_TEST_CASE("A product in parts is the product: long panels, many terms",
     }
   }
   CHECK(wrong == 0);
+}
+
+namespace {
+
+/// One strip of K random values, gone through whole or with its sums put down after every `part`
+/// of them.
+template <class T, int V>
+std::vector<T> in_parts_of(Index part, Index length, Index rows) {
+  constexpr Index width = V * simd::lanes<T>;
+  Rng rng(static_cast<std::uint64_t>(length));
+  std::vector<T> a(static_cast<std::size_t>(rows * length));
+  std::vector<T> b(static_cast<std::size_t>(length * width));
+  for (auto* values : {&a, &b}) {
+    for (T& v : *values) v = static_cast<T>(rng.uniform() - 0.5);
+  }
+  std::vector<T> out(static_cast<std::size_t>(rows * width));
+  for (Index done = 0; done < length; done += part) {
+    const Index size = std::min(part, length - done);
+    const tiles::Strip<T> strip{a.data() + done, length, 1, b.data() + done * width, width, size};
+    tiles::add_products<V, T>(rows, std::span(&strip, 1), {.out = {out.data(), width}},
+                              {.begins = done == 0, .ends = done + size == length});
+  }
+  return out;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Where sums are cut rounds nothing, but where a tile joins its chains",
+                   "[kernels][tile]", float, double) {
+  using T = TestType;
+  const auto same = []<int V>(std::integral_constant<int, V>, Index part) {
+    return in_parts_of<T, V>(part, 97, 9) == in_parts_of<T, V>(97, 97, 9);
+  };
+  for (const Index part : {1, 7, 32, 96}) {
+    CAPTURE(part);
+    CHECK(same(std::integral_constant<int, 2>(), part));
+    CHECK(same(std::integral_constant<int, 4>(), part));
+  }
+  // So it must not depend on the processor where tiles of one vector cut, and it does matter.
+  CHECK(tiles::part_rows<T, 1>() == tiles::rows_in<T, 1>(128 * 1024));
+  CHECK_FALSE(same(std::integral_constant<int, 1>(), 32));
 }

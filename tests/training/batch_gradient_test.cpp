@@ -148,7 +148,7 @@ TEST_CASE("A batch in parts gives the same bits for any number of threads, few p
     for (const Index count : {1, 3, 9, 40}) {
       const Images images = test::random_images(count, model.image_shape(), 2, 5);
       const auto one = in_parts(model, images, 1);
-      for (const int threads : {2, 3, 8, 20}) {
+      for (const int threads : {2, 3, 5, 8, 20}) {
         CAPTURE(count, threads);
         const auto many = in_parts(model, images, threads);
         CHECK(test::same_bits(many.nats, one.nats));
@@ -159,6 +159,11 @@ TEST_CASE("A batch in parts gives the same bits for any number of threads, few p
   check(test::tiny_model(1, 5));
   check(recurrent<DiagonalBiLSTM<>>());
   check(recurrent<RowLSTM<>>());
+  // Large enough for its layers to take threads, if they were not on a thread of a team already.
+  const auto large = test::random_model<PixelCNN<Bernoulli>>(
+      {.image = {28, 28, 1}, .layers = 1, .hidden = 16, .head = 16}, 3);
+  REQUIRE(flops(large.net(), 28, 28) > worth_a_thread);
+  check(large);
 }
 
 TEST_CASE("A batch in parts takes the memory of the images under way",
@@ -209,8 +214,60 @@ TEST_CASE("An error in a part is the caller's", "[training][batch_gradient]") {
   const FeatureMap<float> x({16, 4, 4, 1});
   for (const int threads : {1, 2, 20}) {
     BatchGradient<test::TinyModel> gradient(model, threads);
-    CHECK_THROWS_ERROR(gradient(x, images.pixels()), ValueError, " is 2, expected 0 to 1");
+    CHECK_THROWS_ERROR(gradient(x, images.pixels()), ValueError,
+                       "BatchGradient: element 243 of the images is 2, expected 0 to 1");
   }
+}
+
+namespace {
+/// Throws where the second pixel of an image is 7.
+struct Picky {
+  using Scalar = float;
+  static constexpr bool separates_images = true;
+  void for_each_parameter(auto&&) {}
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return x; }
+  [[nodiscard]] Variable<float> forward(Variable<float> x) const {
+    for (Index n = 0; n < x.shape().n(); ++n) {
+      if (x.value()[n].data()[1] == 7) throw std::runtime_error("I do not like it");
+    }
+    return x;
+  }
+};
+}  // namespace
+
+TEST_CASE("An error in a layer is the caller's, and gradients go to their parameters again",
+          "[training][batch_gradient]") {
+  Rng rng(4);
+  Sequential net(Picky(), MaskedConv2d<MaskA>({.kernel_height = 3, .kernel_width = 3}, rng));
+  ImageModel<decltype(net), Bernoulli> model({4, 4, 1}, std::move(net));
+  const Images images = test::some_bars(16);
+  FeatureMap<float> x = test::encoded(model, images);
+  for (const int threads : {1, 2, 20}) {
+    BatchGradient gradient(model, threads);
+    x.data()[9 * 16 + 1] = 7;
+    CHECK_THROWS_WITH(gradient(x, images.pixels()), "I do not like it");
+    x.data()[9 * 16 + 1] = 0;
+    // Were the room still in use, this thread would write to that and clear another.
+    const auto* parameter = parameters(model)[0].parameter;
+    parameter->gradient().data()[0] = 5;
+    clear_gradients(model);
+    CHECK(parameter->gradient().data()[0] == 0);
+    CHECK(gradient(x, images.pixels()) > 0);
+    CHECK(gradient_norm(parameters(model)) > 0);
+  }
+}
+
+TEST_CASE("A batch that does not fit itself or the net is refused", "[training][batch_gradient]") {
+  auto model = test::tiny_model();
+  BatchGradient<test::TinyModel> gradient(model, 2);
+  const Images images = test::some_bars(16);
+  const FeatureMap<float> fewer({15, 4, 4, 1}), wider({16, 4, 5, 1});
+  for (const auto* x : {&fewer, &wider}) {
+    CHECK_THROWS_ERROR(gradient(*x, images.pixels()), ShapeError, "BatchGradient: x is (N=1");
+    CHECK_THROWS_ERROR(gradient.first_non_finite(*x, images.pixels()), ShapeError, "N >= 1");
+  }
+  const FeatureMap<float> none({0, 4, 4, 1});
+  CHECK_THROWS_ERROR(gradient(none, images.pixels().slice(0, 0)), ShapeError, "N >= 1");
 }
 
 TEST_CASE("A loss that is not finite says so and names its first operation",

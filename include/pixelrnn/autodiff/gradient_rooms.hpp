@@ -16,7 +16,9 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// Memory for all gradients of a model, several times over. While a Use is alive, what its thread
 /// adds to Parameter::gradient() lands in one of these rooms, so several threads can differentiate
 /// one model at the same time. add_up() then adds the rooms to the gradients proper, in their
-/// order and whoever filled them: the same bits for any number of threads.
+/// order and whoever filled them: the same bits for any number of threads. Whoever runs a model in
+/// several threads so must sweep each tape, and in it call Parameter::gradient(), on the thread
+/// that holds the Use.
 template <class T>
 class GradientRooms {
  public:
@@ -24,7 +26,7 @@ class GradientRooms {
   explicit GradientRooms(const std::vector<NamedParameter<T>>& parameters) {
     constexpr Index line = 64 / static_cast<Index>(sizeof(T));
     for (const auto& [name, parameter] : parameters) {
-      places_.push_back({parameter, size_});
+      places_.push_back({parameter, size_, nullptr});
       size_ += (parameter->size() + line - 1) / line * line;
     }
     std::ranges::sort(places_, std::less<>(), &Place::parameter);
@@ -71,10 +73,11 @@ class GradientRooms {
 
   /// gradient += room 0 + ... + room count-1 for every parameter, in this order.
   template <Execution E>
-  void add_up(int threads, Index count) const {
+  void add_up(int threads, Index count) {
+    // Here, not in the threads: it may make them, or be within the Use of other rooms.
+    for (Place& place : places_) place.sum = place.parameter->gradient().data();
     E::for_each(threads, std::ssize(places_), [&](Index p, Index) {
-      const auto& [parameter, offset] = places_[static_cast<std::size_t>(p)];
-      T* const sum = parameter->gradient().data();
+      const auto& [parameter, offset, sum] = places_[static_cast<std::size_t>(p)];
       for (Index room = 0; room < count; ++room) {
         detail::add_to(parameter->size(), rooms_.data() + room * size_ + offset, sum);
       }
@@ -85,6 +88,7 @@ class GradientRooms {
   struct Place {
     const Parameter<T>* parameter;
     Index offset;
+    T* sum;  ///< its gradient proper, while rooms are added up
   };
   std::vector<Place> places_;  // by address
   Index size_ = 0;

@@ -3,7 +3,9 @@
 // name.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,7 +53,8 @@ class Parameter {
   [[nodiscard]] FeatureView<T> value() { return value_; }
   [[nodiscard]] FeatureView<const T> value() const { return value_; }
 
-  /// dL/dvalue, summed over all backward sweeps since clear_gradient(); made on first use.
+  /// dL/dvalue, summed over all backward sweeps since clear_gradient(); made on first use. While
+  /// the calling thread has a GradientRooms::Use: what it has added since that began.
   [[nodiscard]] FeatureView<T> gradient() const {
     auto* const elsewhere = detail::GradientTarget<T>::current();
     if (elsewhere != nullptr) return elsewhere->gradient_of(*this);
@@ -94,6 +97,16 @@ class ParameterCollector {
     owner.for_each_parameter(*this);
     prefix_.resize(length);
   }
+  void require_distinct() const {
+    std::vector<const NamedParameter<T>*> sorted;
+    for (const NamedParameter<T>& named : found) sorted.push_back(&named);
+    std::ranges::stable_sort(sorted, std::less<>(), &NamedParameter<T>::parameter);
+    const auto twice = std::ranges::adjacent_find(sorted, {}, &NamedParameter<T>::parameter);
+    if (twice != sorted.end()) {
+      fail<ConfigError>("parameters: ", (*twice)->name, " and ", (*std::next(twice))->name,
+                        " are one parameter; for_each_parameter must visit it once");
+    }
+  }
   std::vector<NamedParameter<T>> found;
 
  private:
@@ -104,11 +117,13 @@ class ParameterCollector {
 
 /// All parameters of a layer or model in the order it visits them. The owner offers
 ///   void for_each_parameter(auto&& visit) { visit("weights", weights_); visit("inner", inner_); }
-/// where each thing visited is a Parameter or another owner.
+/// where each thing visited is a Parameter or another owner. Throws ConfigError if a parameter is
+/// visited twice: tied weights are one parameter with one name, or an update would count twice.
 template <class Owner>
 [[nodiscard]] auto parameters(Owner& owner) {
   detail::ParameterCollector<typename Owner::Scalar> collector;
   owner.for_each_parameter(collector);
+  collector.require_distinct();
   return std::move(collector.found);
 }
 template <class Owner>

@@ -128,10 +128,10 @@ struct Xsimd {
     // In parts whose rows of b stay in a cache for all columns of a.
     std::array<RowPairs<T>, detail::max_strips> part;
     std::size_t count = 0;
-    Index room = part_rows<T>;
+    Index room = outer_rows<T>;
     const auto flush = [&] {
       add_part(std::span<const RowPairs<T>>(part.data(), count), a, b, out);
-      count = 0, room = part_rows<T>;
+      count = 0, room = outer_rows<T>;
     };
     for (RowPairs<T> rest : pairs) {
       while (rest.rows > 0) {
@@ -295,7 +295,7 @@ struct Xsimd {
 
   /// Rows of a part of an outer product: 64 kB of b, as those of a are in the cache too.
   template <class T>
-  static constexpr Index part_rows = detail::rows_in<T, 4>(64 * 1024);
+  static constexpr Index outer_rows = detail::rows_in<T, 4>(64 * 1024);
 
   /// add_outer_products of at most max_strips pairs.
   template <class T>
@@ -314,7 +314,7 @@ struct Xsimd {
       return std::span<const detail::Strip<T>>(strips.data(), pairs.size());
     };
     const Index whole = b.columns / width * width;
-    alignas(64) T panel[static_cast<std::size_t>(part_rows<T> * 4 * width)];
+    alignas(64) T panel[static_cast<std::size_t>(outer_rows<T> * 4 * width)];
     detail::for_each_panel<T>(whole, [&]<int V>(Index column) {
       const auto used = strips_of(0, column, false);
       if (a.columns >= packing_pays) {

@@ -37,6 +37,18 @@ struct Nats {
   return per_image.value / (static_cast<double>(image.subpixels()) * std::numbers::ln2);
 }
 
+namespace detail {
+/// Throws ValueError if a level is none of L's.
+template <class L>
+void require_levels(const char* where, TensorView<const Images::Level, 4> images) {
+  const auto top = std::max_element(images.begin(), images.end());
+  if (top != images.end() && int{*top} >= L::levels) {
+    fail<ValueError>(where, ": element ", top - images.begin(), " of the images is ", int{*top},
+                     ", expected 0 to ", L::levels - 1, " for ", L::name());
+  }
+}
+}  // namespace detail
+
 /// -ln p of each image, (N, 1, 1, 1), as an operation on logits (N, H, W, C·outputs). `images`
 /// (N, H, W, C) must outlive the tape's recording. Sums run in double, sub-pixel by sub-pixel.
 /// Throws ShapeError if the shapes do not fit, ValueError if a level is none of L's. Images are
@@ -65,11 +77,7 @@ requires Likelihood<L, T>
                              " (", L::outputs, " for each of the ", images.shape().c(),
                              " channels) for images ", images.shape());
   }
-  const auto top = std::max_element(images.begin(), images.end());
-  if (top != images.end() && int{*top} >= L::levels) {
-    detail::fail<ValueError>("image_nats: element ", top - images.begin(), " of the images is ",
-                             int{*top}, ", expected 0 to ", L::levels - 1, " for ", L::name());
-  }
+  detail::require_levels<L>("image_nats", images);
   const FeatureView<T> y = logits.tape().allocate({images.shape().n(), 1, 1, 1});
   const FeatureView<const T> z = logits.value();
   E::for_each(logits.tape().threads(), images.shape().n(), [&](Index n, Index) {

@@ -20,11 +20,11 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 ///
 /// Of a small net what a reverse sweep needs of all images is far larger than its weights and does
 /// not stay in a cache from forward to reverse. So a batch goes through the net two images at a
-/// time, forward and back, on a tape for each worker: threads meet once a step, and memory is that
-/// of the images under way. Parts are the same for any number of threads and their gradients are
-/// added in order, and so bits are the same. Large nets, which would have to read their weights
-/// once more for each part, take the whole batch at once, and so do nets that do not promise
-/// SeparatesImages.
+/// time, forward and back, on a tape for each worker: threads meet once in a round of 8 parts or
+/// more, not in each layer, and memory is that of the images under way. Parts are the same for any
+/// number of threads and their gradients are added in order, and so bits are the same. Large nets,
+/// which would have to read their weights once more for each part, take the whole batch at once,
+/// and so do nets that do not promise SeparatesImages.
 template <Model M>
 class BatchGradient {
  public:
@@ -39,18 +39,21 @@ class BatchGradient {
         whole_({.threads = threads}) {}
 
   /// Adds dL/dθ to the parameters' gradients and returns L. If that is not finite, they are
-  /// incomplete. x and levels are (N, H, W, C). After the first calls of each N it allocates no
-  /// memory.
+  /// incomplete. x and levels are (N, H, W, C), N >= 1. After the first calls of each N it
+  /// allocates no memory. Throws ShapeError if the shapes do not fit each other or the net,
+  /// ValueError if a level is none of the likelihood's.
   double operator()(FeatureView<const Scalar> x, TensorView<const Images::Level, 4> levels) {
+    require_batch(x, levels);
     const Index images = x.shape().n();
-    const Chunks parts = in_parts_ ? Chunks::of(images, 2) : Chunks{images, 1};
+    const Chunks parts = parts_of(images);
     if (parts.size() == 1) return add_gradient(whole_, x, levels, images);
     const Index workers = E::workers(threads_, parts.size());
     while (std::ssize(tapes_) < workers) {
       tapes_.push_back(std::make_unique<Tape<Scalar>>(TapeOptions{.threads = 1}));
     }
-    // Rooms for the gradients of so many parts at a time.
-    const Index round = std::min(parts.size(), std::max(reduction_chunks, workers));
+    // Rooms for the gradients of so many parts at a time, each worker having as many.
+    const Index turns = (reduction_chunks + workers - 1) / workers;
+    const Index round = std::min(parts.size(), turns * workers);
     rooms_.require(round);
     losses_.resize(static_cast<std::size_t>(parts.size()));
     for (Index begin = 0; begin < parts.size(); begin += round) {
@@ -68,11 +71,19 @@ class BatchGradient {
   }
 
   /// The first operation on the way from x to the loss whose output is not finite, with its
-  /// position; empty if none. Goes there once more.
+  /// position; empty if none. Goes there once more, by the parts of the batch.
   [[nodiscard]] std::string first_non_finite(FeatureView<const Scalar> x,
                                              TensorView<const Images::Level, 4> levels) {
-    static_cast<void>(loss(whole_, x, levels, x.shape().n()));
-    return whole_.first_non_finite();
+    require_batch(x, levels);
+    const Index images = x.shape().n();
+    const Chunks parts = parts_of(images);
+    std::string found;
+    for (Index i = 0; i < parts.size() && found.empty(); ++i) {
+      const Index first = parts.first(i), size = parts.last(i) - first;
+      static_cast<void>(loss(whole_, x.slice(first, size), levels.slice(first, size), images));
+      found = whole_.first_non_finite();
+    }
+    return found;
   }
 
   /// Bytes of activations, saved state and gradients, at most.
@@ -84,14 +95,26 @@ class BatchGradient {
 
  private:
   using E = ExecutionOf<M>;
+  using L = typename M::Likelihood;
+
+  [[nodiscard]] Chunks parts_of(Index images) const {
+    return in_parts_ ? Chunks::of(images, 2) : Chunks{images, 1};
+  }
+  static void require_batch(FeatureView<const Scalar> x,
+                            TensorView<const Images::Level, 4> levels) {
+    if (x.shape() != levels.shape() || x.shape().n() < 1) {
+      detail::fail<ShapeError>("BatchGradient: x is ", x.shape(), " and levels are ",
+                               levels.shape(), ", expected one shape (N, H, W, C) with N >= 1");
+    }
+    detail::require_levels<L>("BatchGradient", levels);
+  }
 
   /// Σ of the nats of these images, divided by the number of images of the whole batch.
   Variable<Scalar> loss(Tape<Scalar>& tape, FeatureView<const Scalar> x,
                         TensorView<const Images::Level, 4> levels, Index batch) const {
     tape.reset();
-    return scale(
-        sum(image_nats<typename M::Likelihood, E>(model_.logits(tape.constant(x)), levels)),
-        Scalar{1} / static_cast<Scalar>(batch));
+    return scale(sum(image_nats<L, E>(model_.logits(tape.constant(x)), levels)),
+                 Scalar{1} / static_cast<Scalar>(batch));
   }
   double add_gradient(Tape<Scalar>& tape, FeatureView<const Scalar> x,
                       TensorView<const Images::Level, 4> levels, Index batch) const {

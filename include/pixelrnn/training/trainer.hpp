@@ -123,7 +123,8 @@ class Trainer {
   [[nodiscard]] Index steps() const { return optimizer_.steps(); }
   [[nodiscard]] Index epoch() const { return epoch_; }
   [[nodiscard]] Index position() const { return position_; }
-  /// Bytes of activations, saved state and gradients the largest step so far has used.
+  /// Bytes of activations, saved state and gradients the largest step so far has used, at most:
+  /// each worker's largest count, whether they fell together or not.
   [[nodiscard]] std::size_t peak_bytes() const { return gradient_.peak_bytes(); }
 
   /// Trains on Images, DynamicImages or another DataSet. Throws ShapeError or ConfigError if the

@@ -111,12 +111,14 @@ TEMPLATE_TEST_CASE("Tiles sum strips of any stride onto bias and addend, and tou
   check_products<TestType, 4>();
 }
 
-TEMPLATE_TEST_CASE("A product in parts is the product: long panels, many terms", "[kernels][tile]",
-                   float, double) {
-  using T = TestType;
-  constexpr int V = 2;
-  constexpr Index width = V * simd::lanes<T>, rows = 5, first = 2;
-  // More terms than a tile takes at once, one of them longer than a part, one empty.
+namespace {
+
+/// More terms than a tile takes at once and a panel of several parts, with and without fetching
+/// what is next: all of it, up to within a part, past the end of a part.
+template <class T, int V>
+void check_parts() {
+  constexpr Index width = V * simd::lanes<T>, rows = 15, first = 2;
+  // One of the terms is longer than a part, one empty.
   const Index longest = 2 * tiles::part_rows<T, V>() + 3;
   std::vector<Index> lengths(static_cast<std::size_t>(tiles::max_strips + 5), 2);
   lengths[1] = longest, lengths[3] = 0;
@@ -129,20 +131,33 @@ TEMPLATE_TEST_CASE("A product in parts is the product: long panels, many terms",
     terms.push_back({a.data() + offset, total, length});
     offset += length;
   }
-  std::vector<T> out(static_cast<std::size_t>(rows * width));
-  tiles::multiply<V, T>(first, rows, terms, panel.data(), {.out = {out.data(), width}});
-  Index wrong = 0;
+  std::vector<T> expected(static_cast<std::size_t>(rows * width));
   for (Index r = 0; r < rows; ++r) {
-    for (Index n = 0; n < width; ++n) {
-      T expected{0};
-      for (Index k = 0; k < total; ++k) {
-        expected += a[static_cast<std::size_t>((first + r) * total + k)] *
-                    panel[static_cast<std::size_t>(k * width + n)];
+    for (Index k = 0; k < total; ++k) {
+      for (Index n = 0; n < width; ++n) {
+        expected[static_cast<std::size_t>(r * width + n)] +=
+            a[static_cast<std::size_t>((first + r) * total + k)] *
+            panel[static_cast<std::size_t>(k * width + n)];
       }
-      if (out[static_cast<std::size_t>(r * width + n)] != expected) ++wrong;
     }
   }
-  CHECK(wrong == 0);
+  const T* const begin = panel.data();
+  for (const T* fetched_until : {static_cast<const T*>(nullptr), begin + total * width,
+                                 begin + longest / 2 * width + 5, begin + 1}) {
+    std::vector<T> out(expected.size());
+    tiles::multiply<V, T>(first, rows, terms, begin, {.out = {out.data(), width}}, fetched_until);
+    CAPTURE(V, fetched_until != nullptr ? fetched_until - begin : -1);
+    CHECK(out == expected);
+  }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("A product in parts is the product: long panels, many terms", "[kernels][tile]",
+                   float, double) {
+  check_parts<TestType, 1>();
+  check_parts<TestType, 2>();
+  check_parts<TestType, 4>();
 }
 
 namespace {

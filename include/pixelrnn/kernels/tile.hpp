@@ -56,10 +56,17 @@ struct Sums {
   Rows<T> out{};
 };
 
+/// Memory that tiles of four vectors bring to the second-level cache while they multiply.
+struct Fetch {
+  const char* from = nullptr;
+  Index lines = 0;  ///< of 64 bytes; of a tile: as often as it has gone on by one in its rows
+};
+
 /// What a tile does of its sums. One that does not begin them goes on from out; one that does not
 /// end them leaves the addend to another.
 struct Part {
   bool begins = true, ends = true;
+  Fetch fetch{};
 };
 
 /// R rows from `first` on × V vectors of sums over all strips in order, k in order, those of k = c
@@ -77,12 +84,13 @@ struct Part {
 /// the processor's own prefetching gives up at the end of each row, and maps larger than L2 run at
 /// 89 to 96 instead of 67 to 92 % of the peak (16384 rows of 128 to 640 values; elsewhere no
 /// change). Behind the last tile that touches memory nobody needs, and no more. Narrower tiles have
-/// neither the registers nor the time for it.
+/// neither the registers nor the time for it. They also fetch what multiply() asks for.
 template <class T, int R, int V>
 [[gnu::noinline]] void tile(std::span<const Strip<T>> strips, Index first, const Sums<T>& sums,
-                            Part part) {
+                            const Part& part) {
   constexpr int n = chains<V>, anchors = (R + 2) / 3;
   constexpr bool ahead = V == 4 && R > 2;
+  const char* fetched = part.fetch.from;
   using Tile = Batch<T>[std::size_t{R}][std::size_t{V}];
   Tile chain[std::size_t{n}];
   Tile& sum = chain[0];
@@ -144,6 +152,9 @@ template <class T, int R, int V>
         unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
           __builtin_prefetch(anchor[r / 3] + next + r % 3 * row);
         });
+        for (Index i = 0; i < part.fetch.lines; ++i, fetched += 64) {
+          __builtin_prefetch(fetched, 0, 2);
+        }
         for (Index i = 0; i < line; ++i) add(sum);
       }
     }
@@ -189,10 +200,21 @@ void add_products(Index rows, std::span<const Strip<T>> strips, const Sums<T>& s
     return std::array{&tile<T, (has_tile(R + 1) ? R + 1 : 1), V>...};
   }
   (std::make_integer_sequence<int, max_tile_rows<V>>{});
+  const Fetch all = part.fetch;
+  Index turns = 0;  // in which a tile fetches
+  if (all.lines > 0) {
+    for (const Strip<T>& strip : strips) {
+      turns += strip.length * static_cast<Index>(sizeof(T)) / 64;
+    }
+  }
   for (Index first = 0; first < rows;) {
     const Index left = rows - first;
     Index height = left >= 2 * most ? most : (left > most ? (left + 1) / 2 : left);
     while (!has_tile(height)) height = (height + 1) / 2;
+    if (turns > 0) {
+      const Index from = all.lines * first / rows, to = all.lines * (first + height) / rows;
+      part.fetch = {all.from + 64 * from, (to - from + turns - 1) / turns};
+    }
     tiles[static_cast<std::size_t>(height - 1)](strips, first, sums, part);
     first += height;
   }
@@ -256,9 +278,12 @@ template <class T, int V>
 /// them. A panel of more than part_rows is gone through in parts: all rows take one part before
 /// any takes the next, and partial sums wait in sums.out, which rounds nothing. Where the parts are
 /// cut depends on the terms alone, not on the rows.
+///
+/// While the tiles of a part multiply, they fetch the next one, up to `fetched_until` if that is
+/// not null: else the first tile of each part waits for memory and the others leave memory idle.
 template <int V, class T>
 void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* panel,
-              const Sums<T>& sums) {
+              const Sums<T>& sums, const T* fetched_until = nullptr) {
   constexpr Index width = V * lanes<T>;
   std::array<Strip<T>, max_strips> strips;
   auto term = terms.begin();
@@ -275,6 +300,12 @@ void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* 
       if (done == term->length) ++term, done = 0;
     }
     part.ends = term == terms.end();
+    if (fetched_until != nullptr && fetched_until > panel) {
+      const Index values = std::min<Index>(fetched_until - panel, part_rows<T, V>() * width);
+      part.fetch = {reinterpret_cast<const char*>(panel), values * Index{sizeof(T)} / 64};
+    } else {
+      part.fetch = {};
+    }
     add_products<V, T>(rows, std::span(strips.data(), count), sums, part);
     part.begins = false;
   } while (!part.ends);

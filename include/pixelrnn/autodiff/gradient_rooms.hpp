@@ -74,7 +74,7 @@ class GradientRooms {
   /// gradient += room 0 + ... + room count-1 for every parameter, in this order.
   template <Execution E>
   void add_up(int threads, Index count) {
-    // Here, not in the threads: it may make them, or be within the Use of other rooms.
+    // On this thread: gradients may have to be made, and go where this one's do.
     for (Place& place : places_) place.sum = place.parameter->gradient().data();
     E::for_each(threads, std::ssize(places_), [&](Index p, Index) {
       const auto& [parameter, offset, sum] = places_[static_cast<std::size_t>(p)];

@@ -59,7 +59,7 @@ struct Sums {
 /// Memory that tiles of four vectors bring to the second-level cache while they multiply.
 struct Fetch {
   const char* from = nullptr;
-  Index lines = 0;  ///< of 64 bytes; of a tile: as often as it has gone on by one in its rows
+  Index lines = 0;  ///< of 64 bytes: a part's in all; a tile's for each line of its left operand
 };
 
 /// What a tile does of its sums. One that does not begin them goes on from out; one that does not

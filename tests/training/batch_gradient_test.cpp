@@ -207,7 +207,8 @@ TEST_CASE("What is made of layers that separate images separates them",
   STATIC_REQUIRE_FALSE(SeparatesImages<decltype(normalised<false>())>);
 }
 
-TEST_CASE("An error in a part is the caller's", "[training][batch_gradient]") {
+TEST_CASE("A level that is none is named by its place in the whole batch",
+          "[training][batch_gradient]") {
   auto model = test::tiny_model();
   Images images = test::some_bars(16);
   images.pixels().data()[15 * 16 + 3] = 2;
@@ -235,7 +236,7 @@ struct Picky {
 };
 }  // namespace
 
-TEST_CASE("An error in a layer is the caller's, and gradients go to their parameters again",
+TEST_CASE("An error in a part is the caller's, and gradients go to their parameters again",
           "[training][batch_gradient]") {
   Rng rng(4);
   Sequential net(Picky(), MaskedConv2d<MaskA>({.kernel_height = 3, .kernel_width = 3}, rng));

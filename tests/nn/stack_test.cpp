@@ -72,6 +72,7 @@ TEST_CASE("Skip layers add what they make of each block's output", "[nn][stack]"
   }
   CHECK(test::difference(test::output(stack, x), test::naive::add(stream, skipped), 1e-12) == "");
   CHECK(test::difference(test::output(stack, x), stream, 1e-12) != "");
+  CHECK(test::bit_difference(test::output(stack, x), test::output(stack, x, TapeOptions{})) == "");
 }
 
 TEST_CASE("A stack passes the gradient check, with skips and without", "[nn][stack]") {

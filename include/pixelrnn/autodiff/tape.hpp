@@ -22,6 +22,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 template <class T>
 class Tape;
+template <class T>
+class Chain;
 
 /// A value on a tape: a light handle, valid until the tape is reset. Always a feature map
 /// (N, H, W, C); one number an image is (N, 1, 1, 1), a scalar (1, 1, 1, 1).
@@ -125,11 +127,11 @@ class Tape {
     return workers_;
   }
 
-  /// Uninitialised memory for an operation's output or for what it saves; lives until reset().
+  /// Uninitialised memory for an operation's output or what it saves, until reset() or a Chain.
   [[nodiscard]] FeatureView<T> allocate(Shape<4> shape) {
-    return workspace_.template allocate<T>(shape);
+    return workspace().template allocate<T>(shape);
   }
-  [[nodiscard]] Workspace& workspace() { return workspace_; }
+  [[nodiscard]] Workspace& workspace() { return memory_[current_]; }
   /// Memory for one operation's forward: give it back with a Scratch guard.
   [[nodiscard]] Workspace& scratch() { return scratch_; }
 
@@ -148,13 +150,13 @@ class Tape {
     }
     Node node{.name = name, .value = value, .needs_gradient = options_.record && needed};
     if (node.needs_gradient) {
-      node.inputs = workspace_.template allocate<Index>(static_cast<Index>(inputs.size()));
+      node.inputs = workspace().template allocate<Index>(static_cast<Index>(inputs.size()));
       node.input_count = static_cast<Index>(inputs.size());
       std::transform(inputs.begin(), inputs.end(), node.inputs,
                      [](const Variable<T>& input) { return input.id_; });
       // Room first: once op exists, nothing may throw before the tape knows it.
       if (nodes_.size() == nodes_.capacity()) nodes_.reserve(2 * nodes_.size() + 16);
-      node.op = ::new (workspace_.allocate_bytes(sizeof(Op))) Op(std::move(op));
+      node.op = ::new (workspace().allocate_bytes(sizeof(Op))) Op(std::move(op));
       node.backward = [](void* self, Backward<T>& context) {
         static_cast<Op*>(self)->backward(context);
       };
@@ -225,7 +227,7 @@ class Tape {
     destroy_operations();
     nodes_.clear();
     gradients_.clear();
-    workspace_.reset();
+    for (Workspace& memory : memory_) memory.reset();
     scratch_.reset();
     swept_ = false;
   }
@@ -243,7 +245,7 @@ class Tape {
 
   /// The most bytes a step has used: values, saved state and gradients, and scratch.
   [[nodiscard]] std::size_t peak_bytes() const {
-    std::size_t bytes = workspace_.peak() + scratch_.peak();
+    std::size_t bytes = memory_[0].peak() + memory_[1].peak() + scratch_.peak();
     for (const auto& worker : workers_) bytes += worker->peak_bytes();
     return bytes;
   }
@@ -251,6 +253,7 @@ class Tape {
  private:
   friend class Variable<T>;
   friend class Backward<T>;
+  friend class Chain<T>;
 
   struct Node {
     const char* name = "";
@@ -333,7 +336,7 @@ class Tape {
       match->users = 1;
       return match - gradients_.begin();
     }
-    gradients_.push_back({workspace_.template allocate<T>(count), count, 1});
+    gradients_.push_back({workspace().template allocate<T>(count), count, 1});
     return static_cast<Index>(gradients_.size()) - 1;
   }
   void release(Node& node) {
@@ -347,8 +350,9 @@ class Tape {
   }
 
   TapeOptions options_;
-  Workspace workspace_;  ///< values, saved state, operations and gradients: until reset()
-  Workspace scratch_;    ///< what one forward or backward needs while it runs
+  Workspace memory_[2];      ///< values, saved state, operations, gradients; see Chain
+  std::size_t current_ = 0;  ///< the one of them that is handed out from
+  Workspace scratch_;        ///< what one forward or backward needs while it runs
   std::vector<Node> nodes_;
   std::vector<Gradient> gradients_;
   std::vector<std::unique_ptr<Tape>> workers_;

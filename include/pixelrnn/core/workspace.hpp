@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <new>
 #include <span>
@@ -80,6 +81,13 @@ class Workspace {
     current_ = mark.block;
     used_ = mark.used;
     full_ = mark.full;
+  }
+  /// Whether an address is within what the workspace holds, handed out or not.
+  [[nodiscard]] bool holds(const void* address) const {
+    const std::less_equal<const void*> before;  // which orders what is of different arrays too
+    return std::any_of(blocks_.begin(), blocks_.end(), [&](const Block& block) {
+      return before(block.data(), address) && !before(block.data() + block.size(), address);
+    });
   }
   /// Gives back everything, and merges the blocks into one. Throws std::bad_alloc, and is empty
   /// then, if there is no such block: the old ones go first, so as not to need twice the memory.

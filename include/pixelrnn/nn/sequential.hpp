@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include <pixelrnn/autodiff/chain.hpp>
 #include <pixelrnn/autodiff/functions.hpp>
 #include <pixelrnn/nn/layer.hpp>
 
@@ -37,13 +38,17 @@ class Sequential {
   }
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
-    std::apply([&x](const auto&... layer) { ((x = layer.forward(x)), ...); }, layers_);
+    const Chain<Scalar> chain(x.tape());
+    std::apply([&](const auto&... layer) { ((x = chain.keep(layer.forward(x))), ...); }, layers_);
     return x;
   }
   /// residual + forward(x), in one pass if the last layer can.
   [[nodiscard]] Variable<Scalar> forward_add(Variable<Scalar> x, Variable<Scalar> residual) const {
+    const Chain<Scalar> chain(x.tape());
     const auto& last = layer<size - 1>();
-    [&]<std::size_t... I>(std::index_sequence<I...>) { ((x = layer<I>().forward(x)), ...); }
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      ((x = chain.keep(layer<I>().forward(x))), ...);
+    }
     (std::make_index_sequence<size - 1>{});
     if constexpr (requires { last.forward_add(x, residual); }) {
       return last.forward_add(x, residual);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <pixelrnn/autodiff/chain.hpp>
 #include <pixelrnn/autodiff/functions.hpp>
 #include <pixelrnn/nn/layer.hpp>
 
@@ -36,12 +37,30 @@ class Stack {
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
     static_cast<void>(output_shape(x.shape()));
+    Tape<Scalar>& tape = x.tape();
     std::optional<Variable<Scalar>> skipped;
+    // Not recorded, the sum of the skips must outlive what the chain gives back.
+    const bool in_place = !tape.records() && !skips_.empty();
+    const auto sum = in_place ? tape.allocate(x.shape()) : FeatureView<Scalar>();
+    if (in_place) skipped = tape.constant(sum);
+    const Chain<Scalar> chain(tape);
     for (std::size_t l = 0; l < blocks_.size(); ++l) {
-      x = blocks_[l].forward(x);
+      x = chain.keep(blocks_[l].forward(x));
       if (skips_.empty()) continue;
       const Variable<Scalar> skip = skips_[l].forward(x);
-      skipped = skipped ? add(*skipped, skip) : skip;
+      if (!in_place) {
+        skipped = skipped ? add(*skipped, skip) : skip;
+        continue;
+      }
+      const Scalar* const from = skip.value().data();
+      detail::for_each_part(tape.threads(), sum.size(), [&](Index at, Index count) {
+        if (l == 0) {
+          std::copy_n(from + at, count, sum.data() + at);
+        } else {
+          detail::add_to(count, from + at, sum.data() + at);
+        }
+      });
+      x = chain.keep(x);
     }
     return skipped ? add(x, *skipped) : x;
   }

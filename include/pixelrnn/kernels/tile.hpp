@@ -94,7 +94,7 @@ PIXELRNN_ALWAYS_INLINE void prefetch_rows(const T* row, Index stride) {
 /// 89 to 96 instead of 67 to 92 % of the peak (16384 rows of 128 to 640 values; elsewhere no
 /// change). They also ask for what they will add at their end, and, where they go on from sums that
 /// were put down, for those of the tile after them: a residual from memory and the weight gradients
-/// of 1024 × 1024 weights else cost a wait a tile (8 to 12 % of those products at CIFAR size).
+/// of 1024 × 1024 weights else cost a wait a tile (5 to 8 % of those products at CIFAR size).
 /// Behind the last tile that touches memory nobody needs, and no more. Narrower tiles have neither
 /// the registers nor the time for it. They also fetch what multiply() asks for.
 template <class T, int R, int V>

@@ -33,12 +33,13 @@ std::size_t bytes_of_doubles(int steps, bool record) {
 
 }  // namespace
 
-TEST_CASE("A chain that is not recorded needs the memory of two steps, however many there are") {
+TEST_CASE("A chain that is not recorded needs the memory of two steps, however many there are",
+          "[autodiff][chain]") {
   CHECK(bytes_of_doubles(20, false) == bytes_of_doubles(2, false));
   CHECK(bytes_of_doubles(20, true) > 5 * bytes_of_doubles(2, true));
 }
 
-TEST_CASE("A chain keeps what was there before it") {
+TEST_CASE("A chain keeps what was there before it", "[autodiff][chain]") {
   const FeatureMap<float> x = ones();
   Tape<float> tape({.record = false});
   const Variable<float> before = scale(tape.input(x.view()), 3.0f);
@@ -49,7 +50,8 @@ TEST_CASE("A chain keeps what was there before it") {
   CHECK(z.value().data()[chained.count() - 1] == 99);
 }
 
-TEST_CASE("Steps of a chain may be chains, or give back what they were given") {
+TEST_CASE("Steps of a chain may be chains, or give back what they were given",
+          "[autodiff][chain]") {
   const FeatureMap<float> x = ones();
   Tape<float> tape({.record = false});
   Variable<float> y = tape.input(x.view());
@@ -63,7 +65,7 @@ TEST_CASE("Steps of a chain may be chains, or give back what they were given") {
   for (const float value : y.value()) REQUIRE(value == 6 * 10 * 6);
 }
 
-TEST_CASE("A recorded chain is differentiated as if it were none") {
+TEST_CASE("A recorded chain is differentiated as if it were none", "[autodiff][chain]") {
   const FeatureMap<float> x = ones();
   Tape<float> tape;
   const Variable<float> in = tape.input(x.view());

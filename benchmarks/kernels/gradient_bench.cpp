@@ -82,7 +82,9 @@ const bool registered = [] {
     for (const Size& s : {Size{"first_conv_h16", 24, 32}, Size{"upsample_h16", 16, 32},
                           Size{"cnn3x3_h16", 80, 16}, Size{"diagonal_h16", 32, 64},
                           Size{"diagonal_h32", 64, 128}, Size{"diagonal_h64", 128, 256},
-                          Size{"upsample_h128", 128, 256}, Size{"diagonal_h128", 256, 512}}) {
+                          Size{"upsample_h128", 128, 256}, Size{"diagonal_h128", 256, 512},
+                          Size{"cnn3x3_h128", 640, 128}, Size{"first_head_h128", 256, 1024},
+                          Size{"head_h128", 1024, 1024}, Size{"logits_h128", 1024, 256}}) {
       add(join("weight_gradient", s.use, K::name),
           [s](benchmark::State& state) { weight_gradient<K>(state, s.k, s.n); });
     }

@@ -120,16 +120,16 @@ class Workspace {
     explicit Block(Index bytes)
         : size_(static_cast<std::size_t>(bytes)), memory_(take(size_), Free{alignment(size_)}) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-      if (size_ >= large) static_cast<void>(::madvise(memory_.get(), size_, MADV_HUGEPAGE));
+      if (size_ >= large_page) static_cast<void>(::madvise(memory_.get(), size_, MADV_HUGEPAGE));
 #endif
     }
     [[nodiscard]] std::byte* data() const { return memory_.get(); }
     [[nodiscard]] std::size_t size() const { return size_; }
 
    private:
-    static constexpr std::size_t large_page = std::size_t{1} << 21, large = 4 * large_page;
+    static constexpr std::size_t large_page = std::size_t{1} << 21;
     static std::align_val_t alignment(std::size_t size) {
-      return std::align_val_t{size >= large ? large_page : 64};
+      return std::align_val_t{size >= large_page ? large_page : 64};
     }
     static std::byte* take(std::size_t size) {
       return static_cast<std::byte*>(::operator new(size, alignment(size)));

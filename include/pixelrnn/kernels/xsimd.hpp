@@ -4,6 +4,7 @@
 
 #include <pixelrnn/kernels/gates.hpp>
 #include <pixelrnn/kernels/kernels.hpp>
+#include <pixelrnn/kernels/outer_products.hpp>
 #include <pixelrnn/kernels/tile.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI::kernels {
@@ -128,24 +129,7 @@ struct Xsimd {
   template <class T>
   static void add_outer_products(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b,
                                  Rows<T> out) noexcept {
-    // In parts whose rows of b stay in a cache for all columns of a.
-    std::array<RowPairs<T>, detail::max_strips> part;
-    std::size_t count = 0;
-    Index room = outer_rows<T>;
-    const auto flush = [&] {
-      add_part(std::span<const RowPairs<T>>(part.data(), count), a, b, out);
-      count = 0, room = outer_rows<T>;
-    };
-    for (RowPairs<T> rest : pairs) {
-      while (rest.rows > 0) {
-        const Index rows = std::min(room, rest.rows);
-        part[count++] = {rest.a, rest.b, rows};
-        rest = {rest.a + rows * a.stride, rest.b + rows * b.stride, rest.rows - rows};
-        room -= rows;
-        if (room == 0 || count == part.size()) flush();
-      }
-    }
-    if (count > 0) flush();
+    detail::add_outer_products(pairs, a, b, out);
   }
 
   template <class T>
@@ -306,73 +290,6 @@ struct Xsimd {
     put(gates + gate_f * hidden, dc * c_prev * f * (one - f));
     put(gates + gate_i * hidden, dc * g * i * (one - i));
     put(gates + gate_g * hidden, dc * i * (one - g * g));
-  }
-
-  /// Columns of a that make it worth while to copy the rows of b that they meet side by side: far
-  /// apart, they compete for the same few sets of the first-level cache.
-  static constexpr Index packing_pays = 64;
-
-  /// Rows of a part of an outer product: 64 kB of b, as those of a are in the cache too.
-  template <class T>
-  static constexpr Index outer_rows = detail::rows_in<T, 4>(64 * 1024);
-
-  /// add_outer_products of at most max_strips pairs.
-  template <class T>
-  static void add_part(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b,
-                       Rows<T> out) noexcept {
-    constexpr Index width = simd::lanes<T>;
-    std::array<detail::Strip<T>, detail::max_strips> strips;
-    // A strip for each pair; a's columns from a_column on are the rows of the product, or b's.
-    const auto strips_of = [&](Index a_column, Index b_column, bool swapped) {
-      for (std::size_t i = 0; i < pairs.size(); ++i) {
-        const T* x = pairs[i].a + a_column;
-        const T* y = pairs[i].b + b_column;
-        strips[i] = swapped ? detail::Strip<T>{y, 1, b.stride, x, a.stride, pairs[i].rows}
-                            : detail::Strip<T>{x, 1, a.stride, y, b.stride, pairs[i].rows};
-      }
-      return std::span<const detail::Strip<T>>(strips.data(), pairs.size());
-    };
-    const Index whole = b.columns / width * width;
-    alignas(64) T panel[static_cast<std::size_t>(outer_rows<T> * 4 * width)];
-    detail::for_each_panel<T>(whole, [&]<int V>(Index column) {
-      const auto used = strips_of(0, column, false);
-      if (a.columns >= packing_pays) {
-        T* to = panel;
-        for (std::size_t i = 0; i < used.size(); ++i) {
-          const Rows<const T> rows{used[i].b, used[i].b_step};
-          move_rows(used[i].length, V * width, rows, Rows<T>{to, V * width}, Store::Overwrite);
-          strips[i].b = to, strips[i].b_step = V * width;
-          to += used[i].length * V * width;
-        }
-      }
-      detail::add_products<V, T>(a.columns, used, {.out = {out.data + column, out.stride}},
-                                 {.begins = false});
-    });
-    if (whole == b.columns) return;
-    // The last few columns: the operands' roles swapped, stored transposed.
-    const Index rest = b.columns - whole;
-    const Index whole_rows = a.columns / width * width;
-    for (Index row = 0; row < whole_rows; row += width) {
-      alignas(64) T sums[static_cast<std::size_t>(width * width)];
-      detail::add_products<1, T>(rest, strips_of(row, whole, true), {.out = {sums, width}});
-      for (Index column = 0; column < rest; ++column) {
-        for (Index lane = 0; lane < width; ++lane) {
-          out[row + lane][whole + column] += sums[column * width + lane];
-        }
-      }
-    }
-    // And the corner that neither operand fills with whole vectors.
-    for (Index m = whole_rows; m < a.columns; ++m) {
-      for (Index n = whole; n < b.columns; ++n) {
-        T sum{0};
-        for (const RowPairs<T>& pair : pairs) {
-          for (Index r = 0; r < pair.rows; ++r) {
-            sum += pair.a[r * a.stride + m] * pair.b[r * b.stride + n];
-          }
-        }
-        out[m][n] += sum;
-      }
-    }
   }
 };
 

@@ -100,11 +100,14 @@
 #undef min
 #undef max
 
-/// Forces the register-tile bodies into their caller; accumulators must stay in registers.
+/// Forces the register-tile bodies into their caller; accumulators must stay in registers. And
+/// keeps what has two callers from being compiled in both.
 #if defined(__GNUC__) || defined(__clang__)
 #define PIXELRNN_ALWAYS_INLINE inline __attribute__((always_inline))
 #define PIXELRNN_INLINE_LAMBDA __attribute__((always_inline))
+#define PIXELRNN_NOINLINE_LAMBDA __attribute__((noinline))
 #else
 #define PIXELRNN_ALWAYS_INLINE inline
 #define PIXELRNN_INLINE_LAMBDA
+#define PIXELRNN_NOINLINE_LAMBDA
 #endif

@@ -75,7 +75,7 @@ template <class T>
 
 /// Throws E with all parts streamed one after the other.
 template <class E, class... Parts>
-[[noreturn]] void fail(const Parts&... parts) {
+[[noreturn, gnu::cold]] void fail(const Parts&... parts) {
   std::ostringstream message;
   (message << ... << shown(parts));
   throw E(message.str());

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include <pixelrnn/core/random.hpp>
 #include <pixelrnn/kernels/reference.hpp>
 #include <pixelrnn/nn/backend.hpp>
 
@@ -69,7 +70,7 @@ TEMPLATE_TEST_CASE("Chunks are added in their order", "[nn][backend]", test::Flo
   // before they are added it is 2.
   const std::vector<float> parts{1e8f, 1e8f, 1e8f, -1e8f, -1e8f, -1e8f, 1, 1, 1};
   std::vector<float> total(3, 1.0f);
-  detail::add_chunks<TestType>(parts.data(), 3, 3, 3, total.data());
+  detail::add_chunks<TestType>(1, parts.data(), 3, 3, 3, total.data());
   CHECK(total == std::vector<float>(3, 1.0f));
 }
 
@@ -77,8 +78,33 @@ TEST_CASE("Parts of chunks may lie apart, and none is none", "[nn][backend]") {
   const double gap = std::numeric_limits<double>::quiet_NaN();
   const std::vector<double> parts{1, 2, gap, 10, 20, gap, 100, 200};
   std::vector<double> total{0.5, 0.25, 7};
-  detail::add_chunks<test::ReferenceBackend>(parts.data(), 3, 3, 2, total.data());
+  detail::add_chunks<test::ReferenceBackend>(1, parts.data(), 3, 3, 2, total.data());
   CHECK(total == std::vector<double>{111.5, 222.25, 7});
-  detail::add_chunks<test::ReferenceBackend>(parts.data(), 0, 3, 2, total.data());
+  detail::add_chunks<test::ReferenceBackend>(1, parts.data(), 0, 3, 2, total.data());
   CHECK(total == std::vector<double>{111.5, 222.25, 7});
+}
+
+TEST_CASE("Chunks of many values are zeroed and added by several threads alike", "[nn][backend]") {
+  using B = test::FloatXsimdBackend;
+  constexpr Index chunks = 3, gap = 5, count = 100'003, part = count + gap;
+  const auto sum_of = [&](int threads) {
+    Workspace workspace;
+    std::fill_n(workspace.allocate<float>(chunks * part), chunks * part, 9.0f);
+    workspace.reset();
+    float* const parts = detail::allocate_chunks<B, float>(workspace, threads, chunks, part);
+    CHECK(std::count(parts, parts + chunks * part, 0.0f) == chunks * part);
+    Rng rng(7);
+    std::generate_n(parts, chunks * part, [&] { return static_cast<float>(rng.uniform(-1, 1)); });
+    std::vector<float> total(static_cast<std::size_t>(part), 0.25f);
+    detail::add_chunks<B>(threads, parts, chunks, part, count, total.data());
+    std::vector<float> expected(static_cast<std::size_t>(part), 0.25f);
+    for (Index chunk = 0; chunk < chunks; ++chunk) {
+      for (Index i = 0; i < count; ++i) {
+        expected[static_cast<std::size_t>(i)] += parts[chunk * part + i];
+      }
+    }
+    CHECK(total == expected);
+    return total;
+  };
+  CHECK(sum_of(1) == sum_of(3));
 }

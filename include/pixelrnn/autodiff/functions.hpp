@@ -53,16 +53,6 @@ template <class T>
 void add_to(Index count, const T* x, T* y) {
   simd::transform(count, y, x, y, [](simd::Batch<T> b, simd::Batch<T> a) { return b + a; });
 }
-/// Element-wise work on [0, count) shared among the tape's threads: body(first, count).
-template <class Body>
-void for_each_part(int threads, Index count, Body&& body) {
-  constexpr Index grain = 1 << 14;  // below this a thread costs more than it saves
-  const Index parts = std::clamp<Index>(count / grain, 1, 64);
-  execution::OpenMP::for_each(threads, parts, [&](Index part, Index) {
-    const Index first = count * part / parts;
-    body(first, count * (part + 1) / parts - first);
-  });
-}
 
 }  // namespace detail
 

@@ -139,6 +139,19 @@ struct FindExecution<L> {
 template <class L>
 using ExecutionOf = typename detail::FindExecution<L>::type;
 
+namespace detail {
+/// Element-wise work on [0, count) shared among threads: body(first, count).
+template <class E = execution::OpenMP, class Body>
+void for_each_part(int threads, Index count, Body&& body) {
+  constexpr Index grain = 1 << 14;  // below this a thread costs more than it saves
+  const Index parts = std::clamp<Index>(count / grain, 1, 64);
+  E::for_each(threads, parts, [&](Index part, Index) {
+    const Index first = count * part / parts;
+    body(first, count * (part + 1) / parts - first);
+  });
+}
+}  // namespace detail
+
 /// FLOP that pay for another thread: some ten times what its start costs.
 inline constexpr Index worth_a_thread = 1'000'000;
 

@@ -2,7 +2,10 @@
 // Backend: the three policies every layer is computed with, as one type.
 #pragma once
 
+#include <algorithm>
+
 #include <pixelrnn/core/parallel.hpp>
+#include <pixelrnn/core/workspace.hpp>
 #include <pixelrnn/kernels/kernels.hpp>
 #include <pixelrnn/kernels/xsimd.hpp>
 
@@ -37,12 +40,24 @@ struct Chunks {
 
 namespace detail {
 
+/// Zeros for add_chunks to begin with: of wide layers too many for one thread while others wait.
+template <class B, class T>
+[[nodiscard]] T* allocate_chunks(Workspace& workspace, int threads, Index chunks, Index part) {
+  T* const parts = workspace.allocate<T>(chunks * part);
+  for_each_part<typename B::Execution>(
+      threads, chunks * part, [=](Index at, Index count) { std::fill_n(parts + at, count, T{0}); });
+  return parts;
+}
+
 /// total[i] += Σ over chunks of parts[chunk][i], in the order of the chunks.
 template <class B, class T>
-void add_chunks(const T* parts, Index chunks, Index part_stride, Index count, T* total) {
-  for (Index chunk = 0; chunk < chunks; ++chunk) {
-    B::Kernels::add(count, parts + chunk * part_stride, total);
-  }
+void add_chunks(int threads, const T* parts, Index chunks, Index part_stride, Index count,
+                T* total) {
+  for_each_part<typename B::Execution>(threads, count, [=](Index at, Index size) {
+    for (Index chunk = 0; chunk < chunks; ++chunk) {
+      B::Kernels::add(size, parts + chunk * part_stride + at, total + at);
+    }
+  });
 }
 
 }  // namespace detail

@@ -183,7 +183,7 @@ class DiagonalSum {
     const Index part = std::get<0>(scans_).gradient_layout(g.height).size;
     for_each_scan([&](auto i, const auto& scan) {
       std::get<i>(prepared) = scan.prepare_backward(scratch);
-      parts[i] = scratch.template allocate_zero<Scalar>(chunks * part);
+      parts[i] = allocate_chunks<B, Scalar>(scratch, ctx.threads(), chunks, part);
     });
     const bool wants_dx = ctx.wants_gradient(0);
     const auto claim =
@@ -207,7 +207,7 @@ class DiagonalSum {
     }
     for_each_scan([&](auto i, const auto& scan) {
       // The first chunk's part becomes the sum.
-      add_chunks<B>(parts[i] + part, chunks - 1, part, part, parts[i]);
+      add_chunks<B>(ctx.threads(), parts[i] + part, chunks - 1, part, part, parts[i]);
       scan.finish(g, std::get<i>(saved.prepared), std::get<i>(prepared), scratch, parts[i]);
     });
   }

@@ -301,7 +301,9 @@ class MaskedConvolution {
     auto* const pairs = ctx.scratch().template allocate<kernels::RowPairs<Scalar>>(
         B::Execution::workers(ctx.threads(), pieces.chunks.size()) * pieces.height);
     const Index part = weights_.size() + out;
-    Scalar* const parts = ctx.scratch().template allocate_zero<Scalar>(pieces.chunks.size() * part);
+    const int threads = ctx.threads();
+    const Index chunks = pieces.chunks.size();
+    Scalar* const parts = allocate_chunks<B, Scalar>(ctx.scratch(), threads, chunks, part);
     const Scalar* const x = ctx.input(0).data();
     const Scalar* const dy = ctx.output_gradient().data();
     B::Execution::for_each(ctx.threads(), pieces.chunks.size(), [&](Index chunk, Index worker) {
@@ -326,9 +328,8 @@ class MaskedConvolution {
                                      dk + weights_.size());
           });
     });
-    add_chunks<B>(parts, pieces.chunks.size(), part, weights_.size(), weights_.gradient().data());
-    add_chunks<B>(parts + weights_.size(), pieces.chunks.size(), part, out,
-                  bias_.gradient().data());
+    add_chunks<B>(threads, parts, chunks, part, weights_.size(), weights_.gradient().data());
+    add_chunks<B>(threads, parts + weights_.size(), chunks, part, out, bias_.gradient().data());
     if (config_.colours > 1) pixelrnn::apply_mask(mask_, weights_.gradient(), config_.colours);
   }
 

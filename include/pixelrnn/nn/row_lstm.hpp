@@ -280,7 +280,8 @@ requires(!State::is_scanned) class RowLSTM {
     auto* const pairs = scratch.template allocate<kernels::RowPairs<Scalar>>(workers * s.h());
     const Index input_part = input_weights_.size(), state_part = state_weights_.size();
     const Index part = input_part + state_part + gates() + 2 * hidden;
-    Scalar* const parts = scratch.template allocate_zero<Scalar>(chunks.size() * part);
+    Scalar* const parts =
+        detail::allocate_chunks<B, Scalar>(scratch, ctx.threads(), chunks.size(), part);
     const bool wants_dx = ctx.wants_gradient(0);
     const auto claim =
         wants_dx ? ctx.claim_gradient(0) : typename pixelrnn::Backward<Scalar>::Claim{};
@@ -367,7 +368,8 @@ requires(!State::is_scanned) class RowLSTM {
     const Scalar* from = parts;
     const auto reduce = [&](const Parameter<Scalar>& parameter, Index count) {
       if (parameter.size() > 0) {
-        detail::add_chunks<B>(from, chunks.size(), part, count, parameter.gradient().data());
+        detail::add_chunks<B>(ctx.threads(), from, chunks.size(), part, count,
+                              parameter.gradient().data());
       }
       from += count;
     };

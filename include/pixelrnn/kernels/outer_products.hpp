@@ -26,8 +26,10 @@ inline constexpr Index copying_b_pays = 64;
 template <class T>
 inline constexpr Index copying_a_pays = 2048 / static_cast<Index>(sizeof(T));
 
-/// Columns of a that are copied at a time, to rows that are one vector longer.
-inline constexpr Index outer_block = 96;
+/// Columns of a that are copied at a time, to rows that are one vector longer: 56 kB of stack in
+/// all, whatever the vectors.
+template <class T>
+inline constexpr Index outer_block = 6 * lanes<T>;
 
 /// Copies `columns` columns of all strips' a or b to rows of `line` values at `to`, and lets the
 /// strips read them there.
@@ -47,7 +49,7 @@ void gather(std::span<Strip<T>> strips, const T* Strip<T>::*operand, Index Strip
 /// add_outer_products of at most max_strips pairs with outer_rows rows in all.
 template <class T>
 void add_outer_part(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b, Rows<T> out) {
-  constexpr Index width = lanes<T>, line = outer_block + width;
+  constexpr Index width = lanes<T>, line = outer_block<T> + width;
   alignas(64) T block[static_cast<std::size_t>(outer_rows<T> * line)];
   alignas(64) T panel[static_cast<std::size_t>(outer_rows<T> * 4 * width)];
   // A strip for each pair: the columns of a are the rows of the product.
@@ -55,7 +57,7 @@ void add_outer_part(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b, 
   const std::span<Strip<T>> strips(room.data(), pairs.size());
   const bool copies_a = a.columns >= copying_a_pays<T>, copies_b = a.columns >= copying_b_pays;
   const Index whole = b.columns / width * width;
-  const Index step = copies_a ? outer_block : a.columns;
+  const Index step = copies_a ? outer_block<T> : a.columns;
   for (Index row = 0; row < a.columns && whole > 0; row += step) {
     const Index rows = std::min(step, a.columns - row);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -101,8 +103,7 @@ void add_outer_part(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b, 
   }
 }
 
-/// Kernels::add_outer_products, in parts of outer_rows rows; the gather of b's costs one copy for
-/// all columns of a, that of a's one for all columns of b.
+/// Kernels::add_outer_products, in parts of outer_rows rows.
 template <class T>
 void add_outer_products(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b, Rows<T> out) {
   std::array<RowPairs<T>, max_strips> part;

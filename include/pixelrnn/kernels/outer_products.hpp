@@ -26,8 +26,8 @@ inline constexpr Index copying_b_pays = 64;
 template <class T>
 inline constexpr Index copying_a_pays = 2048 / static_cast<Index>(sizeof(T));
 
-/// Columns of a that are copied at a time, to rows that are one vector longer: 56 kB of stack in
-/// all, whatever the vectors.
+/// Columns of a that are copied at a time, to rows that are one vector longer: the copy takes 56 kB
+/// of stack, whatever the vectors.
 template <class T>
 inline constexpr Index outer_block = 6 * lanes<T>;
 

@@ -297,16 +297,16 @@ class MaskedConvolution {
   void weight_gradient(pixelrnn::Backward<Scalar>& ctx) const {
     const Pieces pieces(ctx.input(0).shape());
     const Index in = config_.in_channels, out = config_.out_channels;
-    const Rooms rooms(ctx.scratch(), ctx.threads(), pieces, frame_size(pieces, in, padding_), 0, 0);
-    auto* const pairs = ctx.scratch().template allocate<kernels::RowPairs<Scalar>>(
-        B::Execution::workers(ctx.threads(), pieces.chunks.size()) * pieces.height);
-    const Index part = weights_.size() + out;
     const int threads = ctx.threads();
     const Index chunks = pieces.chunks.size();
+    const Rooms rooms(ctx.scratch(), threads, pieces, frame_size(pieces, in, padding_), 0, 0);
+    auto* const pairs = ctx.scratch().template allocate<kernels::RowPairs<Scalar>>(
+        B::Execution::workers(threads, chunks) * pieces.height);
+    const Index part = weights_.size() + out;
     Scalar* const parts = allocate_chunks<B, Scalar>(ctx.scratch(), threads, chunks, part);
     const Scalar* const x = ctx.input(0).data();
     const Scalar* const dy = ctx.output_gradient().data();
-    B::Execution::for_each(ctx.threads(), pieces.chunks.size(), [&](Index chunk, Index worker) {
+    B::Execution::for_each(threads, chunks, [&](Index chunk, Index worker) {
       Scalar* const dk = parts + chunk * part;
       for_each_frame<Kernels>(
           x, in, pieces, chunk, padding_, config_.relu_input, rooms.frame(worker),

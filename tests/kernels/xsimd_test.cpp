@@ -45,3 +45,27 @@ TEMPLATE_TEST_CASE("Xsimd: parts of the weights have the bits of the whole", "[k
   test::check_parts_are_the_whole<Xsimd, TestType>();
   test::check_a_part_leaves_the_rest<Xsimd, TestType>();
 }
+
+TEMPLATE_TEST_CASE("Xsimd: scaled rows are added to rows", "[kernels][xsimd]", float, double) {
+  using T = TestType;
+  test::Source<T> source(test::Numbers::whole, 3);
+  for (const Index rows : {0, 1, 5}) {
+    for (const Index columns : {1, 4, 7, 16, 33}) {
+      const test::GuardedMatrix<T> a(rows, columns, source, test::Order::backwards);
+      const test::GuardedMatrix<T> b(rows, columns, source);
+      for (const T scale : {T{1}, T{-1}, T{0.5}}) {
+        test::GuardedMatrix<T> out(rows, columns), a_too(a);
+        Xsimd::add_scaled(rows, columns, a.rows(), scale, b.rows(), out.rows());
+        Xsimd::add_scaled(rows, columns, a.rows(), scale, b.rows(), a_too.rows());
+        CAPTURE(rows, columns, scale);
+        for (Index r = 0; r < rows; ++r) {
+          for (Index c = 0; c < columns; ++c) {
+            CHECK(out(r, c) == a(r, c) + scale * b(r, c));
+            CHECK(a_too(r, c) == out(r, c));
+          }
+        }
+        CHECK((out.is_intact() && a_too.is_intact()));
+      }
+    }
+  }
+}

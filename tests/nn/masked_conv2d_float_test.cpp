@@ -6,7 +6,7 @@ using test::ConvCase, test::random_map;
 
 TEMPLATE_TEST_CASE("Masked convolution in float is the masked sum of the paper",
                    "[nn][masked_conv2d]", test::FloatReferenceBackend, test::FloatEigenBackend,
-                   test::FloatXsimdBackend) {
+                   test::FloatXsimdBackend, test::FloatPairBackend) {
   test::for_each_conv<TestType>([](const auto& layer, const ConvCase& c) {
     for (const Shape<3>& map : test::maps) {
       CAPTURE(c, map);

@@ -24,7 +24,7 @@ bool sees(const ConvCase& c, const Cell& out, const Cell& in) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("The gradient of masked convolution is right", "[nn][masked_conv2d]",
-                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend) {
+                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend, test::PairBackend) {
   test::for_each_conv<TestType>(
       [](auto& layer, const ConvCase& c) {
         for (const Shape<3>& map : test::small_maps) {
@@ -38,7 +38,7 @@ TEMPLATE_TEST_CASE("The gradient of masked convolution is right", "[nn][masked_c
 
 TEMPLATE_TEST_CASE("The gradient of masked convolution plus a residual is right",
                    "[nn][masked_conv2d]", test::ReferenceBackend, test::EigenBackend,
-                   test::XsimdBackend) {
+                   test::XsimdBackend, test::PairBackend) {
   test::for_each_conv<TestType>(
       [](auto& layer, const ConvCase& c) {
         CAPTURE(c);
@@ -59,7 +59,7 @@ TEMPLATE_TEST_CASE("The gradient of masked convolution plus a residual is right"
 
 TEMPLATE_TEST_CASE("Masked convolution takes maps without images, rows or columns",
                    "[nn][masked_conv2d]", test::ReferenceBackend, test::EigenBackend,
-                   test::XsimdBackend) {
+                   test::XsimdBackend, test::PairBackend) {
   test::for_each_conv<TestType>(
       [](auto& layer, const ConvCase& c) {
         for (const Shape<3>& map : {Shape<3>{0, 4, 3}, Shape<3>{2, 0, 3}, Shape<3>{2, 3, 0}}) {
@@ -73,7 +73,7 @@ TEMPLATE_TEST_CASE("Masked convolution takes maps without images, rows or column
 }
 
 TEMPLATE_TEST_CASE("Gradients of large masked convolutions are Reference's", "[nn][masked_conv2d]",
-                   test::EigenBackend, test::XsimdBackend) {
+                   test::EigenBackend, test::XsimdBackend, test::PairBackend) {
   std::vector<test::LargeConv> cases = test::large_convs;
   for (const ConvConfig& config : test::conv_configs) cases.push_back({config, {3, 7, 18}});
   for (const auto& [config, map] : cases) {
@@ -97,7 +97,7 @@ TEMPLATE_TEST_CASE("Gradients of large masked convolutions are Reference's", "[n
 }
 
 TEMPLATE_TEST_CASE("Masked convolution has the same bits for any number of threads",
-                   "[nn][masked_conv2d]", test::EigenBackend, test::XsimdBackend) {
+                   "[nn][masked_conv2d]", test::EigenBackend, test::XsimdBackend, test::PairBackend) {
   test::for_each_conv<TestType>([](const auto& layer, const ConvCase& c) {
     CAPTURE(c);
     test::check_same_bits_for_all_threads(layer,
@@ -106,7 +106,7 @@ TEMPLATE_TEST_CASE("Masked convolution has the same bits for any number of threa
 }
 
 TEMPLATE_TEST_CASE("Weights that the mask forbids are never used", "[nn][masked_conv2d]",
-                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend) {
+                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend, test::PairBackend) {
   test::for_each_conv<TestType>([](const auto& layer, const ConvCase& c) {
     const bool nothing_is_masked = c.mask == naive::Mask::B && c.config.kernel_height == 1 &&
                                    c.config.kernel_width == 1 && c.config.colours == 1;
@@ -121,7 +121,7 @@ TEMPLATE_TEST_CASE("Weights that the mask forbids are never used", "[nn][masked_
 
 TEMPLATE_TEST_CASE("An output of a masked convolution depends on its allowed taps and on no others",
                    "[nn][masked_conv2d]", test::ReferenceBackend, test::EigenBackend,
-                   test::XsimdBackend) {
+                   test::XsimdBackend, test::PairBackend) {
   test::for_each_conv<TestType>(
       [](const auto& layer, const ConvCase& c) {
         for (const Shape<3>& map : {Shape<3>{1, 4, 5}, Shape<3>{1, 6, 1}, Shape<3>{1, 1, 4}}) {

@@ -18,11 +18,11 @@ struct PaperSize {
 constexpr PaperSize paper_sizes[]{{16, 32, 16, 0.2}, {2, 16, 64, 0.1}};
 
 /// `layer` is `expected` in double, step by step too, and with any number of threads.
-template <class L>
+template <class B = FloatXsimdBackend, class L>
 void check(const L& layer, const FeatureMap<float>& x, const FeatureMap<double>& expected) {
   CAPTURE(x.shape());
   CHECK(test::difference(test::output(layer, x), expected, test::rounding<float>) == "");
-  test::check_walk_is_forward<FloatXsimdBackend>(layer, x);
+  test::check_walk_is_forward<B>(layer, x);
   test::check_same_bits_for_all_threads(layer, x);
 }
 
@@ -50,10 +50,11 @@ TEST_CASE("Diagonal BiLSTM is the skewed formulation at the paper's sizes", "[nn
   }
 }
 
-TEST_CASE("Masked convolution is the masked sum at the paper's sizes", "[nn][masked_conv2d]") {
+TEMPLATE_TEST_CASE("Masked convolution is the masked sum at the paper's sizes",
+                   "[nn][masked_conv2d]", FloatXsimdBackend, test::FloatPairBackend) {
   for (const PaperSize& s : paper_sizes) {
     Rng rng(1);
-    MaskedConv2d<MaskB, FloatXsimdBackend> layer({.in_channels = s.in_channels,
+    MaskedConv2d<MaskB, TestType> layer({.in_channels = s.in_channels,
                                                   .out_channels = s.hidden,
                                                   .kernel_height = 3,
                                                   .kernel_width = 3},
@@ -61,6 +62,6 @@ TEST_CASE("Masked convolution is the masked sum at the paper's sizes", "[nn][mas
     test::randomise(layer, 1, s.bound);
     const auto x = images(s);
     const test::ConvCase c{naive::Mask::B, {s.in_channels, s.hidden, 3, 3, 1, 1}};
-    check(layer, x, test::naive_conv(layer, x, c));
+    check<TestType>(layer, x, test::naive_conv(layer, x, c));
   }
 }

@@ -20,10 +20,22 @@ using FloatReferenceBackend = Backend<float, kernels::Reference, execution::Open
 using FloatEigenBackend = Backend<float, kernels::Eigen, execution::Sequential>;
 using FloatXsimdBackend = Backend<float, kernels::Xsimd, execution::OpenMP>;
 
-/// Whether the bits of a pixel are the same in a walk and in a whole map: Eigen's matrix product
-/// chooses its order of summation by the number of rows and cannot promise it.
+/// Xsimd with convolutions by pairs of pixels, however few channels they have.
+struct InPairs : kernels::Xsimd {
+  [[nodiscard]] static constexpr bool pairs_pay(Index, Index) { return true; }
+};
+using PairBackend = Backend<double, InPairs, execution::OpenMP>;
+using FloatPairBackend = Backend<float, InPairs, execution::OpenMP>;
+
+/// Whether the bits of a row do not depend on the number of rows: Eigen's matrix product chooses
+/// its order of summation by that.
 template <class B>
 inline constexpr bool promises_bits = !std::same_as<typename B::Kernels, kernels::Eigen>;
+/// Whether the bits of a pixel are the same in a walk and in a whole map: nor by pairs of pixels,
+/// as a walk has but one.
+template <class B>
+inline constexpr bool walks_to_same_bits =
+    promises_bits<B> && !std::same_as<typename B::Kernels, InPairs>;
 
 /// What rounding may do to the sums of a small layer of weights up to 1.
 template <class T>

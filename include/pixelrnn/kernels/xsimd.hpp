@@ -167,6 +167,21 @@ struct Xsimd {
   static void add(Index count, const T* x, T* y) noexcept {
     simd::transform(count, x, y, y, [](simd::Batch<T> a, simd::Batch<T> b) { return b + a; });
   }
+  /// out = a + scale · b; out may be a or b.
+  template <class T>
+  static void add_scaled(Index rows, Index columns, std::type_identity_t<Rows<const T>> a, T scale,
+                         std::type_identity_t<Rows<const T>> b, Rows<T> out) noexcept {
+    const simd::Batch<T> factor(scale);
+    for (Index r = 0; r < rows; ++r) {
+      simd::transform(columns, a[r], b[r], out[r], [factor](simd::Batch<T> x, simd::Batch<T> y) {
+        return simd::fma(factor, y, x);
+      });
+    }
+  }
+  /// Channels from which on a convolution takes less time by pairs of pixels (nn/pixel_pairs.hpp).
+  [[nodiscard]] static constexpr bool pairs_pay(Index in, Index out) {
+    return in >= 64 && out >= 64;
+  }
   template <class T>
   static void move_rows(Index rows, Index columns, Rows<const T> from, Rows<T> to,
                         Store store) noexcept {

@@ -6,6 +6,8 @@
 #include <pixelrnn/nn/init.hpp>
 #include <pixelrnn/nn/layer.hpp>
 #include <pixelrnn/nn/pieces.hpp>
+#include <pixelrnn/nn/pixel_pairs.hpp>
+#include <pixelrnn/nn/tap_products.hpp>
 #include <pixelrnn/nn/taps.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -35,6 +37,7 @@ class MaskedConvolution {
         config_(checked(config)),
         taps_(allowed_taps(mask, config.kernel_height, config.kernel_width, config.dilation,
                            config.colours)),
+        taps_of_gradient_(mirrored(taps_)),
         weights_(
             {config.kernel_height, config.kernel_width, config.in_channels, config.out_channels}),
         bias_({1, 1, 1, config.out_channels}) {
@@ -101,7 +104,7 @@ class MaskedConvolution {
                             walk.width + padding_.left + padding_.right, config_.in_channels});
     cache.image = cache.rows.shape()[2] * config_.in_channels;
     cache.line = walk.batch * cache.image;
-    cache.packed = as_const(pack(cache.weights));
+    cache.packed = pack_taps<Kernels>(cache.weights, taps_, masked_weights(cache.weights), false);
     for (const TapRun& run : taps_) {
       cache.terms.push_back({nullptr, cache.image, run.count * config_.in_channels});
     }
@@ -157,64 +160,62 @@ class MaskedConvolution {
 
   using Terms = std::span<const kernels::Term<Scalar>>;
 
-  /// What each worker writes to while it works: a frame, a line of results, terms.
-  class Rooms {
-   public:
-    Rooms(Workspace& workspace, int threads, const Pieces& pieces, Index frame, Index line,
-          std::size_t terms)
-        : frame_(frame), line_(line), term_count_(static_cast<Index>(terms)) {
-      const Index workers = B::Execution::workers(threads, pieces.chunks.size());
-      values_ = workspace.allocate<Scalar>(workers * (frame_ + line_));
-      terms_ = workspace.allocate<kernels::Term<Scalar>>(workers * term_count_);
-    }
-    [[nodiscard]] Scalar* frame(Index worker) const { return values_ + worker * (frame_ + line_); }
-    [[nodiscard]] Scalar* line(Index worker) const { return frame(worker) + frame_; }
-    /// The terms of one line: each run's slab, as `offset(run)` finds it.
-    template <class Offset>
-    [[nodiscard]] Terms terms(Index worker, const std::vector<TapRun>& taps, const Frame<Scalar>& f,
-                              Offset&& offset) const {
-      kernels::Term<Scalar>* const list = terms_ + worker * term_count_;
-      for (std::size_t t = 0; t < taps.size(); ++t) {
-        list[t] = {offset(taps[t]), f.channels, taps[t].count * f.channels};
+  /// Calls f<Products, Gradients>() with the ways that suit maps of this width.
+  template <class F>
+  static decltype(auto) with_way(const Config& config, Index width, F&& f) {
+    if constexpr (PairingKernels<Kernels, Scalar>) {
+      if (config.kernel_width == 3 && config.dilation == 1 && width % 2 == 0 &&
+          Kernels::pairs_pay(config.in_channels, config.out_channels)) {
+        return f.template operator()<PairProducts<B>, PairGradients<B>>();
       }
-      return Terms(list, taps.size());
     }
-
-   private:
-    Index frame_, line_, term_count_;
-    Scalar* values_;
-    kernels::Term<Scalar>* terms_;
-  };
+    return f.template operator()<TapProducts<B>, TapGradients<B>>();
+  }
+  [[nodiscard]] TensorView<const Scalar, 4> masked_weights(Workspace& workspace) const {
+    return masked(mask_, weights_.value(), config_.colours, 1, workspace);
+  }
   /// Pixels of a line of a frame.
   [[nodiscard]] Index line_pixels(const Pieces& pieces) const {
     return padding_.none() ? frame_pixels : pieces.width;
+  }
+  /// Calls f(worker, frame, its first pixel) for all frames of a map, in parallel, with what
+  /// for_each_frame does for each.
+  template <class F>
+  static void for_each_frame_of(Workspace& workspace, int threads, const Scalar* map,
+                                Index channels, const Pieces& pieces, const Padding& pad, bool relu,
+                                F&& f) {
+    const Index chunks = pieces.chunks.size(), size = frame_size(pieces, channels, pad);
+    Scalar* const rooms =
+        workspace.allocate<Scalar>(B::Execution::workers(threads, chunks) * size);
+    B::Execution::for_each(threads, chunks, [&](Index chunk, Index worker) {
+      for_each_frame<Kernels>(
+          map, channels, pieces, chunk, pad, relu, rooms + worker * size,
+          [&](const Frame<Scalar>& frame, Index pixel) { f(worker, frame, pixel); });
+    });
   }
 
   /// The output map, with `residual` added where it is not null.
   [[nodiscard]] FeatureView<Scalar> convolve(Variable<Scalar> x, const Scalar* residual) const {
     Tape<Scalar>& tape = x.tape();
     const FeatureView<Scalar> y = tape.allocate(output_shape(x.shape()));
-    const Scratch guard(tape.scratch());
+    Workspace& scratch = tape.scratch();
+    const Scratch guard(scratch);
     const Pieces pieces(x.shape());
-    const Index in = config_.in_channels, out = config_.out_channels;
-    const auto packed = as_const(pack(tape.scratch()));
-    const Rooms rooms(tape.scratch(), tape.threads(), pieces, frame_size(pieces, in, padding_), 0,
-                      taps_.size());
-    const Scalar* const from = x.value().data();
-    B::Execution::for_each(tape.threads(), pieces.chunks.size(), [&](Index chunk, Index worker) {
-      for_each_frame<Kernels>(
-          from, in, pieces, chunk, padding_, config_.relu_input, rooms.frame(worker),
-          [&](const Frame<Scalar>& f, Index first_pixel) {
-            for (Index line = 0; line < f.lines; ++line) {
-              const Index pixel = (first_pixel + line * f.pixels) * out;
-              const Terms terms = rooms.terms(
-                  worker, taps_, f, [&](const TapRun& run) { return f.at(line, run.dy, run.dx); });
-              const kernels::Rows<const Scalar> addend{
-                  residual != nullptr ? residual + pixel : nullptr, out};
-              Kernels::affine(f.pixels, terms, packed, bias_.value().data(), addend,
-                              kernels::Rows<Scalar>{y.data() + pixel, out});
-            }
-          });
+    const Index out = config_.out_channels;
+    with_way(config_, pieces.width, [&]<class Products, class>() {
+      const Products multiply(scratch, B::Execution::workers(tape.threads(), pieces.chunks.size()),
+                              line_pixels(pieces), taps_, masked_weights(scratch), false);
+      for_each_frame_of(scratch, tape.threads(), x.value().data(), config_.in_channels, pieces,
+                        padding_, config_.relu_input,
+                        [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
+                          const Index step = Products::lines(f.pixels);
+                          for (Index line = 0; line < f.lines; line += step) {
+                            const Index at = (first_pixel + line * f.pixels) * out;
+                            multiply(worker, f, line, std::min(step, f.lines - line),
+                                     bias_.value().data(),
+                                     residual != nullptr ? residual + at : nullptr, y.data() + at);
+                          }
+                        });
     });
     return y;
   }
@@ -240,54 +241,35 @@ class MaskedConvolution {
     return c;
   }
 
-  /// The allowed taps' weights, one below the other.
-  [[nodiscard]] kernels::Packed<Scalar> pack(Workspace& workspace) const {
-    const auto weights = masked(mask_, weights_.value(), config_.colours, 1, workspace);
-    const auto packed = kernels::allocate_packed<Kernels, Scalar>(
-        workspace, tap_count(taps_) * config_.in_channels, config_.out_channels);
-    Index row = 0;
-    for (const TapRun& run : taps_) row = pack_run<Kernels>(packed, row, weights, run);
-    return packed;
-  }
-  [[nodiscard]] kernels::Packed<Scalar> pack_transposed(Workspace& workspace) const {
-    const auto weights = masked(mask_, weights_.value(), config_.colours, 1, workspace);
-    const auto packed = kernels::allocate_packed<Kernels, Scalar>(
-        workspace, tap_count(taps_) * config_.out_channels, config_.in_channels);
-    Index row = 0;
-    for (const TapRun& run : taps_) row = pack_run_transposed<Kernels>(packed, row, weights, run);
-    return packed;
-  }
-
   /// dx(r, j) += Σ over taps of dy(r - dy, j - dx) · K[dy, dx]ᵀ, where x > 0 if relu_input.
   void input_gradient(pixelrnn::Backward<Scalar>& ctx) const {
     const Pieces pieces(ctx.input(0).shape());
-    const Index in = config_.in_channels, out = config_.out_channels;
-    const Padding pad = padding_.mirrored();
-    const auto packed = as_const(pack_transposed(ctx.scratch()));
-    const Rooms rooms(ctx.scratch(), ctx.threads(), pieces, frame_size(pieces, out, pad),
-                      config_.relu_input ? line_pixels(pieces) * in : 0, taps_.size());
+    const Index in = config_.in_channels;
+    const Index workers = B::Execution::workers(ctx.threads(), pieces.chunks.size());
     const auto claim = ctx.claim_gradient(0);
     Scalar* const dx = claim.gradient.data();
     const auto store = claim.fresh ? kernels::Store::Overwrite : kernels::Store::Add;
     const Scalar* const x = ctx.input(0).data();
-    const Scalar* const dy = ctx.output_gradient().data();
-    B::Execution::for_each(ctx.threads(), pieces.chunks.size(), [&](Index chunk, Index worker) {
-      for_each_frame<Kernels>(
-          dy, out, pieces, chunk, pad, false, rooms.frame(worker),
-          [&](const Frame<Scalar>& f, Index first_pixel) {
-            for (Index line = 0; line < f.lines; ++line) {
+    with_way(config_, pieces.width, [&]<class Products, class>() {
+      const Products multiply(ctx.scratch(), workers, line_pixels(pieces), taps_of_gradient_,
+                              masked_weights(ctx.scratch()), true);
+      const Index room = Products::lines(line_pixels(pieces)) * line_pixels(pieces) * in;
+      Scalar* const rooms =
+          config_.relu_input ? ctx.scratch().template allocate<Scalar>(workers * room) : nullptr;
+      for_each_frame_of(
+          ctx.scratch(), ctx.threads(), ctx.output_gradient().data(), config_.out_channels, pieces,
+          padding_.mirrored(), false, [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
+            const Index step = Products::lines(f.pixels);
+            for (Index line = 0; line < f.lines; line += step) {
+              const Index lines = std::min(step, f.lines - line);
               const Index at = (first_pixel + line * f.pixels) * in;
-              const Terms terms = rooms.terms(worker, taps_, f, [&](const TapRun& run) {
-                return f.at(line, -run.dy, -run.dx - run.count + 1);
-              });
-              Scalar* const to = config_.relu_input ? rooms.line(worker) : dx + at;
-              const bool add = !config_.relu_input && !claim.fresh;
-              Kernels::affine(f.pixels, terms, packed, static_cast<const Scalar*>(nullptr),
-                              kernels::Rows<const Scalar>{add ? to : nullptr, in},
-                              kernels::Rows<Scalar>{to, in});
-              if (config_.relu_input) {
-                Kernels::relu_backward(f.pixels * in, x + at, to, dx + at, store);
+              if (!config_.relu_input) {
+                multiply(worker, f, line, lines, nullptr, claim.fresh ? nullptr : dx + at, dx + at);
+                continue;
               }
+              Scalar* const to = rooms + worker * room;
+              multiply(worker, f, line, lines, nullptr, nullptr, to);
+              Kernels::relu_backward(lines * f.pixels * in, x + at, to, dx + at, store);
             }
           });
     });
@@ -299,34 +281,26 @@ class MaskedConvolution {
     const Index in = config_.in_channels, out = config_.out_channels;
     const int threads = ctx.threads();
     const Index chunks = pieces.chunks.size();
-    const Rooms rooms(ctx.scratch(), threads, pieces, frame_size(pieces, in, padding_), 0, 0);
-    auto* const pairs = ctx.scratch().template allocate<kernels::RowPairs<Scalar>>(
-        B::Execution::workers(threads, chunks) * pieces.height);
-    const Index part = weights_.size() + out;
+    const Index size = frame_size(pieces, in, padding_), part = weights_.size() + out;
+    const Index workers = B::Execution::workers(threads, chunks);
+    Scalar* const rooms = ctx.scratch().template allocate<Scalar>(workers * size);
     Scalar* const parts = allocate_chunks<B, Scalar>(ctx.scratch(), threads, chunks, part);
-    const Scalar* const x = ctx.input(0).data();
     const Scalar* const dy = ctx.output_gradient().data();
-    B::Execution::for_each(threads, chunks, [&](Index chunk, Index worker) {
-      Scalar* const dk = parts + chunk * part;
-      for_each_frame<Kernels>(
-          x, in, pieces, chunk, padding_, config_.relu_input, rooms.frame(worker),
-          [&](const Frame<Scalar>& f, Index first_pixel) {
-            const Scalar* const d = dy + first_pixel * out;
-            kernels::RowPairs<Scalar>* const list = pairs + worker * pieces.height;
-            for (const TapRun& run : taps_) {
-              for (Index line = 0; line < f.lines; ++line) {
-                list[line] = {f.at(line, run.dy, run.dx), d + line * f.pixels * out, f.pixels};
-              }
-              Kernels::add_outer_products(
-                  std::span<const kernels::RowPairs<Scalar>>(list,
-                                                             static_cast<std::size_t>(f.lines)),
-                  kernels::RowShape{run.count * in, in}, kernels::RowShape{out, out},
-                  kernels::Rows<Scalar>{
-                      dk + (run.row * config_.kernel_width + run.column) * in * out, out});
-            }
-            Kernels::add_column_sums(f.lines * f.pixels, out, kernels::Rows<const Scalar>{d, out},
-                                     dk + weights_.size());
-          });
+    with_way(config_, pieces.width, [&]<class, class Gradients>() {
+      const Gradients gradients(ctx.scratch(), workers, pieces, taps_, weights_.value().shape());
+      B::Execution::for_each(threads, chunks, [&](Index chunk, Index worker) {
+        Scalar* const dk = parts + chunk * part;
+        gradients.begin(worker);
+        for_each_frame<Kernels>(
+            ctx.input(0).data(), in, pieces, chunk, padding_, config_.relu_input,
+            rooms + worker * size, [&](const Frame<Scalar>& f, Index first_pixel) {
+              const Scalar* const d = dy + first_pixel * out;
+              gradients.add(worker, f, d, dk);
+              Kernels::add_column_sums(f.lines * f.pixels, out, kernels::Rows<const Scalar>{d, out},
+                                       dk + weights_.size());
+            });
+        gradients.end(worker, dk);
+      });
     });
     add_chunks<B>(threads, parts, chunks, part, weights_.size(), weights_.gradient().data());
     add_chunks<B>(threads, parts + weights_.size(), chunks, part, out, bias_.gradient().data());
@@ -335,7 +309,7 @@ class MaskedConvolution {
 
   Mask mask_;
   Config config_;
-  std::vector<TapRun> taps_;
+  std::vector<TapRun> taps_, taps_of_gradient_;
   Padding padding_;
   Parameter<Scalar> weights_;
   Parameter<Scalar> bias_;

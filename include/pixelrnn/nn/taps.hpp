@@ -15,6 +15,7 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 struct TapRun {
   Index row, column, count;
   Index dy, dx;
+  bool in_part = false;  ///< holds the centre, of which colours allow a part
 };
 
 /// The taps that a mask allows of a height × width kernel, in kernel order. The centre is in if any
@@ -32,6 +33,7 @@ struct TapRun {
       } else {
         runs.push_back({y, x, 1, dy, dx});
       }
+      runs.back().in_part = colours > 1 && dy == 0 && dx == 0;
     }
   }
   return runs;
@@ -64,6 +66,29 @@ Index pack_run_transposed(kernels::Packed<T> to, Index first, TensorView<const T
     K::pack(to, first, kernels::Strided<T>{from, out, in, 1, out});
   }
   return first;
+}
+
+
+/// The taps of the transposed convolution: it reads where the convolution was read from.
+[[nodiscard]] inline std::vector<TapRun> mirrored(std::vector<TapRun> runs) {
+  for (TapRun& run : runs) run.dy = -run.dy, run.dx = 1 - run.dx - run.count;
+  return runs;
+}
+
+/// All runs, one below the other; transposed: for runs that are mirrored().
+template <class K, class T>
+[[nodiscard]] kernels::Packed<const T> pack_taps(Workspace& workspace,
+                                                 const std::vector<TapRun>& runs,
+                                                 TensorView<const T, 4> weights, bool transposed) {
+  const Index in = weights.shape()[2], out = weights.shape()[3];
+  const auto packed = kernels::allocate_packed<K, T>(
+      workspace, tap_count(runs) * (transposed ? out : in), transposed ? in : out);
+  Index row = 0;
+  for (const TapRun& run : runs) {
+    row = transposed ? pack_run_transposed<K>(packed, row, weights, run)
+                     : pack_run<K>(packed, row, weights, run);
+  }
+  return as_const(packed);
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include <pixelrnn/nn/pixel_pairs.hpp>
+
+#include "support/conv_cases.hpp"
+
+using namespace pixelrnn;
+using detail::PairProduct, detail::PairSum;
+
+namespace {
+
+/// What x[i] · g[t] counts for in a pixel of a pair.
+using Coefficients = std::array<std::array<float, 3>, 4>;
+
+/// By what a sum counts for a pixel.
+float share(PairSum sum, bool even) {
+  switch (sum) {
+    case PairSum::even: return even ? 1 : 0;
+    case PairSum::odd: return even ? 0 : 1;
+    case PairSum::both: return 1;
+    case PairSum::opposite: return even ? 1 : -1;
+  }
+  return 0;
+}
+
+Coefficients coefficients(const std::vector<PairProduct>& products, bool even) {
+  Coefficients sum{};
+  for (const PairProduct& p : products) {
+    for (std::size_t t = 0; t < p.taps.size(); ++t) {
+      const float c = share(p.sum, even) * p.taps[t];
+      sum[static_cast<std::size_t>(p.first)][t] += c;
+      sum[static_cast<std::size_t>(p.second)][t] += static_cast<float>(p.sign) * c;
+    }
+  }
+  return sum;
+}
+
+/// x[t + 1] · g[t] for the odd pixel, x[t] · g[t] for the even one.
+Coefficients expected(Index taps, bool even) {
+  Coefficients sum{};
+  for (Index t = 0; t < taps; ++t) {
+    sum[static_cast<std::size_t>(even ? t : t + 1)][static_cast<std::size_t>(t)] = 1;
+  }
+  return sum;
+}
+
+std::vector<PairProduct> products_of(Index taps) {
+  const auto products = detail::pair_products({0, 0, taps, 0, 0});
+  return {products.begin(), products.end()};
+}
+
+/// Adds where it should subtract.
+struct NeverSubtracts : test::InPairs {
+  template <class T>
+  static void add_scaled(Index rows, Index columns, std::type_identity_t<kernels::Rows<const T>> a,
+                         T scale, std::type_identity_t<kernels::Rows<const T>> b,
+                         kernels::Rows<T> out) {
+    InPairs::add_scaled(rows, columns, a, std::abs(scale), b, out);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("The products of a pair of pixels add up to its taps", "[nn][pixel_pairs]") {
+  for (const Index taps : {1, 2, 3}) {
+    std::vector<PairProduct> products = products_of(taps);
+    CAPTURE(taps);
+    CHECK(coefficients(products, true) == expected(taps, true));
+    CHECK(coefficients(products, false) == expected(taps, false));
+    if (taps > 1) {  // the control
+      products[1].sign = -products[1].sign;
+      CHECK(coefficients(products, false) != expected(taps, false));
+    }
+  }
+}
+
+TEST_CASE("A pixel of a pair reads its own taps only", "[nn][pixel_pairs]") {
+  for (const Index taps : {1, 2, 3}) {
+    for (const PairProduct& p : products_of(taps)) {
+      const Index first = std::min(p.first, p.sign == 0 ? p.first : p.second);
+      const Index last = std::max(p.first, p.sign == 0 ? p.first : p.second);
+      CAPTURE(taps, static_cast<int>(p.sum));
+      CHECK((share(p.sum, true) == 0 || (first >= 0 && last < taps)));
+      CHECK((share(p.sum, false) == 0 || (first >= 1 && last < taps + 1)));
+    }
+  }
+}
+
+TEST_CASE("Pairs are fewer products than taps", "[nn][pixel_pairs]") {
+  const std::vector<TapRun> runs = allowed_taps(MaskB{}, 3, 3, 1, 1);
+  Index products = 0;
+  for (const PairSum sum : detail::pair_sums) products += detail::product_count(runs, sum);
+  CHECK(products == 7);
+  CHECK(2 * tap_count(runs) == 10);
+}
+
+TEST_CASE("A pair that never subtracts is found", "[nn][pixel_pairs]") {
+  const test::ConvConfig config{4, 3, 3, 3, 1, 1};
+  const auto difference = [&]<class Kernels>(Kernels) {
+    std::string found;
+    test::for_each_conv<Backend<double, Kernels>>(
+        [&](const auto& layer, const test::ConvCase& c) {
+          const auto x = test::random_map<double>({2, 5, 6, 4}, 2);
+          found += test::difference(test::output(layer, x), test::naive_conv(layer, x, c),
+                                    test::rounding<double>, test::rounding<double>);
+        },
+        {config});
+    return found;
+  };
+  CHECK(difference(test::InPairs{}) == "");
+  CHECK(difference(NeverSubtracts{}) != "");
+}

@@ -24,7 +24,8 @@ bool sees(const ConvCase& c, const Cell& out, const Cell& in) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("The gradient of masked convolution is right", "[nn][masked_conv2d]",
-                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend, test::PairBackend) {
+                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend,
+                   test::PairBackend) {
   test::for_each_conv<TestType>(
       [](auto& layer, const ConvCase& c) {
         for (const Shape<3>& map : test::small_maps) {
@@ -97,7 +98,8 @@ TEMPLATE_TEST_CASE("Gradients of large masked convolutions are Reference's", "[n
 }
 
 TEMPLATE_TEST_CASE("Masked convolution has the same bits for any number of threads",
-                   "[nn][masked_conv2d]", test::EigenBackend, test::XsimdBackend, test::PairBackend) {
+                   "[nn][masked_conv2d]", test::EigenBackend, test::XsimdBackend,
+                   test::PairBackend) {
   test::for_each_conv<TestType>([](const auto& layer, const ConvCase& c) {
     CAPTURE(c);
     test::check_same_bits_for_all_threads(layer,
@@ -106,7 +108,8 @@ TEMPLATE_TEST_CASE("Masked convolution has the same bits for any number of threa
 }
 
 TEMPLATE_TEST_CASE("Weights that the mask forbids are never used", "[nn][masked_conv2d]",
-                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend, test::PairBackend) {
+                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend,
+                   test::PairBackend) {
   test::for_each_conv<TestType>([](const auto& layer, const ConvCase& c) {
     const bool nothing_is_masked = c.mask == naive::Mask::B && c.config.kernel_height == 1 &&
                                    c.config.kernel_width == 1 && c.config.colours == 1;

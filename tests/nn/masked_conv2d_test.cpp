@@ -12,7 +12,8 @@ using test::ConvCase, test::random_map;
 namespace naive = test::naive;
 
 TEMPLATE_TEST_CASE("Masked convolution is the masked sum of the paper", "[nn][masked_conv2d]",
-                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend, test::PairBackend) {
+                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend,
+                   test::PairBackend) {
   using T = typename TestType::Scalar;
   test::for_each_conv<TestType>([](const auto& layer, const ConvCase& c) {
     for (const Shape<3>& map : test::maps) {
@@ -25,7 +26,8 @@ TEMPLATE_TEST_CASE("Masked convolution is the masked sum of the paper", "[nn][ma
 }
 
 TEMPLATE_TEST_CASE("Masked convolution walks to the bits of the whole map", "[nn][masked_conv2d]",
-                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend, test::PairBackend) {
+                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend,
+                   test::PairBackend) {
   using T = typename TestType::Scalar;
   test::for_each_conv<TestType>([](const auto& layer, const ConvCase& c) {
     for (const Shape<3>& map : test::maps) {
@@ -37,7 +39,8 @@ TEMPLATE_TEST_CASE("Masked convolution walks to the bits of the whole map", "[nn
 }
 
 TEMPLATE_TEST_CASE("Masked convolution: an image's bits do not depend on its batch",
-                   "[nn][masked_conv2d]", test::ReferenceBackend, test::XsimdBackend, test::PairBackend) {
+                   "[nn][masked_conv2d]", test::ReferenceBackend, test::XsimdBackend,
+                   test::PairBackend) {
   using T = typename TestType::Scalar;
   test::for_each_conv<TestType>([](const auto& layer, const ConvCase& c) {
     test::check_images_do_not_depend_on_each_other(
@@ -46,7 +49,8 @@ TEMPLATE_TEST_CASE("Masked convolution: an image's bits do not depend on its bat
 }
 
 TEMPLATE_TEST_CASE("Masked convolution can be added to a residual", "[nn][masked_conv2d]",
-                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend, test::PairBackend) {
+                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend,
+                   test::PairBackend) {
   test::for_each_conv<TestType>([](const auto& layer, const ConvCase& c) {
     CAPTURE(c);
     const FeatureMap<double> x = random_map<double>({2, 6, 5, c.config.in_channels}, 2);

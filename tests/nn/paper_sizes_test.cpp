@@ -55,10 +55,10 @@ TEMPLATE_TEST_CASE("Masked convolution is the masked sum at the paper's sizes",
   for (const PaperSize& s : paper_sizes) {
     Rng rng(1);
     MaskedConv2d<MaskB, TestType> layer({.in_channels = s.in_channels,
-                                                  .out_channels = s.hidden,
-                                                  .kernel_height = 3,
-                                                  .kernel_width = 3},
-                                                 rng);
+                                         .out_channels = s.hidden,
+                                         .kernel_height = 3,
+                                         .kernel_width = 3},
+                                        rng);
     test::randomise(layer, 1, s.bound);
     const auto x = images(s);
     const test::ConvCase c{naive::Mask::B, {s.in_channels, s.hidden, 3, 3, 1, 1}};

@@ -19,10 +19,14 @@ using Coefficients = std::array<std::array<float, 3>, 4>;
 /// By what a sum counts for a pixel.
 float share(PairSum sum, bool even) {
   switch (sum) {
-    case PairSum::even: return even ? 1 : 0;
-    case PairSum::odd: return even ? 0 : 1;
-    case PairSum::both: return 1;
-    case PairSum::opposite: return even ? 1 : -1;
+    case PairSum::even:
+      return even ? 1 : 0;
+    case PairSum::odd:
+      return even ? 0 : 1;
+    case PairSum::both:
+      return 1;
+    case PairSum::opposite:
+      return even ? 1 : -1;
   }
   return 0;
 }
@@ -113,4 +117,20 @@ TEST_CASE("A pair that never subtracts is found", "[nn][pixel_pairs]") {
   };
   CHECK(difference(test::InPairs{}) == "");
   CHECK(difference(NeverSubtracts{}) != "");
+}
+
+TEST_CASE("Wide layers work in pairs, except for the bits of a walk", "[nn][pixel_pairs]") {
+  const auto changes_bits = [](Index channels, Index width) {
+    Rng rng(1);
+    const MaskedConv2d<MaskB> layer(
+        {.in_channels = channels, .out_channels = channels, .kernel_height = 3, .kernel_width = 3},
+        rng);
+    const auto x = test::random_map<float>({1, 3, width, channels}, 2);
+    const auto y = test::output(layer, x), walked = test::output(layer, x, {.walk_bits = true});
+    CHECK(test::difference(y, walked, test::rounding<float>) == "");
+    return test::bit_difference(y, walked) != "";
+  };
+  CHECK(changes_bits(64, 6));
+  CHECK_FALSE(changes_bits(64, 7));
+  CHECK_FALSE(changes_bits(16, 6));
 }

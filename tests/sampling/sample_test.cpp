@@ -96,8 +96,25 @@ struct Netless {
   [[nodiscard]] std::map<std::string, std::string> describe() const { return {}; }
   void for_each_parameter(auto&&) {}
 };
+/// And one that remembers whether it was asked for the bits of a walk, each time.
+struct Asked : Netless {
+  bool* always;
+  [[nodiscard]] Variable<double> logits(Variable<double> x) const {
+    *always = *always && x.tape().walk_bits();
+    return Netless::logits(x);
+  }
+};
 
 }  // namespace
+
+TEST_CASE("FullForward asks for the bits of a walk", "[sampling][sample]") {
+  bool always = true;
+  const Asked model{.always = &always};
+  CHECK(sample(model, 3, {.seed = 1}).count() == 3);
+  CHECK(always);
+  static_cast<void>(test::logits_of(model, FeatureMap<double>({1, 2, 3, 1})));  // the control
+  CHECK_FALSE(always);
+}
 
 TEST_CASE("Samples are images of the model's shape and levels", "[sampling][sample]") {
   const Images images = sample(small_model<Categorical<5>>({3, 4, 3}), 7, {.seed = 1});

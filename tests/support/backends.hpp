@@ -31,11 +31,6 @@ using FloatPairBackend = Backend<float, InPairs, execution::OpenMP>;
 /// its order of summation by that.
 template <class B>
 inline constexpr bool promises_bits = !std::same_as<typename B::Kernels, kernels::Eigen>;
-/// Whether the bits of a pixel are the same in a walk and in a whole map: nor by pairs of pixels,
-/// as a walk has but one.
-template <class B>
-inline constexpr bool walks_to_same_bits =
-    promises_bits<B> && !std::same_as<typename B::Kernels, InPairs>;
 
 /// What rounding may do to the sums of a small layer of weights up to 1.
 template <class T>

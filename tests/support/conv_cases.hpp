@@ -42,12 +42,10 @@ struct LargeConv {
   ConvConfig config;
   Shape<3> map;
 };
-inline const std::vector<LargeConv> large_convs{{{16, 64, 3, 3, 1, 1}, {1, 28, 28}},
-                                                {{9, 16, 3, 3, 1, 1}, {4, 28, 28}},
-                                                {{64, 65, 3, 3, 1, 1, true}, {2, 6, 8}},
-                                                {{3, 4, 7, 7, 1, 3}, {16, 28, 28}},
-                                                {{5, 20, 3, 3, 1, 1, true}, {2, 33, 17}},
-                                                {{64, 16, 1, 1, 1, 1}, {16, 5, 3}}};
+inline const std::vector<LargeConv> large_convs{
+    {{16, 64, 3, 3, 1, 1}, {1, 28, 28}},      {{9, 16, 3, 3, 1, 1}, {4, 28, 28}},
+    {{64, 65, 3, 3, 1, 1, true}, {2, 6, 8}},  {{3, 4, 7, 7, 1, 3}, {16, 28, 28}},
+    {{5, 20, 3, 3, 1, 1, true}, {2, 33, 17}}, {{64, 16, 1, 1, 1, 1}, {16, 5, 3}}};
 /// Those of few weights, for gradcheck.
 inline const std::vector<ConvConfig> small_conv_configs{
     {1, 2, 5, 5, 1, 1},       {3, 3, 3, 3, 1, 3},       {2, 2, 1, 1, 1, 1}, {3, 4, 1, 1, 1, 3},

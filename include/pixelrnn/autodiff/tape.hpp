@@ -78,8 +78,9 @@ class Backward {
 };
 
 struct TapeOptions {
-  int threads = 0;     ///< for the operations' execution policies; 0: as many as OpenMP offers
-  bool record = true;  ///< false: no gradients, nothing saved for them (evaluation, sampling)
+  int threads = 0;         ///< for the operations' execution policies; 0: as many as OpenMP offers
+  bool record = true;      ///< false: no gradients, nothing saved for them (evaluation, sampling)
+  bool walk_bits = false;  ///< true: outputs have the bits that a walk, pixel by pixel, gives them
 };
 
 /// Memory and history of one computation. Values live in a workspace that reset() recycles, so a
@@ -98,6 +99,7 @@ class Tape {
 
   [[nodiscard]] int threads() const { return options_.threads; }
   [[nodiscard]] bool records() const { return options_.record; }
+  [[nodiscard]] bool walk_bits() const { return options_.walk_bits; }
 
   /// A value that is not differentiated; the memory must outlive its use on the tape.
   [[nodiscard]] Variable<T> constant(FeatureView<const T> value) {
@@ -122,7 +124,8 @@ class Tape {
   /// recorded; each is sequential and keeps its memory. Valid until the next call.
   [[nodiscard]] std::span<const std::unique_ptr<Tape>> worker_tapes(Index workers) {
     while (std::ssize(workers_) < workers) {
-      workers_.push_back(std::make_unique<Tape>(TapeOptions{.threads = 1, .record = false}));
+      workers_.push_back(std::make_unique<Tape>(
+          TapeOptions{.threads = 1, .record = false, .walk_bits = options_.walk_bits}));
     }
     return workers_;
   }
@@ -196,10 +199,8 @@ class Tape {
     }
     if (!nodes_[index(output.id_)].needs_gradient) return;
     const auto claim = claim_gradient(output.id_);
-    for (Index i = 0; i < claim.gradient.size(); ++i) {
-      T& to = claim.gradient.data()[i];
-      to = claim.fresh ? output_gradient.data()[i] : to + output_gradient.data()[i];
-    }
+    std::transform(claim.gradient.begin(), claim.gradient.end(), output_gradient.begin(),
+                   claim.gradient.begin(), [&](T old, T d) { return claim.fresh ? d : old + d; });
     for (Index id = output.id_; id >= 0; --id) {
       Node& node = nodes_[index(id)];
       if (node.backward == nullptr || node.gradient == no_gradient) continue;
@@ -234,13 +235,13 @@ class Tape {
 
   /// Name of the first operation whose output is not finite, with its position; empty if none.
   [[nodiscard]] std::string first_non_finite() const {
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      const FeatureView<T>& value = nodes_[i].value;
-      if (!std::all_of(value.begin(), value.end(), [](T v) { return std::isfinite(v); })) {
-        return std::string(nodes_[i].name) + " (operation " + std::to_string(i) + ")";
-      }
-    }
-    return {};
+    const auto is_finite = [](const Node& node) {
+      return std::all_of(node.value.begin(), node.value.end(),
+                         [](T v) { return std::isfinite(v); });
+    };
+    const auto node = std::find_if_not(nodes_.begin(), nodes_.end(), is_finite);
+    if (node == nodes_.end()) return {};
+    return std::string(node->name) + " (operation " + std::to_string(node - nodes_.begin()) + ")";
   }
 
   /// The most bytes a step has used: values, saved state and gradients, and scratch.

@@ -36,6 +36,16 @@ concept Kernels = std::floating_point<T> &&
   {K::move_rows(n, n, in, out, store)};
 };
 
+/// A policy may offer in addition what convolutions need to compute two neighbouring pixels from
+/// fewer products (nn/pixel_pairs.hpp): pairs_pay(C_in, C_out), whether that is faster for a layer
+/// of so many channels, and add_scaled(rows, columns, a, scale, b, out), out = a + scale · b.
+template <class K, class T>
+concept PairingKernels = Kernels<K, T> &&
+    requires(Index n, T scale, Rows<const T> in, Rows<T> out) {
+  { K::pairs_pay(n, n) } -> std::same_as<bool>;
+  {K::add_scaled(n, n, in, scale, in, out)};
+};
+
 /// Room for a packed matrix in a workspace.
 template <class K, class T>
 [[nodiscard]] Packed<T> allocate_packed(Workspace& workspace, Index rows, Index units,

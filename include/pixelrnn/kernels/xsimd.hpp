@@ -178,7 +178,9 @@ struct Xsimd {
       });
     }
   }
-  /// Channels from which on a convolution takes less time by pairs of pixels (nn/pixel_pairs.hpp).
+  /// See PairingKernels. A PixelCNN of 7 layers takes 7 % less time by pairs with 64 and with 128
+  /// channels (its training step 3 and 9), with 32 up to 4 % more, with 16 up to 17 (AVX2, one
+  /// thread, medians of 25 to 60 by turns).
   [[nodiscard]] static constexpr bool pairs_pay(Index in, Index out) {
     return in >= 64 && out >= 64;
   }
@@ -310,7 +312,7 @@ struct Xsimd {
   }
 };
 
-static_assert(Kernels<Xsimd, float> && Kernels<Xsimd, double>);
+static_assert(PairingKernels<Xsimd, float> && PairingKernels<Xsimd, double>);
 static_assert(unit_grain % (4 * simd::lanes<float>) == 0 && gate_grain % simd::lanes<float> == 0,
               "parts of packed weights must be whole panels (lanes of double are fewer)");
 

@@ -40,7 +40,8 @@ concept SeparatesImages = requires {
 };
 
 /// The second walk, for sampling: pixels in raster order, each from its input and a cache of the
-/// past. It must give what forward gives (the same bits, for kernels that promise them).
+/// past. It must give what forward gives: with kernels that promise them, the same bits as on a
+/// tape with TapeOptions::walk_bits.
 ///   Cache make_cache(Walk) const;             packs weights and makes room; nothing seen yet
 ///   void step(cache, row, column, x, y) const;  x (batch, C_in) to y (batch, C_out) at one pixel
 ///   void end_row(cache, row) const;             after the last pixel of each row

@@ -160,16 +160,16 @@ class MaskedConvolution {
 
   using Terms = std::span<const kernels::Term<Scalar>>;
 
-  /// Calls f<Products, Gradients>() with the ways that suit maps of this width.
+  /// Calls f<Products, Gradients>() with the way that suits maps of this width.
   template <class F>
-  static decltype(auto) with_way(const Config& config, Index width, F&& f) {
-    if constexpr (PairingKernels<Kernels, Scalar>) {
-      if (config.kernel_width == 3 && config.dilation == 1 && width % 2 == 0 &&
-          Kernels::pairs_pay(config.in_channels, config.out_channels)) {
+  void with_way(Index width, bool may_pair, F&& f) const {
+    if constexpr (kernels::PairingKernels<Kernels, Scalar>) {
+      if (may_pair && config_.kernel_width == 3 && config_.dilation == 1 && width % 2 == 0 &&
+          Kernels::pairs_pay(config_.in_channels, config_.out_channels)) {
         return f.template operator()<PairProducts<B>, PairGradients<B>>();
       }
     }
-    return f.template operator()<TapProducts<B>, TapGradients<B>>();
+    f.template operator()<TapProducts<B>, TapGradients<B>>();
   }
   [[nodiscard]] TensorView<const Scalar, 4> masked_weights(Workspace& workspace) const {
     return masked(mask_, weights_.value(), config_.colours, 1, workspace);
@@ -185,8 +185,7 @@ class MaskedConvolution {
                                 Index channels, const Pieces& pieces, const Padding& pad, bool relu,
                                 F&& f) {
     const Index chunks = pieces.chunks.size(), size = frame_size(pieces, channels, pad);
-    Scalar* const rooms =
-        workspace.allocate<Scalar>(B::Execution::workers(threads, chunks) * size);
+    Scalar* const rooms = workspace.allocate<Scalar>(B::Execution::workers(threads, chunks) * size);
     B::Execution::for_each(threads, chunks, [&](Index chunk, Index worker) {
       for_each_frame<Kernels>(
           map, channels, pieces, chunk, pad, relu, rooms + worker * size,
@@ -202,20 +201,19 @@ class MaskedConvolution {
     const Scratch guard(scratch);
     const Pieces pieces(x.shape());
     const Index out = config_.out_channels;
-    with_way(config_, pieces.width, [&]<class Products, class>() {
+    with_way(pieces.width, !tape.walk_bits(), [&]<class Products, class>() {
       const Products multiply(scratch, B::Execution::workers(tape.threads(), pieces.chunks.size()),
                               line_pixels(pieces), taps_, masked_weights(scratch), false);
-      for_each_frame_of(scratch, tape.threads(), x.value().data(), config_.in_channels, pieces,
-                        padding_, config_.relu_input,
-                        [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
-                          const Index step = Products::lines(f.pixels);
-                          for (Index line = 0; line < f.lines; line += step) {
-                            const Index at = (first_pixel + line * f.pixels) * out;
-                            multiply(worker, f, line, std::min(step, f.lines - line),
-                                     bias_.value().data(),
-                                     residual != nullptr ? residual + at : nullptr, y.data() + at);
-                          }
-                        });
+      for_each_frame_of(
+          scratch, tape.threads(), x.value().data(), config_.in_channels, pieces, padding_,
+          config_.relu_input, [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
+            const Index step = Products::lines(f.pixels);
+            for (Index line = 0; line < f.lines; line += step) {
+              const Index at = (first_pixel + line * f.pixels) * out;
+              multiply(worker, f, line, std::min(step, f.lines - line), bias_.value().data(),
+                       residual != nullptr ? residual + at : nullptr, y.data() + at);
+            }
+          });
     });
     return y;
   }
@@ -250,7 +248,7 @@ class MaskedConvolution {
     Scalar* const dx = claim.gradient.data();
     const auto store = claim.fresh ? kernels::Store::Overwrite : kernels::Store::Add;
     const Scalar* const x = ctx.input(0).data();
-    with_way(config_, pieces.width, [&]<class Products, class>() {
+    with_way(pieces.width, true, [&]<class Products, class>() {
       const Products multiply(ctx.scratch(), workers, line_pixels(pieces), taps_of_gradient_,
                               masked_weights(ctx.scratch()), true);
       const Index room = Products::lines(line_pixels(pieces)) * line_pixels(pieces) * in;
@@ -286,7 +284,7 @@ class MaskedConvolution {
     Scalar* const rooms = ctx.scratch().template allocate<Scalar>(workers * size);
     Scalar* const parts = allocate_chunks<B, Scalar>(ctx.scratch(), threads, chunks, part);
     const Scalar* const dy = ctx.output_gradient().data();
-    with_way(config_, pieces.width, [&]<class, class Gradients>() {
+    with_way(pieces.width, true, [&]<class, class Gradients>() {
       const Gradients gradients(ctx.scratch(), workers, pieces, taps_, weights_.value().shape());
       B::Execution::for_each(threads, chunks, [&](Index chunk, Index worker) {
         Scalar* const dk = parts + chunk * part;
@@ -322,7 +320,10 @@ class MaskedConvolution {
 ///   map. x (N, H, W, C_in)    K [kernel height][kernel width][C_in][C_out]    y (N, H, W, C_out)
 /// Weights the mask forbids are exactly zero in value and gradient: they take no part in any sum.
 /// With colours = 3 the channels on both sides are R, G, B groups (colour_group in mask.hpp).
-/// Cost: 2 · allowed taps · C_in · C_out FLOP a pixel. Saves nothing but its input.
+/// Cost: 2 · allowed taps · C_in · C_out FLOP a pixel; with kernels of three columns and many
+/// channels three tenths less, as two neighbouring pixels then share products (pixel_pairs.hpp, on
+/// maps of even width; a walk has but one pixel, and its sums may differ from these by rounding:
+/// TapeOptions::walk_bits). Saves nothing but its input.
 /// Throws ConfigError unless sizes are positive and the kernel odd; ShapeError if x has not C_in
 /// channels.
 template <CausalMask M, class B = Backend<>>

@@ -23,8 +23,8 @@ struct PairProduct {
 };
 
 /// Winograd's minimal filters F(2, 3) and F(2, 2) (Lavin & Gray 2016, arXiv 1509.09308, sec. 4.1)
-/// for runs of up to three taps. A pixel's sums read what its own taps read and nothing else: what it
-/// must not see cannot change a bit of it.
+/// for runs of up to three taps. A pixel's sums read what its own taps read and nothing else: what
+/// it must not see cannot change a bit of it.
 inline constexpr std::array<PairProduct, 2> pair_of_one{{
     {PairSum::even, 0, 0, 0, {1}},
     {PairSum::odd, 1, 0, 0, {1}},
@@ -71,14 +71,6 @@ void for_each_product(const std::vector<TapRun>& taps, PairSum sum, F&& f) {
 }
 inline constexpr PairSum pair_sums[]{PairSum::even, PairSum::odd, PairSum::both, PairSum::opposite};
 
-/// Kernels that can work in pairs, and which say from how many channels on that is faster.
-template <class K, class T>
-concept PairingKernels = kernels::Kernels<K, T> &&
-    requires(Index n, kernels::Rows<const T> in, T scale, kernels::Rows<T> out) {
-  { K::pairs_pay(n, n) } -> std::same_as<bool>;
-  {K::add_scaled(n, n, in, scale, in, out)};
-};
-
 /// What a product reads of `lines` lines of a frame, for all pairs side by side.
 template <class K, class T>
 void gather_pairs(const Frame<T>& f, Index line, Index lines, const PairProduct& product,
@@ -100,7 +92,7 @@ void gather_pairs(const Frame<T>& f, Index line, Index lines, const PairProduct&
 
 /// TapProducts by pairs, for lines of an even number of pixels and runs of up to three taps.
 template <class B>
-requires PairingKernels<typename B::Kernels, typename B::Scalar>
+requires kernels::PairingKernels<typename B::Kernels, typename B::Scalar>
 class PairProducts {
  public:
   using T = typename B::Scalar;
@@ -199,7 +191,7 @@ class PairProducts {
 
 /// TapGradients by pairs: the transpose of the same sums.
 template <class B>
-requires PairingKernels<typename B::Kernels, typename B::Scalar>
+requires kernels::PairingKernels<typename B::Kernels, typename B::Scalar>
 class PairGradients {
  public:
   using T = typename B::Scalar;
@@ -226,8 +218,7 @@ class PairGradients {
       for (Index t = 0; t < run.count; ++t) {
         const auto scale = static_cast<T>(product.taps[static_cast<std::size_t>(t)]);
         if (scale == T{0}) continue;
-        const kernels::Rows<T> to{
-            dk + (run.row * weights_[1] + run.column + t) * kernel(), 0};
+        const kernels::Rows<T> to{dk + (run.row * weights_[1] + run.column + t) * kernel(), 0};
         K::add_scaled(1, kernel(), to, scale, kernels::Rows<const T>{from, 0}, to);
       }
       from += kernel();

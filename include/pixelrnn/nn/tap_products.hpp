@@ -35,8 +35,7 @@ class TapProducts {
       terms[t] = {f.at(line, taps_[t].dy, taps_[t].dx), f.channels, taps_[t].count * f.channels};
     }
     K::affine(f.pixels, std::span<const kernels::Term<T>>(terms, taps_.size()), packed_, bias,
-              kernels::Rows<const T>{addend, packed_.units},
-              kernels::Rows<T>{out, packed_.units});
+              kernels::Rows<const T>{addend, packed_.units}, kernels::Rows<T>{out, packed_.units});
   }
 
  private:

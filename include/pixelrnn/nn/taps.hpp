@@ -68,7 +68,6 @@ Index pack_run_transposed(kernels::Packed<T> to, Index first, TensorView<const T
   return first;
 }
 
-
 /// The taps of the transposed convolution: it reads where the convolution was read from.
 [[nodiscard]] inline std::vector<TapRun> mirrored(std::vector<TapRun> runs) {
   for (TapRun& run : runs) run.dy = -run.dy, run.dx = 1 - run.dx - run.count;

@@ -51,7 +51,7 @@ struct FullForward {
                    const SampleOptions& options) {
     using T = typename M::Scalar;
     const ImageShape image = model.image_shape();
-    Tape<T> tape({.threads = options.threads, .record = false});
+    Tape<T> tape({.threads = options.threads, .record = false, .walk_bits = true});
     const Index batch = std::min(options.batch, canvas.count());
     FeatureMap<T> inputs({batch, image.height, image.width, image.channels});
     for (Index first = 0; first < canvas.count(); first += batch) {

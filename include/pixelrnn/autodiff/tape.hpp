@@ -14,7 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include <pixelrnn/autodiff/gradient_memory.hpp>
 #include <pixelrnn/autodiff/parameter.hpp>
+#include <pixelrnn/autodiff/prepared.hpp>
 #include <pixelrnn/core/parallel.hpp>
 #include <pixelrnn/core/workspace.hpp>
 
@@ -121,11 +123,14 @@ class Tape {
   }
 
   /// Tapes of this tape's own, one for each worker of a parallel part of a computation that is not
-  /// recorded; each is sequential and keeps its memory. Valid until the next call.
+  /// recorded; each is sequential, and keeps its memory and what layers prepare(). Valid until the
+  /// next call.
   [[nodiscard]] std::span<const std::unique_ptr<Tape>> worker_tapes(Index workers) {
+    for (const auto& tape : workers_) tape->prepared_.clear();
     while (std::ssize(workers_) < workers) {
       workers_.push_back(std::make_unique<Tape>(
           TapeOptions{.threads = 1, .record = false, .walk_bits = options_.walk_bits}));
+      workers_.back()->keeps_prepared_ = true;
     }
     return workers_;
   }
@@ -137,6 +142,15 @@ class Tape {
   [[nodiscard]] Workspace& workspace() { return memory_[current_]; }
   /// Memory for one operation's forward: give it back with a Scratch guard.
   [[nodiscard]] Workspace& scratch() { return scratch_; }
+
+  /// What make(workspace) gives: a value that depends on the weights of its owner alone, such as
+  /// packed ones. A worker tape keeps it through reset(), so that all parts of a pass have it; here
+  /// it is made in scratch().
+  template <class Made, class Make>
+  [[nodiscard]] Made prepare(const void* owner, Make&& make) {
+    if (!keeps_prepared_) return make(scratch_);
+    return prepared_.template get<Made>(owner, make);
+  }
 
   /// The door for operations: `value` was computed from `inputs`, and op.backward(Backward<T>&)
   /// adds its share to their gradients. If no input wants a gradient, op is dropped at once. Op may
@@ -246,7 +260,8 @@ class Tape {
 
   /// The most bytes a step has used: values, saved state and gradients, and scratch.
   [[nodiscard]] std::size_t peak_bytes() const {
-    std::size_t bytes = memory_[0].peak() + memory_[1].peak() + scratch_.peak();
+    std::size_t bytes =
+        memory_[0].peak() + memory_[1].peak() + scratch_.peak() + prepared_.peak_bytes();
     for (const auto& worker : workers_) bytes += worker->peak_bytes();
     return bytes;
   }
@@ -268,12 +283,6 @@ class Tape {
     void (*destroy)(void*) = nullptr;
     bool needs_gradient = false;
     bool keeps_gradient = false;
-  };
-  /// Memory of a gradient. Several nodes may look at one while it is only read.
-  struct Gradient {
-    T* memory;
-    Index count;
-    Index users;  ///< 0: free for the next gradient of this size
   };
   static constexpr Index no_gradient = -1;
 
@@ -300,17 +309,17 @@ class Tape {
     if (node.parameter != nullptr) return {node.parameter->gradient(), false};
     const bool fresh = node.gradient == no_gradient;
     if (fresh) {
-      node.gradient = take(node.value.size());
-    } else if (gradients_[index(node.gradient)].users > 1) {  // shared, and about to be written
-      const T* const shared = gradients_[index(node.gradient)].memory;
+      node.gradient = gradients_.take(workspace(), node.value.size());
+    } else if (gradients_.is_shared(node.gradient)) {  // and about to be written
+      const T* const shared = gradients_.data(node.gradient);
       release(node);
-      node.gradient = take(node.value.size());
-      std::copy_n(shared, node.value.size(), gradients_[index(node.gradient)].memory);
+      node.gradient = gradients_.take(workspace(), node.value.size());
+      std::copy_n(shared, node.value.size(), gradients_.data(node.gradient));
     }
     return {gradient_of(node), fresh};
   }
   FeatureView<T> gradient_of(const Node& node) const {
-    return {gradients_[index(node.gradient)].memory, node.value.shape()};
+    return {gradients_.data(node.gradient), node.value.shape()};
   }
   FeatureView<T> zeroed_gradient(Index id) {
     const auto [gradient, fresh] = claim_gradient(id);
@@ -321,27 +330,15 @@ class Tape {
     Node& node = nodes_[index(to)];
     if (node.parameter == nullptr && node.gradient == no_gradient) {
       node.gradient = from.gradient;
-      ++gradients_[index(node.gradient)].users;
+      gradients_.share(node.gradient);
       return;
     }
     const T* const dy = gradient_of(from).data();
     const FeatureView<T> dx = claim_gradient(to).gradient;
     std::transform(dx.begin(), dx.end(), dy, dx.begin(), std::plus<T>());
   }
-  /// Gradients are as large as values, of few sizes: a free one serves the next of its size.
-  Index take(Index count) {
-    const auto match = std::find_if(gradients_.begin(), gradients_.end(), [=](const Gradient& g) {
-      return g.users == 0 && g.count == count;
-    });
-    if (match != gradients_.end()) {
-      match->users = 1;
-      return match - gradients_.begin();
-    }
-    gradients_.push_back({workspace().template allocate<T>(count), count, 1});
-    return static_cast<Index>(gradients_.size()) - 1;
-  }
   void release(Node& node) {
-    --gradients_[index(node.gradient)].users;
+    gradients_.release(node.gradient);
     node.gradient = no_gradient;
   }
   void destroy_operations() {
@@ -355,8 +352,10 @@ class Tape {
   std::size_t current_ = 0;  ///< the one of them that is handed out from
   Workspace scratch_;        ///< what one forward or backward needs while it runs
   std::vector<Node> nodes_;
-  std::vector<Gradient> gradients_;
+  detail::GradientMemory<T> gradients_;
   std::vector<std::unique_ptr<Tape>> workers_;
+  detail::Prepared prepared_;
+  bool keeps_prepared_ = false;
   bool swept_ = false;
 };
 

@@ -51,7 +51,10 @@ class DiagonalSum {
     Workspace& memory = g.keep ? tape.workspace() : tape.scratch();
     Saved saved;
     for_each_scan([&](auto i, const auto& scan) {
-      std::get<i>(saved.prepared) = scan.prepare(memory, g.height);
+      auto& prepared = std::get<i>(saved.prepared);
+      const auto prepare = [&](Workspace& room) { return scan.prepare(room, g.height); };
+      prepared = g.keep ? prepare(memory)  // all parts of a pass have one height
+                        : tape.template prepare<std::decay_t<decltype(prepared)>>(&scan, prepare);
       std::get<i>(saved.maps) =
           scan.allocate_maps(memory, tape.scratch(), g, g.keep ? s.n() : workers * group_images,
                              workers, group_images);

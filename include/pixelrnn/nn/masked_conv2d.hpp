@@ -202,8 +202,12 @@ class MaskedConvolution {
     const Pieces pieces(x.shape());
     const Index out = config_.out_channels;
     with_way(pieces.width, !tape.walk_bits(), [&]<class Products, class>() {
+      using Weights = typename Products::Weights;
+      const auto weights = tape.template prepare<Weights>(&weights_, [&](Workspace& room) {
+        return Products::prepare(room, taps_, masked_weights(room), false);
+      });
       const Products multiply(scratch, B::Execution::workers(tape.threads(), pieces.chunks.size()),
-                              line_pixels(pieces), taps_, masked_weights(scratch), false);
+                              line_pixels(pieces), taps_, weights);
       for_each_frame_of(
           scratch, tape.threads(), x.value().data(), config_.in_channels, pieces, padding_,
           config_.relu_input, [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
@@ -249,8 +253,9 @@ class MaskedConvolution {
     const auto store = claim.fresh ? kernels::Store::Overwrite : kernels::Store::Add;
     const Scalar* const x = ctx.input(0).data();
     with_way(pieces.width, true, [&]<class Products, class>() {
-      const Products multiply(ctx.scratch(), workers, line_pixels(pieces), taps_of_gradient_,
-                              masked_weights(ctx.scratch()), true);
+      const Products multiply(
+          ctx.scratch(), workers, line_pixels(pieces), taps_of_gradient_,
+          Products::prepare(ctx.scratch(), taps_of_gradient_, masked_weights(ctx.scratch()), true));
       const Index room = Products::lines(line_pixels(pieces)) * line_pixels(pieces) * in;
       Scalar* const rooms =
           config_.relu_input ? ctx.scratch().template allocate<Scalar>(workers * room) : nullptr;

@@ -2,6 +2,7 @@
 // Pixel pairs: two neighbouring outputs of a convolution from seven products instead of ten.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <vector>
@@ -98,16 +99,21 @@ class PairProducts {
   using T = typename B::Scalar;
   using K = typename B::Kernels;
 
-  PairProducts(Workspace& workspace, Index workers, Index line_pixels,
-               const std::vector<TapRun>& taps, TensorView<const T, 4> weights, bool transposed)
-      : taps_(taps) {
-    Index most = 0;
+  using Weights = std::array<kernels::Packed<const T>, std::size(pair_sums)>;  ///< of each sum
+  [[nodiscard]] static Weights prepare(Workspace& workspace, const std::vector<TapRun>& taps,
+                                       TensorView<const T, 4> weights, bool transposed) {
+    Weights packed;
     for (const PairSum sum : pair_sums) {
-      const auto packed = pack(workspace, sum, weights, transposed);
-      most = std::max(most, packed.rows);
-      packed_[index(sum)] = packed;
+      packed[index(sum)] = pack(workspace, taps, sum, weights, transposed);
     }
-    units_ = transposed ? weights.shape()[2] : weights.shape()[3];
+    return packed;
+  }
+
+  PairProducts(Workspace& workspace, Index workers, Index line_pixels,
+               const std::vector<TapRun>& taps, const Weights& weights)
+      : taps_(taps), packed_(weights), units_(weights[0].units) {
+    Index most = 0;
+    for (const auto& packed : packed_) most = std::max(most, packed.rows);
     rows_ = lines(line_pixels) * line_pixels / 2;
     room_ = rows_ * (most + 3 * units_);
     rooms_ = workspace.allocate<T>(workers * room_);
@@ -156,16 +162,18 @@ class PairProducts {
  private:
   static constexpr std::size_t index(PairSum sum) { return static_cast<std::size_t>(sum); }
 
-  [[nodiscard]] kernels::Packed<const T> pack(Workspace& workspace, PairSum sum,
-                                              TensorView<const T, 4> weights, bool transposed) {
+  [[nodiscard]] static kernels::Packed<const T> pack(Workspace& workspace,
+                                                     const std::vector<TapRun>& taps, PairSum sum,
+                                                     TensorView<const T, 4> weights,
+                                                     bool transposed) {
     const Index in = weights.shape()[2], out = weights.shape()[3];
     const Index rows = transposed ? out : in;
-    const auto packed = kernels::allocate_packed<K, T>(workspace, product_count(taps_, sum) * rows,
+    const auto packed = kernels::allocate_packed<K, T>(workspace, product_count(taps, sum) * rows,
                                                        transposed ? in : out);
     T* const k = workspace.allocate<T>(in * out);
     const kernels::Rows<T> row{k, in * out};
     Index first = 0;
-    for_each_product(taps_, sum, [&](const PairProduct& product, const TapRun& run) {
+    for_each_product(taps, sum, [&](const PairProduct& product, const TapRun& run) {
       std::fill_n(k, in * out, T{0});
       for (Index t = 0; t < run.count; ++t) {
         const auto scale = static_cast<T>(product.taps[static_cast<std::size_t>(t)]);
@@ -183,8 +191,8 @@ class PairProducts {
   }
 
   const std::vector<TapRun>& taps_;
-  std::array<kernels::Packed<const T>, std::size(pair_sums)> packed_;
-  Index units_ = 0, rows_ = 0, room_ = 0;
+  Weights packed_;
+  Index units_, rows_ = 0, room_ = 0;
   T* rooms_ = nullptr;
   kernels::Term<T>* terms_ = nullptr;
 };

@@ -94,7 +94,8 @@ requires(!State::is_scanned) class RowLSTM {
     Scalar* const cells = memory.template allocate<Scalar>(slots * at.cells_size);
     Scalar* const frames = tape.scratch().template allocate<Scalar>(workers * at.input_size);
     Scalar* const states = tape.scratch().template allocate_zero<Scalar>(workers * at.state_size);
-    const auto packed = as_const(pack(tape.scratch()));
+    const auto packed = tape.template prepare<kernels::Packed<const Scalar>>(
+        &state_weights_, [this](Workspace& room) { return as_const(pack(room)); });
     const Pieces pieces(s);
     const Chunks spans = spans_of_row(s, workers == 1 ? tape.threads() : 1);
     const Scalar* in = x.value().data();
@@ -265,7 +266,6 @@ requires(!State::is_scanned) class RowLSTM {
     const Chunks chunks{s.n()};
     const Index workers = B::Execution::workers(ctx.threads(), chunks.size());
     Workspace& scratch = ctx.scratch();
-
     const auto to_input =
         kernels::allocate_packed<Kernels, Scalar>(scratch, input_run_.count * gates(), s.c());
     pack_run_transposed<Kernels>(to_input, 0, masked_input_weights(scratch), input_run_);

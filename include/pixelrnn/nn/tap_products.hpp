@@ -10,17 +10,23 @@
 namespace pixelrnn::inline PIXELRNN_ABI::detail {
 
 /// y(r, j) = bias + Σ over taps of x(r + dy, j + dx) · K[dy, dx] on lines of a frame. For the
-/// transposed map taps are mirrored() and K is Kᵀ. Weights are packed, and memory of `workers` is
-/// taken, once. PixelPairs (pixel_pairs.hpp) is another way to the same sums.
+/// transposed map taps are mirrored() and K is Kᵀ. PairProducts (pixel_pairs.hpp) is another way to
+/// the same sums.
 template <class B>
 class TapProducts {
  public:
   using T = typename B::Scalar;
   using K = typename B::Kernels;
 
+  using Weights = kernels::Packed<const T>;
+  [[nodiscard]] static Weights prepare(Workspace& workspace, const std::vector<TapRun>& taps,
+                                       TensorView<const T, 4> weights, bool transposed) {
+    return pack_taps<K>(workspace, taps, weights, transposed);
+  }
+
   TapProducts(Workspace& workspace, Index workers, Index /*line_pixels*/,
-              const std::vector<TapRun>& taps, TensorView<const T, 4> weights, bool transposed)
-      : taps_(taps), packed_(pack_taps<K>(workspace, taps, weights, transposed)) {
+              const std::vector<TapRun>& taps, const Weights& weights)
+      : taps_(taps), packed_(weights) {
     terms_ = workspace.allocate<kernels::Term<T>>(workers * std::ssize(taps));
   }
   /// Lines of a frame that operator() takes at a time, at most.
@@ -40,7 +46,7 @@ class TapProducts {
 
  private:
   const std::vector<TapRun>& taps_;
-  kernels::Packed<const T> packed_;
+  Weights packed_;
   kernels::Term<T>* terms_;
 };
 

@@ -193,7 +193,7 @@ class Tape {
       detail::fail<ShapeError>("Tape::backward: loss is ", loss.shape(),
                                ", expected one number (N=1, H=1, W=1, C=1); see mean() and sum()");
     }
-    const T one{1};
+    static constexpr T one{1};
     backward(loss, FeatureView<const T>(&one, loss.shape()));
   }
   /// The same from a given dL/doutput of any shape.
@@ -249,13 +249,13 @@ class Tape {
 
   /// Name of the first operation whose output is not finite, with its position; empty if none.
   [[nodiscard]] std::string first_non_finite() const {
-    const auto is_finite = [](const Node& node) {
-      return std::all_of(node.value.begin(), node.value.end(),
-                         [](T v) { return std::isfinite(v); });
-    };
-    const auto node = std::find_if_not(nodes_.begin(), nodes_.end(), is_finite);
-    if (node == nodes_.end()) return {};
-    return std::string(node->name) + " (operation " + std::to_string(node - nodes_.begin()) + ")";
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      for (const T value : nodes_[i].value) {
+        if (std::isfinite(value)) continue;
+        return std::string(nodes_[i].name) + " (operation " + std::to_string(i) + ")";
+      }
+    }
+    return {};
   }
 
   /// The most bytes a step has used: values, saved state and gradients, and scratch.

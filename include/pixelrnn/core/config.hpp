@@ -101,12 +101,19 @@
 #undef max
 
 /// Forces the register-tile bodies into their caller; accumulators must stay in registers. And
-/// keeps what has two callers from being compiled in both.
+/// keeps what has several callers, or is called with several constants, from being compiled for
+/// each.
 #if defined(__GNUC__) || defined(__clang__)
 #define PIXELRNN_ALWAYS_INLINE inline __attribute__((always_inline))
 #define PIXELRNN_INLINE_LAMBDA __attribute__((always_inline))
 #define PIXELRNN_NOINLINE_LAMBDA __attribute__((noinline))
+#if defined(__clang__)
+#define PIXELRNN_COMPILED_ONCE __attribute__((noinline))
 #else
+#define PIXELRNN_COMPILED_ONCE __attribute__((noinline, noclone))
+#endif
+#else
+#define PIXELRNN_COMPILED_ONCE
 #define PIXELRNN_ALWAYS_INLINE inline
 #define PIXELRNN_INLINE_LAMBDA
 #define PIXELRNN_NOINLINE_LAMBDA

@@ -25,7 +25,7 @@ struct Xsimd {
   }
 
   template <class T>
-  static void pack(Packed<T> to, Index first_row, Strided<T> from) noexcept {
+  PIXELRNN_COMPILED_ONCE static void pack(Packed<T> to, Index first_row, Strided<T> from) noexcept {
     constexpr Index width = simd::lanes<T>;
     if (to.groups == gate_count) {
       for (Index unit = 0; unit < to.units; unit += width) {

@@ -6,7 +6,6 @@
 #include <pixelrnn/nn/init.hpp>
 #include <pixelrnn/nn/layer.hpp>
 #include <pixelrnn/nn/pieces.hpp>
-#include <pixelrnn/nn/pixel_pairs.hpp>
 #include <pixelrnn/nn/tap_products.hpp>
 #include <pixelrnn/nn/taps.hpp>
 
@@ -160,16 +159,15 @@ class MaskedConvolution {
 
   using Terms = std::span<const kernels::Term<Scalar>>;
 
-  /// Calls f<Products, Gradients>() with the way that suits maps of this width.
-  template <class F>
-  void with_way(Index width, bool may_pair, F&& f) const {
-    if constexpr (kernels::PairingKernels<Kernels, Scalar>) {
-      if (may_pair && config_.kernel_width == 3 && config_.dilation == 1 && width % 2 == 0 &&
-          Kernels::pairs_pay(config_.in_channels, config_.out_channels)) {
-        return f.template operator()<PairProducts<B>, PairGradients<B>>();
-      }
+  using Products = TapProducts<B>;
+
+  /// Whether maps of this width are convolved by pairs of pixels.
+  [[nodiscard]] bool in_pairs(Index width) const {
+    if constexpr (Products::can_pair) {
+      return config_.kernel_width == 3 && config_.dilation == 1 && width % 2 == 0 &&
+             Kernels::pairs_pay(config_.in_channels, config_.out_channels);
     }
-    f.template operator()<TapProducts<B>, TapGradients<B>>();
+    return false;
   }
   [[nodiscard]] TensorView<const Scalar, 4> masked_weights(Workspace& workspace) const {
     return masked(mask_, weights_.value(), config_.colours, 1, workspace);
@@ -201,24 +199,23 @@ class MaskedConvolution {
     const Scratch guard(scratch);
     const Pieces pieces(x.shape());
     const Index out = config_.out_channels;
-    with_way(pieces.width, !tape.walk_bits(), [&]<class Products, class>() {
-      using Weights = typename Products::Weights;
-      const auto weights = tape.template prepare<Weights>(&weights_, [&](Workspace& room) {
-        return Products::prepare(room, taps_, masked_weights(room), false);
-      });
-      const Products multiply(scratch, B::Execution::workers(tape.threads(), pieces.chunks.size()),
-                              line_pixels(pieces), taps_, weights);
-      for_each_frame_of(
-          scratch, tape.threads(), x.value().data(), config_.in_channels, pieces, padding_,
-          config_.relu_input, [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
-            const Index step = Products::lines(f.pixels);
-            for (Index line = 0; line < f.lines; line += step) {
-              const Index at = (first_pixel + line * f.pixels) * out;
-              multiply(worker, f, line, std::min(step, f.lines - line), bias_.value().data(),
-                       residual != nullptr ? residual + at : nullptr, y.data() + at);
-            }
-          });
-    });
+    const auto weights =
+        tape.template prepare<typename Products::Weights>(&weights_, [&](Workspace& room) {
+          return Products::prepare(room, taps_, masked_weights(room), false,
+                                   in_pairs(pieces.width) && !tape.walk_bits());
+        });
+    const Products multiply(scratch, B::Execution::workers(tape.threads(), pieces.chunks.size()),
+                            line_pixels(pieces), taps_, weights);
+    for_each_frame_of(
+        scratch, tape.threads(), x.value().data(), config_.in_channels, pieces, padding_,
+        config_.relu_input, [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
+          const Index step = multiply.lines(f.pixels);
+          for (Index line = 0; line < f.lines; line += step) {
+            const Index at = (first_pixel + line * f.pixels) * out;
+            multiply(worker, f, line, std::min(step, f.lines - line), bias_.value().data(),
+                     residual != nullptr ? residual + at : nullptr, y.data() + at);
+          }
+        });
     return y;
   }
 
@@ -252,30 +249,29 @@ class MaskedConvolution {
     Scalar* const dx = claim.gradient.data();
     const auto store = claim.fresh ? kernels::Store::Overwrite : kernels::Store::Add;
     const Scalar* const x = ctx.input(0).data();
-    with_way(pieces.width, true, [&]<class Products, class>() {
-      const Products multiply(
-          ctx.scratch(), workers, line_pixels(pieces), taps_of_gradient_,
-          Products::prepare(ctx.scratch(), taps_of_gradient_, masked_weights(ctx.scratch()), true));
-      const Index room = Products::lines(line_pixels(pieces)) * line_pixels(pieces) * in;
-      Scalar* const rooms =
-          config_.relu_input ? ctx.scratch().template allocate<Scalar>(workers * room) : nullptr;
-      for_each_frame_of(
-          ctx.scratch(), ctx.threads(), ctx.output_gradient().data(), config_.out_channels, pieces,
-          padding_.mirrored(), false, [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
-            const Index step = Products::lines(f.pixels);
-            for (Index line = 0; line < f.lines; line += step) {
-              const Index lines = std::min(step, f.lines - line);
-              const Index at = (first_pixel + line * f.pixels) * in;
-              if (!config_.relu_input) {
-                multiply(worker, f, line, lines, nullptr, claim.fresh ? nullptr : dx + at, dx + at);
-                continue;
-              }
-              Scalar* const to = rooms + worker * room;
-              multiply(worker, f, line, lines, nullptr, nullptr, to);
-              Kernels::relu_backward(lines * f.pixels * in, x + at, to, dx + at, store);
+    const Products multiply(
+        ctx.scratch(), workers, line_pixels(pieces), taps_of_gradient_,
+        Products::prepare(ctx.scratch(), taps_of_gradient_, masked_weights(ctx.scratch()), true,
+                          in_pairs(pieces.width)));
+    const Index room = multiply.lines(line_pixels(pieces)) * line_pixels(pieces) * in;
+    Scalar* const rooms =
+        config_.relu_input ? ctx.scratch().template allocate<Scalar>(workers * room) : nullptr;
+    for_each_frame_of(
+        ctx.scratch(), ctx.threads(), ctx.output_gradient().data(), config_.out_channels, pieces,
+        padding_.mirrored(), false, [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
+          const Index step = multiply.lines(f.pixels);
+          for (Index line = 0; line < f.lines; line += step) {
+            const Index lines = std::min(step, f.lines - line);
+            const Index at = (first_pixel + line * f.pixels) * in;
+            if (!config_.relu_input) {
+              multiply(worker, f, line, lines, nullptr, claim.fresh ? nullptr : dx + at, dx + at);
+              continue;
             }
-          });
-    });
+            Scalar* const to = rooms + worker * room;
+            multiply(worker, f, line, lines, nullptr, nullptr, to);
+            Kernels::relu_backward(lines * f.pixels * in, x + at, to, dx + at, store);
+          }
+        });
   }
 
   /// dK[dy, dx] += Σ over pixels of x(r + dy, j + dx)ᵀ dy(r, j);  db += Σ dy(r, j).
@@ -289,21 +285,20 @@ class MaskedConvolution {
     Scalar* const rooms = ctx.scratch().template allocate<Scalar>(workers * size);
     Scalar* const parts = allocate_chunks<B, Scalar>(ctx.scratch(), threads, chunks, part);
     const Scalar* const dy = ctx.output_gradient().data();
-    with_way(pieces.width, true, [&]<class, class Gradients>() {
-      const Gradients gradients(ctx.scratch(), workers, pieces, taps_, weights_.value().shape());
-      B::Execution::for_each(threads, chunks, [&](Index chunk, Index worker) {
-        Scalar* const dk = parts + chunk * part;
-        gradients.begin(worker);
-        for_each_frame<Kernels>(
-            ctx.input(0).data(), in, pieces, chunk, padding_, config_.relu_input,
-            rooms + worker * size, [&](const Frame<Scalar>& f, Index first_pixel) {
-              const Scalar* const d = dy + first_pixel * out;
-              gradients.add(worker, f, d, dk);
-              Kernels::add_column_sums(f.lines * f.pixels, out, kernels::Rows<const Scalar>{d, out},
-                                       dk + weights_.size());
-            });
-        gradients.end(worker, dk);
-      });
+    const TapGradients<B> gradients(ctx.scratch(), workers, pieces, taps_, weights_.value().shape(),
+                                    in_pairs(pieces.width));
+    B::Execution::for_each(threads, chunks, [&](Index chunk, Index worker) {
+      Scalar* const dk = parts + chunk * part;
+      gradients.begin(worker);
+      for_each_frame<Kernels>(
+          ctx.input(0).data(), in, pieces, chunk, padding_, config_.relu_input,
+          rooms + worker * size, [&](const Frame<Scalar>& f, Index first_pixel) {
+            const Scalar* const d = dy + first_pixel * out;
+            gradients.add(worker, f, d, dk);
+            Kernels::add_column_sums(f.lines * f.pixels, out, kernels::Rows<const Scalar>{d, out},
+                                     dk + weights_.size());
+          });
+      gradients.end(worker, dk);
     });
     add_chunks<B>(threads, parts, chunks, part, weights_.size(), weights_.gradient().data());
     add_chunks<B>(threads, parts + weights_.size(), chunks, part, out, bias_.gradient().data());

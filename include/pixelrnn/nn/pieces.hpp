@@ -70,9 +70,10 @@ inline constexpr Index frame_pixels = 96;
 /// outside the image; with `relu`, max(x, 0) of it. Rows of padding inside the image hold the
 /// image.
 template <class K, class T>
-[[nodiscard]] Frame<T> padded_frame(const T* image, Index channels, const Pieces& pieces,
-                                    Index first, Index last, const Padding& pad, bool relu,
-                                    T* room) {
+[[nodiscard]] PIXELRNN_COMPILED_ONCE Frame<T> padded_frame(const T* image, Index channels,
+                                                           const Pieces& pieces, Index first,
+                                                           Index last, const Padding& pad,
+                                                           bool relu, T* room) {
   const Index row = pieces.width * channels;
   T* to = room;
   for (Index r = first - pad.above; r < last + pad.below; ++r) {

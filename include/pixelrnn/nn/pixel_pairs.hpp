@@ -91,186 +91,34 @@ void gather_pairs(const Frame<T>& f, Index line, Index lines, const PairProduct&
   }
 }
 
-/// TapProducts by pairs, for lines of an even number of pixels and runs of up to three taps.
-template <class B>
-requires kernels::PairingKernels<typename B::Kernels, typename B::Scalar>
-class PairProducts {
- public:
-  using T = typename B::Scalar;
-  using K = typename B::Kernels;
-
-  using Weights = std::array<kernels::Packed<const T>, std::size(pair_sums)>;  ///< of each sum
-  [[nodiscard]] static Weights prepare(Workspace& workspace, const std::vector<TapRun>& taps,
-                                       TensorView<const T, 4> weights, bool transposed) {
-    Weights packed;
-    for (const PairSum sum : pair_sums) {
-      packed[index(sum)] = pack(workspace, taps, sum, weights, transposed);
+/// Packs, one below the other, what the products of one sum multiply by; transposed: for taps that
+/// are mirrored().
+template <class K, class T>
+[[nodiscard]] kernels::Packed<const T> pack_pairs(Workspace& workspace,
+                                                  const std::vector<TapRun>& taps, PairSum sum,
+                                                  TensorView<const T, 4> weights, bool transposed) {
+  const Index in = weights.shape()[2], out = weights.shape()[3];
+  const Index rows = transposed ? out : in;
+  const auto packed = kernels::allocate_packed<K, T>(workspace, product_count(taps, sum) * rows,
+                                                     transposed ? in : out);
+  T* const k = workspace.allocate<T>(in * out);
+  const kernels::Rows<T> row{k, in * out};
+  Index first = 0;
+  for_each_product(taps, sum, [&](const PairProduct& product, const TapRun& run) {
+    std::fill_n(k, in * out, T{0});
+    for (Index t = 0; t < run.count; ++t) {
+      const auto scale = static_cast<T>(product.taps[static_cast<std::size_t>(t)]);
+      if (scale == T{0}) continue;
+      const Index column = run.column + (transposed ? run.count - 1 - t : t);
+      K::add_scaled(1, in * out, row, scale,
+                    kernels::Rows<const T>{&weights(run.row, column, 0, 0), 0}, row);
     }
-    return packed;
-  }
-
-  PairProducts(Workspace& workspace, Index workers, Index line_pixels,
-               const std::vector<TapRun>& taps, const Weights& weights)
-      : taps_(taps), packed_(weights), units_(weights[0].units) {
-    Index most = 0;
-    for (const auto& packed : packed_) most = std::max(most, packed.rows);
-    rows_ = lines(line_pixels) * line_pixels / 2;
-    room_ = rows_ * (most + 3 * units_);
-    rooms_ = workspace.allocate<T>(workers * room_);
-    terms_ = workspace.allocate<kernels::Term<T>>(workers * 2 * std::ssize(taps));
-  }
-  [[nodiscard]] static constexpr Index lines(Index line_pixels) {
-    return std::max<Index>(1, frame_pixels / std::max<Index>(1, line_pixels));
-  }
-
-  void operator()(Index worker, const Frame<T>& f, Index line, Index lines, const T* bias,
-                  const T* addend, T* out) const {
-    const Index rows = lines * f.pixels / 2;
-    T* const both = rooms_ + worker * room_;
-    T* const opposite = both + rows_ * units_;
-    T* const even = opposite + rows_ * units_;
-    T* const operands = even + rows_ * units_;
-    kernels::Term<T>* const terms = terms_ + worker * 2 * std::ssize(taps_);
-    const auto side_by_side = [this](T* data) { return kernels::Rows<T>{data, units_}; };
-    const auto every_second = [this](auto* data) { return kernels::Rows{data, 2 * units_}; };
-    const auto multiply = [&](PairSum sum, const T* shift, const T* start, kernels::Rows<T> to) {
-      std::size_t count = 0;
-      for_each_product(taps_, sum, [&](const PairProduct& product, const TapRun& run) {
-        T* const operand = operands + static_cast<Index>(count) * rows * f.channels;
-        gather_pairs<K>(f, line, lines, product, run, operand);
-        terms[count++] = {operand, f.channels, f.channels};
-      });
-      K::affine(rows, std::span<const kernels::Term<T>>(terms, count), packed_[index(sum)], shift,
-                kernels::Rows<const T>{start, units_}, to);
-    };
-    multiply(PairSum::both, bias, nullptr, side_by_side(both));
-    multiply(PairSum::opposite, nullptr, nullptr, side_by_side(opposite));
-    K::add_scaled(rows, units_, side_by_side(both), T{1}, side_by_side(opposite),
-                  side_by_side(even));
-    T* const odd = both;
-    K::add_scaled(rows, units_, side_by_side(both), T{-1}, side_by_side(opposite),
-                  side_by_side(odd));
-    if (addend != nullptr) {
-      K::move_rows(rows, units_, every_second(addend), side_by_side(even), kernels::Store::Add);
-      K::move_rows(rows, units_, every_second(addend + units_), side_by_side(odd),
-                   kernels::Store::Add);
-    }
-    multiply(PairSum::even, nullptr, even, every_second(out));
-    multiply(PairSum::odd, nullptr, odd, every_second(out + units_));
-  }
-
- private:
-  static constexpr std::size_t index(PairSum sum) { return static_cast<std::size_t>(sum); }
-
-  [[nodiscard]] static kernels::Packed<const T> pack(Workspace& workspace,
-                                                     const std::vector<TapRun>& taps, PairSum sum,
-                                                     TensorView<const T, 4> weights,
-                                                     bool transposed) {
-    const Index in = weights.shape()[2], out = weights.shape()[3];
-    const Index rows = transposed ? out : in;
-    const auto packed = kernels::allocate_packed<K, T>(workspace, product_count(taps, sum) * rows,
-                                                       transposed ? in : out);
-    T* const k = workspace.allocate<T>(in * out);
-    const kernels::Rows<T> row{k, in * out};
-    Index first = 0;
-    for_each_product(taps, sum, [&](const PairProduct& product, const TapRun& run) {
-      std::fill_n(k, in * out, T{0});
-      for (Index t = 0; t < run.count; ++t) {
-        const auto scale = static_cast<T>(product.taps[static_cast<std::size_t>(t)]);
-        if (scale == T{0}) continue;
-        const Index column = run.column + (transposed ? run.count - 1 - t : t);
-        K::add_scaled(1, in * out, row, scale,
-                      kernels::Rows<const T>{&weights(run.row, column, 0, 0), 0}, row);
-      }
-      K::pack(packed, first,
-              transposed ? kernels::Strided<T>{k, out, in, 1, out}
-                         : kernels::Strided<T>{k, in, out, out, 1});
-      first += rows;
-    });
-    return as_const(packed);
-  }
-
-  const std::vector<TapRun>& taps_;
-  Weights packed_;
-  Index units_, rows_ = 0, room_ = 0;
-  T* rooms_ = nullptr;
-  kernels::Term<T>* terms_ = nullptr;
-};
-
-/// TapGradients by pairs: the transpose of the same sums.
-template <class B>
-requires kernels::PairingKernels<typename B::Kernels, typename B::Scalar>
-class PairGradients {
- public:
-  using T = typename B::Scalar;
-  using K = typename B::Kernels;
-
-  PairGradients(Workspace& workspace, Index workers, const Pieces& pieces,
-                const std::vector<TapRun>& taps, Shape<4> weights)
-      : taps_(taps), weights_(weights) {
-    for (const PairSum sum : pair_sums) products_ += product_count(taps, sum);
-    rows_ = lines(pieces.width) * pieces.width / 2;
-    room_ = products_ * kernel() + rows_ * (in() + 2 * out());
-    rooms_ = workspace.allocate<T>(workers * room_);
-  }
-  void begin(Index worker) const { std::fill_n(sums(worker), products_ * kernel(), T{0}); }
-  void add(Index worker, const Frame<T>& f, const T* dy, T* /*dk*/) const {
-    for (Index line = 0; line < f.lines; line += lines(f.pixels)) {
-      add_lines(worker, f, line, std::min(lines(f.pixels), f.lines - line),
-                dy + line * f.pixels * out());
-    }
-  }
-  void end(Index worker, T* dk) const {
-    const T* from = sums(worker);
-    for_each_sum([&](const PairProduct& product, const TapRun& run) {
-      for (Index t = 0; t < run.count; ++t) {
-        const auto scale = static_cast<T>(product.taps[static_cast<std::size_t>(t)]);
-        if (scale == T{0}) continue;
-        const kernels::Rows<T> to{dk + (run.row * weights_[1] + run.column + t) * kernel(), 0};
-        K::add_scaled(1, kernel(), to, scale, kernels::Rows<const T>{from, 0}, to);
-      }
-      from += kernel();
-    });
-  }
-
- private:
-  /// Enough pairs for a part of an outer product.
-  [[nodiscard]] static constexpr Index lines(Index line_pixels) {
-    return std::max<Index>(1, 256 / std::max<Index>(1, line_pixels));
-  }
-  [[nodiscard]] Index in() const { return weights_[2]; }
-  [[nodiscard]] Index out() const { return weights_[3]; }
-  [[nodiscard]] Index kernel() const { return in() * out(); }
-  [[nodiscard]] T* sums(Index worker) const { return rooms_ + worker * room_; }
-  template <class F>
-  void for_each_sum(F&& f) const {
-    for (const PairSum sum : pair_sums) for_each_product(taps_, sum, f);
-  }
-
-  void add_lines(Index worker, const Frame<T>& f, Index line, Index lines, const T* dy) const {
-    const Index rows = lines * f.pixels / 2;
-    T* to = sums(worker);
-    T* const operand = to + products_ * kernel();
-    T* const both = operand + rows_ * in();
-    T* const opposite = both + rows_ * out();
-    const kernels::Rows<const T> even{dy, 2 * out()}, odd{dy + out(), 2 * out()};
-    K::add_scaled(rows, out(), even, T{1}, odd, kernels::Rows<T>{both, out()});
-    K::add_scaled(rows, out(), even, T{-1}, odd, kernels::Rows<T>{opposite, out()});
-    const kernels::Rows<const T> gradients[]{even, odd, {both, out()}, {opposite, out()}};
-    for_each_sum([&](const PairProduct& product, const TapRun& run) {
-      const kernels::Rows<const T> d = gradients[static_cast<std::size_t>(product.sum)];
-      gather_pairs<K>(f, line, lines, product, run, operand);
-      const kernels::RowPairs<T> pair{operand, d.data, rows};
-      K::add_outer_products(std::span(&pair, 1), kernels::RowShape{in(), in()},
-                            kernels::RowShape{out(), d.stride}, kernels::Rows<T>{to, out()});
-      to += kernel();
-    });
-  }
-
-  const std::vector<TapRun>& taps_;
-  Shape<4> weights_;
-  Index products_ = 0, rows_ = 0, room_ = 0;
-  T* rooms_ = nullptr;
-};
+    K::pack(packed, first,
+            transposed ? kernels::Strided<T>{k, out, in, 1, out}
+                       : kernels::Strided<T>{k, in, out, out, 1});
+    first += rows;
+  });
+  return as_const(packed);
+}
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::detail

@@ -1,90 +1,230 @@
 // SPDX-License-Identifier: MIT
-// Tap products: a convolution, and its weight gradient, one matrix product a run of taps.
+// Tap products: the sums of a convolution and of its weight gradient as matrix products.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <span>
 #include <vector>
 
 #include <pixelrnn/nn/pieces.hpp>
+#include <pixelrnn/nn/pixel_pairs.hpp>
 #include <pixelrnn/nn/taps.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI::detail {
 
-/// y(r, j) = bias + Σ over taps of x(r + dy, j + dx) · K[dy, dx] on lines of a frame. For the
-/// transposed map taps are mirrored() and K is Kᵀ. PairProducts (pixel_pairs.hpp) is another way to
-/// the same sums.
+/// y(r, j) = bias + Σ over taps of x(r + dy, j + dx) · K[dy, dx] on lines of a frame: a product of
+/// a term a run of taps, or by pairs of pixels (pixel_pairs.hpp), for which lines have an even
+/// number of pixels and runs up to three taps. For the transposed map taps are mirrored().
 template <class B>
 class TapProducts {
  public:
   using T = typename B::Scalar;
   using K = typename B::Kernels;
+  static constexpr bool can_pair = kernels::PairingKernels<K, T>;
 
-  using Weights = kernels::Packed<const T>;
+  /// Packed weights: one matrix, or one of each PairSum.
+  struct Weights {
+    std::array<kernels::Packed<const T>, std::size(pair_sums)> packed{};
+    bool in_pairs = false;
+  };
   [[nodiscard]] static Weights prepare(Workspace& workspace, const std::vector<TapRun>& taps,
-                                       TensorView<const T, 4> weights, bool transposed) {
-    return pack_taps<K>(workspace, taps, weights, transposed);
+                                       TensorView<const T, 4> weights, bool transposed,
+                                       bool in_pairs) {
+    Weights made{.in_pairs = in_pairs};
+    if constexpr (can_pair) {
+      for (std::size_t s = 0; in_pairs && s < std::size(pair_sums); ++s) {
+        made.packed[s] = pack_pairs<K>(workspace, taps, pair_sums[s], weights, transposed);
+      }
+    }
+    if (!in_pairs) made.packed[0] = pack_taps<K>(workspace, taps, weights, transposed);
+    return made;
   }
 
-  TapProducts(Workspace& workspace, Index workers, Index /*line_pixels*/,
+  /// Takes memory for so many workers, with lines of so many pixels at most.
+  TapProducts(Workspace& workspace, Index workers, Index line_pixels,
               const std::vector<TapRun>& taps, const Weights& weights)
-      : taps_(taps), packed_(weights) {
-    terms_ = workspace.allocate<kernels::Term<T>>(workers * std::ssize(taps));
+      : taps_(taps), weights_(weights), units_(weights.packed[0].units) {
+    term_count_ = std::ssize(taps);
+    if (weights.in_pairs) {
+      Index most = 0;
+      for (const auto& packed : weights.packed) most = std::max(most, packed.rows);
+      term_count_ *= 2;
+      rows_ = lines(line_pixels) * line_pixels / 2;
+      room_ = rows_ * (most + 3 * units_);
+      rooms_ = workspace.allocate<T>(workers * room_);
+    }
+    terms_ = workspace.allocate<kernels::Term<T>>(workers * term_count_);
   }
   /// Lines of a frame that operator() takes at a time, at most.
-  [[nodiscard]] static constexpr Index lines(Index /*line_pixels*/) { return 1; }
+  [[nodiscard]] Index lines(Index line_pixels) const {
+    return weights_.in_pairs ? std::max<Index>(1, frame_pixels / std::max<Index>(1, line_pixels))
+                             : 1;
+  }
 
-  /// out = addend + what the sum above gives, for `lines` lines from `line` on. No bias or addend
+  /// out = addend + what the sum above gives, for `count` lines from `line` on. No bias or addend
   /// where they are null; the addend may be out.
-  void operator()(Index worker, const Frame<T>& f, Index line, Index /*lines*/, const T* bias,
-                  const T* addend, T* out) const {
-    kernels::Term<T>* const terms = terms_ + worker * std::ssize(taps_);
+  PIXELRNN_COMPILED_ONCE void operator()(Index worker, const Frame<T>& f, Index line, Index count,
+                                         const T* bias, const T* addend, T* out) const {
+    if constexpr (can_pair) {
+      if (weights_.in_pairs) return add_pairs(worker, f, line, count, bias, addend, out);
+    }
+    kernels::Term<T>* const terms = terms_ + worker * term_count_;
     for (std::size_t t = 0; t < taps_.size(); ++t) {
       terms[t] = {f.at(line, taps_[t].dy, taps_[t].dx), f.channels, taps_[t].count * f.channels};
     }
-    K::affine(f.pixels, std::span<const kernels::Term<T>>(terms, taps_.size()), packed_, bias,
-              kernels::Rows<const T>{addend, packed_.units}, kernels::Rows<T>{out, packed_.units});
+    K::affine(f.pixels, std::span<const kernels::Term<T>>(terms, taps_.size()), weights_.packed[0],
+              bias, kernels::Rows<const T>{addend, units_}, kernels::Rows<T>{out, units_});
   }
 
  private:
+  void add_pairs(Index worker, const Frame<T>& f, Index line, Index lines, const T* bias,
+                 const T* addend, T* out) const {
+    const Index rows = lines * f.pixels / 2;
+    T* const both = rooms_ + worker * room_;
+    T* const opposite = both + rows_ * units_;
+    T* const even = opposite + rows_ * units_;
+    const kernels::Rows<T> odd_rows{both, units_}, even_rows{even, units_};
+    multiply(PairSum::both, worker, f, line, lines, bias, nullptr, odd_rows);
+    multiply(PairSum::opposite, worker, f, line, lines, nullptr, nullptr, {opposite, units_});
+    K::add_scaled(rows, units_, odd_rows, T{1}, kernels::Rows<T>{opposite, units_}, even_rows);
+    K::add_scaled(rows, units_, odd_rows, T{-1}, kernels::Rows<T>{opposite, units_}, odd_rows);
+    if (addend != nullptr) {
+      const kernels::Rows<const T> from_even{addend, 2 * units_};
+      const kernels::Rows<const T> from_odd{addend + units_, 2 * units_};
+      K::move_rows(rows, units_, from_even, even_rows, kernels::Store::Add);
+      K::move_rows(rows, units_, from_odd, odd_rows, kernels::Store::Add);
+    }
+    multiply(PairSum::even, worker, f, line, lines, nullptr, even, {out, 2 * units_});
+    multiply(PairSum::odd, worker, f, line, lines, nullptr, both, {out + units_, 2 * units_});
+  }
+  /// to = start + bias + the products of one sum, for all pairs of these lines.
+  PIXELRNN_COMPILED_ONCE void multiply(PairSum sum, Index worker, const Frame<T>& f, Index line,
+                                       Index lines, const T* bias, const T* start,
+                                       kernels::Rows<T> to) const {
+    const Index rows = lines * f.pixels / 2;
+    T* operand = rooms_ + worker * room_ + 3 * rows_ * units_;
+    kernels::Term<T>* const terms = terms_ + worker * term_count_;
+    std::size_t count = 0;
+    for_each_product(taps_, sum, [&](const PairProduct& product, const TapRun& run) {
+      gather_pairs<K>(f, line, lines, product, run, operand);
+      terms[count++] = {operand, f.channels, f.channels};
+      operand += rows * f.channels;
+    });
+    K::affine(rows, std::span<const kernels::Term<T>>(terms, count),
+              weights_.packed[static_cast<std::size_t>(sum)], bias,
+              kernels::Rows<const T>{start, units_}, to);
+  }
+
   const std::vector<TapRun>& taps_;
-  Weights packed_;
-  kernels::Term<T>* terms_;
+  Weights weights_;
+  Index units_, term_count_ = 0;
+  Index rows_ = 0, room_ = 0;  ///< pairs of the most lines; values of a worker's room
+  T* rooms_ = nullptr;         ///< three maps of `rows_` outputs, then operands
+  kernels::Term<T>* terms_ = nullptr;
 };
 
-/// dK[dy, dx] += Σ over pixels of x(r + dy, j + dx)ᵀ dy(r, j), a frame of x at a time.
+/// dK[dy, dx] += Σ over pixels of x(r + dy, j + dx)ᵀ dy(r, j), a frame of x at a time; by pairs,
+/// the transpose of their sums.
 template <class B>
 class TapGradients {
  public:
   using T = typename B::Scalar;
   using K = typename B::Kernels;
+  static constexpr bool can_pair = kernels::PairingKernels<K, T>;
 
   /// `weights` is the shape of dK.
   TapGradients(Workspace& workspace, Index workers, const Pieces& pieces,
-               const std::vector<TapRun>& taps, Shape<4> weights)
-      : taps_(taps), weights_(weights), height_(pieces.height) {
+               const std::vector<TapRun>& taps, Shape<4> weights, bool in_pairs)
+      : taps_(taps), weights_(weights), in_pairs_(in_pairs), height_(pieces.height) {
     pairs_ = workspace.allocate<kernels::RowPairs<T>>(workers * height_);
+    if (!in_pairs) return;
+    for (const PairSum sum : pair_sums) products_ += product_count(taps, sum);
+    rows_ = lines(pieces.width) * pieces.width / 2;
+    room_ = products_ * kernel() + rows_ * (in() + 2 * out());
+    rooms_ = workspace.allocate<T>(workers * room_);
   }
-  void begin(Index /*worker*/) const {}
+  /// Before the frames of a chunk.
+  void begin(Index worker) const {
+    if (in_pairs_) std::fill_n(rooms_ + worker * room_, products_ * kernel(), T{0});
+  }
   /// `dy` belongs to the first pixel of the frame.
-  void add(Index worker, const Frame<T>& f, const T* dy, T* dk) const {
-    const Index in = weights_[2], out = weights_[3];
+  PIXELRNN_COMPILED_ONCE void add(Index worker, const Frame<T>& f, const T* dy, T* dk) const {
+    if constexpr (can_pair) {
+      const Index step = lines(f.pixels);
+      for (Index line = 0; in_pairs_ && line < f.lines; line += step) {
+        add_pairs(worker, f, line, std::min(step, f.lines - line), dy + line * f.pixels * out());
+      }
+    }
+    if (in_pairs_) return;
     kernels::RowPairs<T>* const list = pairs_ + worker * height_;
     for (const TapRun& run : taps_) {
       for (Index line = 0; line < f.lines; ++line) {
-        list[line] = {f.at(line, run.dy, run.dx), dy + line * f.pixels * out, f.pixels};
+        list[line] = {f.at(line, run.dy, run.dx), dy + line * f.pixels * out(), f.pixels};
       }
       K::add_outer_products(
           std::span<const kernels::RowPairs<T>>(list, static_cast<std::size_t>(f.lines)),
-          kernels::RowShape{run.count * in, in}, kernels::RowShape{out, out},
-          kernels::Rows<T>{dk + (run.row * weights_[1] + run.column) * in * out, out});
+          kernels::RowShape{run.count * in(), in()}, kernels::RowShape{out(), out()},
+          kernels::Rows<T>{dk + (run.row * weights_[1] + run.column) * kernel(), out()});
     }
   }
-  void end(Index /*worker*/, T* /*dk*/) const {}
+  /// After them.
+  void end(Index worker, T* dk) const {
+    if constexpr (can_pair) {
+      if (!in_pairs_) return;
+      const T* from = rooms_ + worker * room_;
+      for_each_sum([&](const PairProduct& product, const TapRun& run) {
+        for (Index t = 0; t < run.count; ++t) {
+          const auto scale = static_cast<T>(product.taps[static_cast<std::size_t>(t)]);
+          if (scale == T{0}) continue;
+          const kernels::Rows<T> to{dk + (run.row * weights_[1] + run.column + t) * kernel(), 0};
+          K::add_scaled(1, kernel(), to, scale, kernels::Rows<const T>{from, 0}, to);
+        }
+        from += kernel();
+      });
+    }
+  }
 
  private:
+  /// Enough pairs for a part of an outer product.
+  [[nodiscard]] static constexpr Index lines(Index line_pixels) {
+    return std::max<Index>(1, 256 / std::max<Index>(1, line_pixels));
+  }
+  [[nodiscard]] Index in() const { return weights_[2]; }
+  [[nodiscard]] Index out() const { return weights_[3]; }
+  [[nodiscard]] Index kernel() const { return in() * out(); }
+  template <class F>
+  void for_each_sum(F&& f) const {
+    for (const PairSum sum : pair_sums) for_each_product(taps_, sum, f);
+  }
+
+  void add_pairs(Index worker, const Frame<T>& f, Index line, Index lines, const T* dy) const {
+    const Index rows = lines * f.pixels / 2;
+    T* to = rooms_ + worker * room_;
+    T* const operand = to + products_ * kernel();
+    T* const both = operand + rows_ * in();
+    T* const opposite = both + rows_ * out();
+    const kernels::Rows<const T> even{dy, 2 * out()}, odd{dy + out(), 2 * out()};
+    K::add_scaled(rows, out(), even, T{1}, odd, kernels::Rows<T>{both, out()});
+    K::add_scaled(rows, out(), even, T{-1}, odd, kernels::Rows<T>{opposite, out()});
+    const kernels::Rows<const T> gradients[]{even, odd, {both, out()}, {opposite, out()}};
+    for_each_sum([&](const PairProduct& product, const TapRun& run) {
+      const kernels::Rows<const T> d = gradients[static_cast<std::size_t>(product.sum)];
+      gather_pairs<K>(f, line, lines, product, run, operand);
+      const kernels::RowPairs<T> pair{operand, d.data, rows};
+      K::add_outer_products(std::span(&pair, 1), kernels::RowShape{in(), in()},
+                            kernels::RowShape{out(), d.stride}, kernels::Rows<T>{to, out()});
+      to += kernel();
+    });
+  }
+
   const std::vector<TapRun>& taps_;
   Shape<4> weights_;
+  bool in_pairs_;
   Index height_;
   kernels::RowPairs<T>* pairs_;
+  Index products_ = 0, rows_ = 0, room_ = 0;
+  T* rooms_ = nullptr;  ///< a worker's: the sum of each product, an operand, gradients of two sums
 };
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::detail

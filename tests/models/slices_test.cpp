@@ -3,13 +3,15 @@
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
 
+#include "support/backends.hpp"
 #include "support/catch.hpp"
 #include "support/model_proofs.hpp"
 
 using namespace pixelrnn;
 
 TEMPLATE_TEST_CASE("A pass without a recording has the bits of one with it, for any batch",
-                   "[models]", PixelCNN<>, PixelRNN<RowLSTM<>>, PixelRNN<>) {
+                   "[models]", PixelCNN<>, (PixelCNN<Bernoulli, test::FloatPairBackend>),
+                   PixelRNN<RowLSTM<>>, PixelRNN<>) {
   Rng rng(1);
   TestType model({.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 7}, rng);
   Tape<float> unrecorded({.threads = 3, .record = false});
@@ -27,5 +29,22 @@ TEMPLATE_TEST_CASE("A pass without a recording has the bits of one with it, for 
     CHECK(test::bit_difference(y, expected) == "");
     // Not the first: without a past or a bias a new model's logit is 0.
     if (count > 0) CHECK(y.data()[y.size() - 1] != 0);
+  }
+}
+
+TEST_CASE("With walk_bits a pass has the bits of one without pairs of pixels", "[models]") {
+  const PixelCNNConfig config{.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 7};
+  Rng rng(1), same(1);
+  const PixelCNN<Bernoulli, test::FloatPairBackend> in_pairs(config, rng);
+  const PixelCNN<> alone(config, same);
+  const FeatureMap<float> x = test::encoded(alone, test::random_images(20, {5, 4, 1}, 2, 3));
+  for (const bool record : {false, true}) {
+    const auto logits = [&](const auto& model, bool walk_bits) {
+      Tape<float> tape({.threads = 2, .record = record, .walk_bits = walk_bits});
+      return FeatureMap<float>(model.logits(tape.constant(x)).value());
+    };
+    CAPTURE(record);
+    CHECK(test::bit_difference(logits(in_pairs, true), logits(alone, false)) == "");
+    CHECK(test::bit_difference(logits(in_pairs, false), logits(alone, false)) != "");
   }
 }

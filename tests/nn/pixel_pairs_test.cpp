@@ -52,8 +52,8 @@ Coefficients expected(Index taps, bool even) {
   return sum;
 }
 
-std::vector<PairProduct> products_of(Index taps) {
-  const auto products = detail::pair_products({0, 0, taps, 0, 0});
+std::vector<PairProduct> products_of(Index taps, bool in_part = false) {
+  const auto products = detail::pair_products({0, 0, taps, 0, 0, in_part});
   return {products.begin(), products.end()};
 }
 
@@ -82,6 +82,14 @@ TEST_CASE("The products of a pair of pixels add up to its taps", "[nn][pixel_pai
   }
 }
 
+TEST_CASE("Where colours allow a part of a tap a pair reads each tap by itself",
+          "[nn][pixel_pairs]") {
+  const std::vector<PairProduct> products = products_of(2, true);
+  CHECK(coefficients(products, true) == expected(2, true));
+  CHECK(coefficients(products, false) == expected(2, false));
+  for (const PairProduct& p : products) CHECK(p.sign == 0);
+}
+
 TEST_CASE("A pixel of a pair reads its own taps only", "[nn][pixel_pairs]") {
   for (const Index taps : {1, 2, 3}) {
     for (const PairProduct& p : products_of(taps)) {
@@ -100,6 +108,10 @@ TEST_CASE("Pairs are fewer products than taps", "[nn][pixel_pairs]") {
   for (const PairSum sum : detail::pair_sums) products += detail::product_count(runs, sum);
   CHECK(products == 7);
   CHECK(2 * tap_count(runs) == 10);
+  CHECK(detail::pairs_save(runs));
+  CHECK(detail::pairs_save(allowed_taps(MaskB{}, 3, 3, 1, 3)));
+  CHECK_FALSE(detail::pairs_save(allowed_taps(MaskA{}, 1, 3, 1, 1)));
+  CHECK_FALSE(detail::pairs_save(allowed_taps(MaskB{}, 1, 3, 1, 3)));
 }
 
 TEST_CASE("A pair that never subtracts is found", "[nn][pixel_pairs]") {

@@ -109,7 +109,7 @@ struct Asked : Netless {
 
 TEST_CASE("FullForward asks for the bits of a walk", "[sampling][sample]") {
   bool always = true;
-  const Asked model{.always = &always};
+  const Asked model{{}, &always};
   CHECK(sample(model, 3, {.seed = 1}).count() == 3);
   CHECK(always);
   static_cast<void>(test::logits_of(model, FeatureMap<double>({1, 2, 3, 1})));  // the control

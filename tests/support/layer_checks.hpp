@@ -18,7 +18,7 @@ namespace pixelrnn::test {
 /// Single pixels, rows and columns; more rows than columns and fewer.
 inline const std::vector<Shape<3>> small_maps{
     {1, 1, 1}, {2, 1, 5}, {1, 6, 1}, {2, 5, 3}, {3, 2, 4}};
-/// The same and one that no vector or tile divides.
+/// The same, one that no vector or tile divides, and one of several groups of lines.
 inline const std::vector<Shape<3>> maps{{1, 1, 1}, {2, 1, 9}, {1, 8, 1},   {2, 5, 3},
                                         {7, 3, 5}, {9, 2, 2}, {1, 33, 17}, {4, 9, 34}};
 

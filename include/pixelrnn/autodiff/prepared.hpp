@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Prepared: what layers make of their weights alone, for all parts of a pass.
+// Prepared: what layers make of their weights alone, for all parts of a pass that a worker has.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +37,7 @@ class Prepared {
  private:
   /// Its address tells one T from another.
   template <class T>
-  static constexpr char type_of = 0;
+  static inline char type_of = 0;
 
   struct Entry {
     const void* owner;

@@ -82,7 +82,7 @@ class Backward {
 struct TapeOptions {
   int threads = 0;         ///< for the operations' execution policies; 0: as many as OpenMP offers
   bool record = true;      ///< false: no gradients, nothing saved for them (evaluation, sampling)
-  bool walk_bits = false;  ///< true: outputs have the bits that a walk, pixel by pixel, gives them
+  bool walk_bits = false;  ///< true: values (not gradients) have the bits of a walk by pixels
 };
 
 /// Memory and history of one computation. Values live in a workspace that reset() recycles, so a
@@ -143,13 +143,12 @@ class Tape {
   /// Memory for one operation's forward: give it back with a Scratch guard.
   [[nodiscard]] Workspace& scratch() { return scratch_; }
 
-  /// What make(workspace) gives: a value that depends on the weights of its owner alone, such as
-  /// packed ones. A worker tape keeps it through reset(), so that all parts of a pass have it; here
-  /// it is made in scratch().
+  /// What make(workspace) gives, which depends on the owner's weights alone, for a forward that
+  /// keeps nothing of it. Worker tapes keep it for all parts of a pass; else it is in scratch(),
+  /// and gone with the caller's Scratch guard.
   template <class Made, class Make>
   [[nodiscard]] Made prepare(const void* owner, Make&& make) {
-    if (!keeps_prepared_) return make(scratch_);
-    return prepared_.template get<Made>(owner, make);
+    return keeps_prepared_ ? prepared_.template get<Made>(owner, make) : make(scratch_);
   }
 
   /// The door for operations: `value` was computed from `inputs`, and op.backward(Backward<T>&)
@@ -214,7 +213,8 @@ class Tape {
     if (!nodes_[index(output.id_)].needs_gradient) return;
     const auto claim = claim_gradient(output.id_);
     std::transform(claim.gradient.begin(), claim.gradient.end(), output_gradient.begin(),
-                   claim.gradient.begin(), [&](T old, T d) { return claim.fresh ? d : old + d; });
+                   claim.gradient.begin(),
+                   [&](const T& old, T d) { return claim.fresh ? d : old + d; });
     for (Index id = output.id_; id >= 0; --id) {
       Node& node = nodes_[index(id)];
       if (node.backward == nullptr || node.gradient == no_gradient) continue;
@@ -260,8 +260,8 @@ class Tape {
 
   /// The most bytes a step has used: values, saved state and gradients, and scratch.
   [[nodiscard]] std::size_t peak_bytes() const {
-    std::size_t bytes =
-        memory_[0].peak() + memory_[1].peak() + scratch_.peak() + prepared_.peak_bytes();
+    std::size_t bytes = scratch_.peak() + prepared_.peak_bytes();
+    for (const Workspace& memory : memory_) bytes += memory.peak();
     for (const auto& worker : workers_) bytes += worker->peak_bytes();
     return bytes;
   }

@@ -53,8 +53,9 @@ class DiagonalSum {
     for_each_scan([&](auto i, const auto& scan) {
       auto& prepared = std::get<i>(saved.prepared);
       const auto prepare = [&](Workspace& room) { return scan.prepare(room, g.height); };
-      prepared = g.keep ? prepare(memory)  // all parts of a pass have one height
-                        : tape.template prepare<std::decay_t<decltype(prepared)>>(&scan, prepare);
+      const bool differs = g.keep || scan.prepares_rows;  // by recording, by height
+      prepared = differs ? prepare(memory)
+                         : tape.template prepare<std::decay_t<decltype(prepared)>>(&scan, prepare);
       std::get<i>(saved.maps) =
           scan.allocate_maps(memory, tape.scratch(), g, g.keep ? s.n() : workers * group_images,
                              workers, group_images);

@@ -75,7 +75,9 @@ class DiagonalScan {
   /// Any parameter, to tell a tape that this operation is trained.
   [[nodiscard]] const Parameter<Scalar>& bias() const { return bias_; }
 
-  /// Packed weights and the states at column -1, made once a pass over the batch.
+  /// Packed weights and the states at column -1, made once a pass over the batch; those of each row
+  /// if State is scanned.
+  static constexpr bool prepares_rows = State::is_scanned;
   struct Prepared {
     kernels::Packed<const Scalar> weights;
     kernels::Rows<const Scalar> edge_h, edge_c;  ///< one row an image row, or one for all

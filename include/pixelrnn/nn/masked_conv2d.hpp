@@ -37,6 +37,7 @@ class MaskedConvolution {
         taps_(allowed_taps(mask, config.kernel_height, config.kernel_width, config.dilation,
                            config.colours)),
         taps_of_gradient_(mirrored(taps_)),
+        pairs_save_(pairs_save(taps_)),
         weights_(
             {config.kernel_height, config.kernel_width, config.in_channels, config.out_channels}),
         bias_({1, 1, 1, config.out_channels}) {
@@ -164,7 +165,7 @@ class MaskedConvolution {
   /// Whether maps of this width are convolved by pairs of pixels.
   [[nodiscard]] bool in_pairs(Index width) const {
     if constexpr (Products::can_pair) {
-      return config_.kernel_width == 3 && config_.dilation == 1 && width % 2 == 0 &&
+      return config_.kernel_width == 3 && config_.dilation == 1 && width % 2 == 0 && pairs_save_ &&
              Kernels::pairs_pay(config_.in_channels, config_.out_channels);
     }
     return false;
@@ -199,10 +200,10 @@ class MaskedConvolution {
     const Scratch guard(scratch);
     const Pieces pieces(x.shape());
     const Index out = config_.out_channels;
-    const auto weights =
-        tape.template prepare<typename Products::Weights>(&weights_, [&](Workspace& room) {
-          return Products::prepare(room, taps_, masked_weights(room), false,
-                                   in_pairs(pieces.width) && !tape.walk_bits());
+    const bool pairs = in_pairs(pieces.width) && !tape.walk_bits();
+    const auto weights = tape.template prepare<typename Products::Weights>(
+        pairs ? static_cast<const void*>(&weights_) : &bias_, [&](Workspace& room) {
+          return Products::prepare(room, taps_, masked_weights(scratch), false, pairs);
         });
     const Products multiply(scratch, B::Execution::workers(tape.threads(), pieces.chunks.size()),
                             line_pixels(pieces), taps_, weights);
@@ -308,6 +309,7 @@ class MaskedConvolution {
   Mask mask_;
   Config config_;
   std::vector<TapRun> taps_, taps_of_gradient_;
+  bool pairs_save_;
   Padding padding_;
   Parameter<Scalar> weights_;
   Parameter<Scalar> bias_;
@@ -320,12 +322,12 @@ class MaskedConvolution {
 ///   map. x (N, H, W, C_in)    K [kernel height][kernel width][C_in][C_out]    y (N, H, W, C_out)
 /// Weights the mask forbids are exactly zero in value and gradient: they take no part in any sum.
 /// With colours = 3 the channels on both sides are R, G, B groups (colour_group in mask.hpp).
-/// Cost: 2 · allowed taps · C_in · C_out FLOP a pixel; with kernels of three columns and many
-/// channels three tenths less, as two neighbouring pixels then share products (pixel_pairs.hpp, on
-/// maps of even width; a walk has but one pixel, and its sums may differ from these by rounding:
-/// TapeOptions::walk_bits). Saves nothing but its input.
-/// Throws ConfigError unless sizes are positive and the kernel odd; ShapeError if x has not C_in
-/// channels.
+/// Cost: 2 · allowed taps · C_in · C_out FLOP a pixel. With three columns, many channels, no
+/// dilation and maps of even width less, as two neighbouring pixels then share products
+/// (pixel_pairs.hpp; a 3×3 kernel under mask B: seven instead of ten, with three colours eight). A
+/// walk has but one pixel, and its sums may differ from these by rounding: TapeOptions::walk_bits.
+/// Saves nothing but its input. Throws ConfigError unless sizes are positive and the kernel odd;
+/// ShapeError if x has not C_in channels.
 template <CausalMask M, class B = Backend<>>
 class MaskedConv2d : public detail::MaskedConvolution<B> {
  public:

@@ -55,8 +55,8 @@ struct Frame {
   }
 };
 
-/// Pixels of an unpadded map that are worked on together: few enough to stay in the first-level
-/// cache, enough to use a packed panel well.
+/// Pixels of an unpadded map, or of lines by pairs, that are worked on together: few enough to stay
+/// in the first-level cache, enough to use a packed panel well.
 inline constexpr Index frame_pixels = 96;
 
 /// Scalars that a copy of any frame needs.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pixel pairs: two neighbouring outputs of a convolution from seven products instead of ten.
+// Pixel pairs: two neighbouring outputs of a convolution from fewer products than taps.
 #pragma once
 
 #include <algorithm>
@@ -24,8 +24,8 @@ struct PairProduct {
 };
 
 /// Winograd's minimal filters F(2, 3) and F(2, 2) (Lavin & Gray 2016, arXiv 1509.09308, sec. 4.1)
-/// for runs of up to three taps. A pixel's sums read what its own taps read and nothing else: what
-/// it must not see cannot change a bit of it.
+/// for runs of up to three taps: 2, 3 and 4 products for what would be 2, 4 and 6. A pixel's sums
+/// read what its own taps read and nothing else: what it must not see cannot change a bit of it.
 inline constexpr std::array<PairProduct, 2> pair_of_one{{
     {PairSum::even, 0, 0, 0, {1}},
     {PairSum::odd, 1, 0, 0, {1}},
@@ -72,6 +72,13 @@ void for_each_product(const std::vector<TapRun>& taps, PairSum sum, F&& f) {
 }
 inline constexpr PairSum pair_sums[]{PairSum::even, PairSum::odd, PairSum::both, PairSum::opposite};
 
+/// Whether two pixels take fewer products than taps: under mask B of 3×3 seven and ten.
+[[nodiscard]] inline bool pairs_save(const std::vector<TapRun>& taps) {
+  Index products = 0;
+  for (const PairSum sum : pair_sums) products += product_count(taps, sum);
+  return products < 2 * tap_count(taps);
+}
+
 /// What a product reads of `lines` lines of a frame, for all pairs side by side.
 template <class K, class T>
 void gather_pairs(const Frame<T>& f, Index line, Index lines, const PairProduct& product,
@@ -101,6 +108,7 @@ template <class K, class T>
   const Index rows = transposed ? out : in;
   const auto packed = kernels::allocate_packed<K, T>(workspace, product_count(taps, sum) * rows,
                                                      transposed ? in : out);
+  const Scratch guard(workspace);
   T* const k = workspace.allocate<T>(in * out);
   const kernels::Rows<T> row{k, in * out};
   Index first = 0;

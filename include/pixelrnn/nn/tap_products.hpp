@@ -13,9 +13,9 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI::detail {
 
-/// y(r, j) = bias + Σ over taps of x(r + dy, j + dx) · K[dy, dx] on lines of a frame: a product of
-/// a term a run of taps, or by pairs of pixels (pixel_pairs.hpp), for which lines have an even
-/// number of pixels and runs up to three taps. For the transposed map taps are mirrored().
+/// y(r, j) = bias + Σ over taps of x(r + dy, j + dx) · K[dy, dx] on lines of a frame: one product
+/// with a term for each run of taps, or by pairs of pixels (pixel_pairs.hpp), for which lines have
+/// an even number of pixels and runs up to three taps. For the transposed map taps are mirrored().
 template <class B>
 class TapProducts {
  public:
@@ -186,7 +186,8 @@ class TapGradients {
   }
 
  private:
-  /// Enough pairs for a part of an outer product.
+  /// 128 pairs at a time, some hundred kB of operands: half as many or one and a half times take 3
+  /// to 4 % more of a training step (h = 128, AVX2).
   [[nodiscard]] static constexpr Index lines(Index line_pixels) {
     return std::max<Index>(1, 256 / std::max<Index>(1, line_pixels));
   }

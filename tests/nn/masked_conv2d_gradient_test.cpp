@@ -42,17 +42,20 @@ TEMPLATE_TEST_CASE("The gradient of masked convolution plus a residual is right"
                    test::XsimdBackend, test::PairBackend) {
   test::for_each_conv<TestType>(
       [](auto& layer, const ConvCase& c) {
-        CAPTURE(c);
-        const auto x = random_map<double>({2, 4, 4, c.config.in_channels}, 2);
-        const auto residual = random_map<double>({2, 4, 4, c.config.out_channels}, 3);
-        const auto sum = [&layer](Tape<double>&, const std::vector<Variable<double>>& in) {
-          return layer.forward_add(in[0], in[1]);
-        };
-        CHECK(gradcheck(layer, {x, residual}, sum));
-        if (c.config.in_channels == c.config.out_channels) {  // a residual block adds its own input
-          CHECK(gradcheck(layer, {x}, [&](Tape<double>& tape, const auto& in) {
-            return sum(tape, {in[0], in[0]});
-          }));
+        for (const Index width : {3, 4}) {
+          CAPTURE(c, width);
+          const auto x = random_map<double>({2, 4, width, c.config.in_channels}, 2);
+          const auto residual = random_map<double>({2, 4, width, c.config.out_channels}, 3);
+          const auto sum = [&layer](Tape<double>&, const std::vector<Variable<double>>& in) {
+            return layer.forward_add(in[0], in[1]);
+          };
+          CHECK(gradcheck(layer, {x, residual}, sum));
+          if (c.config.in_channels ==
+              c.config.out_channels) {  // a residual block adds its own input
+            CHECK(gradcheck(layer, {x}, [&](Tape<double>& tape, const auto& in) {
+              return sum(tape, {in[0], in[0]});
+            }));
+          }
         }
       },
       test::small_conv_configs);
@@ -63,7 +66,8 @@ TEMPLATE_TEST_CASE("Masked convolution takes maps without images, rows or column
                    test::XsimdBackend, test::PairBackend) {
   test::for_each_conv<TestType>(
       [](auto& layer, const ConvCase& c) {
-        for (const Shape<3>& map : {Shape<3>{0, 4, 4}, Shape<3>{2, 0, 4}, Shape<3>{2, 3, 0}}) {
+        for (const Shape<3>& map : {Shape<3>{0, 4, 3}, Shape<3>{2, 0, 3}, Shape<3>{2, 3, 0},
+                                    Shape<3>{0, 4, 4}, Shape<3>{2, 0, 4}}) {
           CAPTURE(c, map);
           const auto x = random_map<double>(test::with_channels(map, c.config.in_channels), 2);
           CHECK(test::output(layer, x).shape() == layer.output_shape(x.shape()));
@@ -116,9 +120,11 @@ TEMPLATE_TEST_CASE("Weights that the mask forbids are never used", "[nn][masked_
     if (nothing_is_masked) return;
     // With three colours and one map on each side all is group 0.
     CAPTURE(c);
-    test::check_masked_weights_are_never_used(
-        layer, "weights", random_map<double>({2, 4, 6, c.config.in_channels}, 5), c.mask,
-        c.config.colours, 1);
+    for (const Index width : {5, 6}) {
+      test::check_masked_weights_are_never_used(
+          layer, "weights", random_map<double>({2, 4, width, c.config.in_channels}, 5), c.mask,
+          c.config.colours, 1);
+    }
   });
 }
 

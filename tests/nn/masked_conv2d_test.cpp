@@ -52,13 +52,15 @@ TEMPLATE_TEST_CASE("Masked convolution can be added to a residual", "[nn][masked
                    test::ReferenceBackend, test::EigenBackend, test::XsimdBackend,
                    test::PairBackend) {
   test::for_each_conv<TestType>([](const auto& layer, const ConvCase& c) {
-    CAPTURE(c);
-    const FeatureMap<double> x = random_map<double>({2, 6, 4, c.config.in_channels}, 2);
-    const FeatureMap<double> residual = random_map<double>(layer.output_shape(x.shape()), 3);
-    Tape<double> tape;
-    const FeatureMap<double> y(layer.forward_add(tape.input(x), tape.input(residual)).value());
-    CHECK(test::difference(y, naive::add(residual, test::output(layer, x)),
-                           test::rounding<double>) == "");
+    for (const Index width : {4, 5}) {
+      CAPTURE(c, width);
+      const FeatureMap<double> x = random_map<double>({2, 6, width, c.config.in_channels}, 2);
+      const FeatureMap<double> residual = random_map<double>(layer.output_shape(x.shape()), 3);
+      Tape<double> tape;
+      const FeatureMap<double> y(layer.forward_add(tape.input(x), tape.input(residual)).value());
+      CHECK(test::difference(y, naive::add(residual, test::output(layer, x)),
+                             test::rounding<double>) == "");
+    }
   });
 }
 

@@ -31,6 +31,10 @@ using FloatPairBackend = Backend<float, InPairs, execution::OpenMP>;
 /// its order of summation by that.
 template <class B>
 inline constexpr bool promises_bits = !std::same_as<typename B::Kernels, kernels::Eigen>;
+/// Whether a pass has the bits of a walk without being asked for them.
+template <class B>
+inline constexpr bool has_walk_bits =
+    promises_bits<B> && !std::same_as<typename B::Kernels, InPairs>;
 
 /// What rounding may do to the sums of a small layer of weights up to 1.
 template <class T>

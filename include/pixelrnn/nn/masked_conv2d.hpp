@@ -164,7 +164,7 @@ class MaskedConvolution {
 
   /// Whether maps of this width are convolved by pairs of pixels.
   [[nodiscard]] bool in_pairs(Index width) const {
-    if constexpr (Products::can_pair) {
+    if constexpr (can_pair<B>) {
       return config_.kernel_width == 3 && config_.dilation == 1 && width % 2 == 0 && pairs_save_ &&
              Kernels::pairs_pay(config_.in_channels, config_.out_channels);
     }
@@ -177,18 +177,24 @@ class MaskedConvolution {
   [[nodiscard]] Index line_pixels(const Pieces& pieces) const {
     return padding_.none() ? frame_pixels : pieces.width;
   }
-  /// Calls f(worker, frame, its first pixel) for all frames of a map, in parallel, with what
-  /// for_each_frame does for each.
+  /// Calls f(worker, frame, line, lines, pixel) for as many lines as `multiply` takes at a time of
+  /// all frames of a map, in parallel, with what for_each_frame does for each; `pixel` is the
+  /// first.
   template <class F>
-  static void for_each_frame_of(Workspace& workspace, int threads, const Scalar* map,
-                                Index channels, const Pieces& pieces, const Padding& pad, bool relu,
-                                F&& f) {
+  static void for_each_lines(Workspace& workspace, int threads, const Products& multiply,
+                             const Scalar* map, Index channels, const Pieces& pieces,
+                             const Padding& pad, bool relu, F&& f) {
     const Index chunks = pieces.chunks.size(), size = frame_size(pieces, channels, pad);
     Scalar* const rooms = workspace.allocate<Scalar>(B::Execution::workers(threads, chunks) * size);
     B::Execution::for_each(threads, chunks, [&](Index chunk, Index worker) {
-      for_each_frame<Kernels>(
-          map, channels, pieces, chunk, pad, relu, rooms + worker * size,
-          [&](const Frame<Scalar>& frame, Index pixel) { f(worker, frame, pixel); });
+      for_each_frame<Kernels>(map, channels, pieces, chunk, pad, relu, rooms + worker * size,
+                              [&](const Frame<Scalar>& frame, Index first_pixel) {
+                                const Index step = multiply.lines(frame.pixels);
+                                for (Index line = 0; line < frame.lines; line += step) {
+                                  f(worker, frame, line, std::min(step, frame.lines - line),
+                                    first_pixel + line * frame.pixels);
+                                }
+                              });
     });
   }
 
@@ -207,16 +213,13 @@ class MaskedConvolution {
         });
     const Products multiply(scratch, B::Execution::workers(tape.threads(), pieces.chunks.size()),
                             line_pixels(pieces), taps_, weights);
-    for_each_frame_of(
-        scratch, tape.threads(), x.value().data(), config_.in_channels, pieces, padding_,
-        config_.relu_input, [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
-          const Index step = multiply.lines(f.pixels);
-          for (Index line = 0; line < f.lines; line += step) {
-            const Index at = (first_pixel + line * f.pixels) * out;
-            multiply(worker, f, line, std::min(step, f.lines - line), bias_.value().data(),
-                     residual != nullptr ? residual + at : nullptr, y.data() + at);
-          }
-        });
+    for_each_lines(scratch, tape.threads(), multiply, x.value().data(), config_.in_channels, pieces,
+                   padding_, config_.relu_input,
+                   [&](Index worker, const Frame<Scalar>& f, Index line, Index lines, Index pixel) {
+                     const Index at = pixel * out;
+                     multiply(worker, f, line, lines, bias_.value().data(),
+                              residual != nullptr ? residual + at : nullptr, y.data() + at);
+                   });
     return y;
   }
 
@@ -257,22 +260,19 @@ class MaskedConvolution {
     const Index room = multiply.lines(line_pixels(pieces)) * line_pixels(pieces) * in;
     Scalar* const rooms =
         config_.relu_input ? ctx.scratch().template allocate<Scalar>(workers * room) : nullptr;
-    for_each_frame_of(
-        ctx.scratch(), ctx.threads(), ctx.output_gradient().data(), config_.out_channels, pieces,
-        padding_.mirrored(), false, [&](Index worker, const Frame<Scalar>& f, Index first_pixel) {
-          const Index step = multiply.lines(f.pixels);
-          for (Index line = 0; line < f.lines; line += step) {
-            const Index lines = std::min(step, f.lines - line);
-            const Index at = (first_pixel + line * f.pixels) * in;
-            if (!config_.relu_input) {
-              multiply(worker, f, line, lines, nullptr, claim.fresh ? nullptr : dx + at, dx + at);
-              continue;
-            }
-            Scalar* const to = rooms + worker * room;
-            multiply(worker, f, line, lines, nullptr, nullptr, to);
-            Kernels::relu_backward(lines * f.pixels * in, x + at, to, dx + at, store);
-          }
-        });
+    for_each_lines(ctx.scratch(), ctx.threads(), multiply, ctx.output_gradient().data(),
+                   config_.out_channels, pieces, padding_.mirrored(), false,
+                   [&](Index worker, const Frame<Scalar>& f, Index line, Index lines, Index pixel) {
+                     const Index at = pixel * in;
+                     if (!config_.relu_input) {
+                       multiply(worker, f, line, lines, nullptr, claim.fresh ? nullptr : dx + at,
+                                dx + at);
+                       return;
+                     }
+                     Scalar* const to = rooms + worker * room;
+                     multiply(worker, f, line, lines, nullptr, nullptr, to);
+                     Kernels::relu_backward(lines * f.pixels * in, x + at, to, dx + at, store);
+                   });
   }
 
   /// dK[dy, dx] += Σ over pixels of x(r + dy, j + dx)ᵀ dy(r, j);  db += Σ dy(r, j).

@@ -72,11 +72,20 @@ void for_each_product(const std::vector<TapRun>& taps, PairSum sum, F&& f) {
 }
 inline constexpr PairSum pair_sums[]{PairSum::even, PairSum::odd, PairSum::both, PairSum::opposite};
 
+/// Of all sums.
+[[nodiscard]] inline Index product_count(const std::vector<TapRun>& taps) {
+  Index count = 0;
+  for (const PairSum sum : pair_sums) count += product_count(taps, sum);
+  return count;
+}
 /// Whether two pixels take fewer products than taps: under mask B of 3×3 seven and ten.
 [[nodiscard]] inline bool pairs_save(const std::vector<TapRun>& taps) {
-  Index products = 0;
-  for (const PairSum sum : pair_sums) products += product_count(taps, sum);
-  return products < 2 * tap_count(taps);
+  return product_count(taps) < 2 * tap_count(taps);
+}
+
+/// Lines that have so many pixels together, one at least.
+[[nodiscard]] constexpr Index lines_in(Index pixels, Index line_pixels) {
+  return std::max<Index>(1, pixels / std::max<Index>(1, line_pixels));
 }
 
 /// What a product reads of `lines` lines of a frame, for all pairs side by side.

@@ -95,7 +95,7 @@ requires(!State::is_scanned) class RowLSTM {
     Scalar* const frames = tape.scratch().template allocate<Scalar>(workers * at.input_size);
     Scalar* const states = tape.scratch().template allocate_zero<Scalar>(workers * at.state_size);
     const auto packed = tape.template prepare<kernels::Packed<const Scalar>>(
-        &state_weights_, [this](Workspace& room) { return as_const(pack(room)); });
+        &state_weights_, [this](Workspace& room) { return pack(room); });
     const Pieces pieces(s);
     const Chunks spans = spans_of_row(s, workers == 1 ? tape.threads() : 1);
     const Scalar* in = x.value().data();
@@ -156,7 +156,7 @@ requires(!State::is_scanned) class RowLSTM {
     cache.h = FeatureMap<Scalar>({2, walk.batch, walk.width + 2 * reach_, config_.hidden});
     cache.c = FeatureMap<Scalar>({2, walk.batch, walk.width, config_.hidden});
     cache.gates = FeatureMap<Scalar>({1, 1, walk.batch, gates()});
-    cache.packed = as_const(pack(cache.weights));
+    cache.packed = pack(cache.weights);
     cache.team = walk.team;
     for (Index b = 0; b < walk.batch; ++b) {  // row -1 has odd parity
       fill_initial(h0_, &cache.h(1, b, reach_, 0), walk.width);
@@ -243,13 +243,13 @@ requires(!State::is_scanned) class RowLSTM {
     }
   }
 
-  [[nodiscard]] kernels::Packed<Scalar> pack(Workspace& workspace) const {
+  [[nodiscard]] kernels::Packed<const Scalar> pack(Workspace& workspace) const {
     const auto packed = kernels::allocate_packed<Kernels, Scalar>(
         workspace, input_run_.count * config_.in_channels + config_.kernel * config_.hidden,
         config_.hidden, kernels::gate_count);
     const Index row = pack_run<Kernels>(packed, 0, masked_input_weights(workspace), input_run_);
     pack_run<Kernels>(packed, row, state_weights_.value(), state_run_);
-    return packed;
+    return as_const(packed);
   }
   [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
     return masked(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count, workspace);

@@ -13,6 +13,10 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI::detail {
 
+/// Whether a backend's kernels offer what pairs of pixels need.
+template <class B>
+inline constexpr bool can_pair = kernels::PairingKernels<typename B::Kernels, typename B::Scalar>;
+
 /// y(r, j) = bias + Σ over taps of x(r + dy, j + dx) · K[dy, dx] on lines of a frame: one product
 /// with a term for each run of taps, or by pairs of pixels (pixel_pairs.hpp), for which lines have
 /// an even number of pixels and runs up to three taps. For the transposed map taps are mirrored().
@@ -21,7 +25,6 @@ class TapProducts {
  public:
   using T = typename B::Scalar;
   using K = typename B::Kernels;
-  static constexpr bool can_pair = kernels::PairingKernels<K, T>;
 
   /// Packed weights: one matrix, or one of each PairSum.
   struct Weights {
@@ -32,12 +35,16 @@ class TapProducts {
                                        TensorView<const T, 4> weights, bool transposed,
                                        bool in_pairs) {
     Weights made{.in_pairs = in_pairs};
-    if constexpr (can_pair) {
-      for (std::size_t s = 0; in_pairs && s < std::size(pair_sums); ++s) {
-        made.packed[s] = pack_pairs<K>(workspace, taps, pair_sums[s], weights, transposed);
+    if constexpr (can_pair<B>) {
+      if (in_pairs) {
+        for (const PairSum sum : pair_sums) {
+          made.packed[static_cast<std::size_t>(sum)] =
+              pack_pairs<K>(workspace, taps, sum, weights, transposed);
+        }
+        return made;
       }
     }
-    if (!in_pairs) made.packed[0] = pack_taps<K>(workspace, taps, weights, transposed);
+    made.packed[0] = pack_taps<K>(workspace, taps, weights, transposed);
     return made;
   }
 
@@ -58,15 +65,14 @@ class TapProducts {
   }
   /// Lines of a frame that operator() takes at a time, at most.
   [[nodiscard]] Index lines(Index line_pixels) const {
-    return weights_.in_pairs ? std::max<Index>(1, frame_pixels / std::max<Index>(1, line_pixels))
-                             : 1;
+    return weights_.in_pairs ? lines_in(frame_pixels, line_pixels) : 1;
   }
 
   /// out = addend + what the sum above gives, for `count` lines from `line` on. No bias or addend
   /// where they are null; the addend may be out.
   PIXELRNN_COMPILED_ONCE void operator()(Index worker, const Frame<T>& f, Index line, Index count,
                                          const T* bias, const T* addend, T* out) const {
-    if constexpr (can_pair) {
+    if constexpr (can_pair<B>) {
       if (weights_.in_pairs) return add_pairs(worker, f, line, count, bias, addend, out);
     }
     kernels::Term<T>* const terms = terms_ + worker * term_count_;
@@ -131,7 +137,6 @@ class TapGradients {
  public:
   using T = typename B::Scalar;
   using K = typename B::Kernels;
-  static constexpr bool can_pair = kernels::PairingKernels<K, T>;
 
   /// `weights` is the shape of dK.
   TapGradients(Workspace& workspace, Index workers, const Pieces& pieces,
@@ -139,7 +144,7 @@ class TapGradients {
       : taps_(taps), weights_(weights), in_pairs_(in_pairs), height_(pieces.height) {
     pairs_ = workspace.allocate<kernels::RowPairs<T>>(workers * height_);
     if (!in_pairs) return;
-    for (const PairSum sum : pair_sums) products_ += product_count(taps, sum);
+    products_ = product_count(taps);
     rows_ = lines(pieces.width) * pieces.width / 2;
     room_ = products_ * kernel() + rows_ * (in() + 2 * out());
     rooms_ = workspace.allocate<T>(workers * room_);
@@ -150,13 +155,15 @@ class TapGradients {
   }
   /// `dy` belongs to the first pixel of the frame.
   PIXELRNN_COMPILED_ONCE void add(Index worker, const Frame<T>& f, const T* dy, T* dk) const {
-    if constexpr (can_pair) {
-      const Index step = lines(f.pixels);
-      for (Index line = 0; in_pairs_ && line < f.lines; line += step) {
-        add_pairs(worker, f, line, std::min(step, f.lines - line), dy + line * f.pixels * out());
+    if constexpr (can_pair<B>) {
+      if (in_pairs_) {
+        const Index step = lines(f.pixels);
+        for (Index line = 0; line < f.lines; line += step) {
+          add_pairs(worker, f, line, std::min(step, f.lines - line), dy + line * f.pixels * out());
+        }
+        return;
       }
     }
-    if (in_pairs_) return;
     kernels::RowPairs<T>* const list = pairs_ + worker * height_;
     for (const TapRun& run : taps_) {
       for (Index line = 0; line < f.lines; ++line) {
@@ -170,7 +177,7 @@ class TapGradients {
   }
   /// After them.
   void end(Index worker, T* dk) const {
-    if constexpr (can_pair) {
+    if constexpr (can_pair<B>) {
       if (!in_pairs_) return;
       const T* from = rooms_ + worker * room_;
       for_each_sum([&](const PairProduct& product, const TapRun& run) {
@@ -189,7 +196,7 @@ class TapGradients {
   /// 128 pairs at a time, some hundred kB of operands: half as many or one and a half times take 3
   /// to 4 % more of a training step (h = 128, AVX2).
   [[nodiscard]] static constexpr Index lines(Index line_pixels) {
-    return std::max<Index>(1, 256 / std::max<Index>(1, line_pixels));
+    return lines_in(256, line_pixels);
   }
   [[nodiscard]] Index in() const { return weights_[2]; }
   [[nodiscard]] Index out() const { return weights_[3]; }

@@ -97,29 +97,34 @@ TEST_CASE("Reference: an LSTM step is equation 3 of the paper", "[kernels][refer
   const Operands<double> operands(rows, 4 * hidden, Numbers::real);
   test::Source<double> source(Numbers::real, 8);
   const test::GuardedMatrix<double> c_prev(rows, hidden, source, test::Order::backwards);
-  std::vector<double> c, h, gates;
-  for (Index m = 0; m < rows; ++m) {
-    const auto z = [&](Index gate, Index k) {
-      const Index n = gate * hidden + k;
-      return product(operands, m, n) + operands.bias[static_cast<std::size_t>(n)];
-    };
-    for (Index k = 0; k < hidden; ++k) {
-      const double o = logistic(z(0, k)), f = logistic(z(1, k)), i = logistic(z(2, k));
-      c.push_back(f * c_prev(m, k) + i * std::tanh(z(3, k)));
-      h.push_back(o * std::tanh(c.back()));
-    }
-    for (Index gate = 0; gate < 4; ++gate) {
+  const test::GuardedMatrix<double> addend(rows, 4 * hidden, source, test::Order::backwards);
+  for (const bool has_addend : {false, true}) {
+    std::vector<double> c, h, gates;
+    for (Index m = 0; m < rows; ++m) {
+      const auto z = [&](Index gate, Index k) {
+        const Index n = gate * hidden + k;
+        return product(operands, m, n) + operands.bias[static_cast<std::size_t>(n)] +
+               (has_addend ? addend(m, n) : 0);
+      };
       for (Index k = 0; k < hidden; ++k) {
-        gates.push_back(gate == 3 ? std::tanh(z(gate, k)) : logistic(z(gate, k)));
+        const double o = logistic(z(0, k)), f = logistic(z(1, k)), i = logistic(z(2, k));
+        c.push_back(f * c_prev(m, k) + i * std::tanh(z(3, k)));
+        h.push_back(o * std::tanh(c.back()));
+      }
+      for (Index gate = 0; gate < 4; ++gate) {
+        for (Index k = 0; k < hidden; ++k) {
+          gates.push_back(gate == 3 ? std::tanh(z(gate, k)) : logistic(z(gate, k)));
+        }
       }
     }
+    Result<double> expected;
+    for (const std::vector<double>& part : {c, h, gates}) {
+      expected.values.insert(expected.values.end(), part.begin(), part.end());
+    }
+    CAPTURE(has_addend);
+    CHECK(test::difference(test::lstm_step<Reference>(rows, hidden, operands, true, has_addend),
+                           expected, 1e-14) == "");
   }
-  Result<double> expected;
-  for (const std::vector<double>& part : {c, h, gates}) {
-    expected.values.insert(expected.values.end(), part.begin(), part.end());
-  }
-  CHECK(test::difference(test::lstm_step<Reference>(rows, hidden, operands, true), expected,
-                         1e-14) == "");
 }
 
 TEST_CASE("Reference: the reverse of an LSTM step is its derivative", "[kernels][reference]") {

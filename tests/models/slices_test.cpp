@@ -11,7 +11,8 @@ using namespace pixelrnn;
 
 TEMPLATE_TEST_CASE("A pass without a recording has the bits of one with it, for any batch",
                    "[models]", PixelCNN<>, (PixelCNN<Bernoulli, test::FloatPairBackend>),
-                   PixelRNN<RowLSTM<>>, PixelRNN<>) {
+                   PixelRNN<RowLSTM<>>, (PixelRNN<RowLSTM<LearnedState, test::FloatPairBackend>>),
+                   PixelRNN<>) {
   Rng rng(1);
   TestType model({.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 7}, rng);
   Tape<float> unrecorded({.threads = 3, .record = false});

@@ -7,6 +7,7 @@
 #include <pixelrnn/nn/pixel_pairs.hpp>
 
 #include "support/conv_cases.hpp"
+#include "support/row_lstm_cases.hpp"
 
 using namespace pixelrnn;
 using detail::PairProduct, detail::PairSum;
@@ -130,17 +131,28 @@ TEST_CASE("A pair that never subtracts is found", "[nn][pixel_pairs]") {
 }
 
 TEST_CASE("Wide layers work in pairs, except for the bits of a walk", "[nn][pixel_pairs]") {
-  const auto changes_bits = [](Index channels, Index width) {
-    Rng rng(1);
-    const MaskedConv2d<MaskB> layer(
-        {.in_channels = channels, .out_channels = channels, .kernel_height = 3, .kernel_width = 3},
-        rng);
-    const auto x = test::random_map<float>({1, 3, width, channels}, 2);
+  const auto changes_bits = [](const auto& layer, Index width) {
+    const auto x = test::random_map<float>({1, 3, width, layer.config().in_channels}, 2);
     const auto y = test::output(layer, x), walked = test::output(layer, x, {.walk_bits = true});
     CHECK(test::difference(y, walked, test::rounding<float>) == "");
     return test::bit_difference(y, walked) != "";
   };
-  CHECK(changes_bits(64, 6));
-  CHECK_FALSE(changes_bits(64, 7));
-  CHECK_FALSE(changes_bits(16, 6));
+  const auto convolution = [](Index channels) {
+    Rng rng(1);
+    return MaskedConv2d<MaskB>(
+        {.in_channels = channels, .out_channels = channels, .kernel_height = 3, .kernel_width = 3},
+        rng);
+  };
+  CHECK(changes_bits(convolution(64), 6));
+  CHECK_FALSE(changes_bits(convolution(64), 7));
+  CHECK_FALSE(changes_bits(convolution(32), 6));
+  const auto row_lstm = [](Index in_channels, Index hidden, Index kernel) {
+    return test::make_row_lstm<LearnedState, Backend<>>({in_channels, hidden, kernel, 1},
+                                                        test::calm);
+  };
+  CHECK(changes_bits(row_lstm(64, 32, 3), 6));
+  CHECK_FALSE(changes_bits(row_lstm(64, 32, 3), 7));
+  CHECK_FALSE(changes_bits(row_lstm(64, 32, 5), 6));
+  CHECK_FALSE(changes_bits(row_lstm(16, 32, 3), 6));
+  CHECK_FALSE(changes_bits(row_lstm(64, 16, 3), 6));
 }

@@ -9,7 +9,8 @@ TEMPLATE_TEST_CASE("Row LSTM in float is equation 3 of the paper", "[nn][row_lst
                    (With<ZeroState, test::FloatReferenceBackend>),
                    (With<LearnedState, test::FloatEigenBackend>),
                    (With<ZeroState, test::FloatXsimdBackend>),
-                   (With<LearnedState, test::FloatXsimdBackend>)) {
+                   (With<LearnedState, test::FloatXsimdBackend>),
+                   (With<LearnedState, test::FloatPairBackend>)) {
   for (const RowLSTMCase& c : test::row_lstm_cases) {
     const auto layer =
         test::make_row_lstm<typename TestType::State, typename TestType::Backend>(c, test::calm);
@@ -25,10 +26,10 @@ TEMPLATE_TEST_CASE("Row LSTM in float is equation 3 of the paper", "[nn][row_lst
   }
 }
 
-TEST_CASE("Row LSTM in float has the same bits for any number of threads and any batch",
-          "[nn][row_lstm]") {
+TEMPLATE_TEST_CASE("Row LSTM in float has the same bits for any number of threads and any batch",
+                   "[nn][row_lstm]", test::FloatXsimdBackend, test::FloatPairBackend) {
   for (const RowLSTMCase& c : test::row_lstm_cases) {
-    const auto layer = test::make_row_lstm<LearnedState, test::FloatXsimdBackend>(c);
+    const auto layer = test::make_row_lstm<LearnedState, TestType>(c);
     const auto x = random_map<float>({11, 5, 6, c.in_channels}, 2);
     CAPTURE(c);
     test::check_same_bits_for_all_threads(layer, x);
@@ -36,14 +37,18 @@ TEST_CASE("Row LSTM in float has the same bits for any number of threads and any
   }
 }
 
-TEST_CASE("One image has the same bits when threads share its rows", "[nn][row_lstm]") {
-  // Four million FLOP a row: enough for four threads, and a number of pixels that none divides.
-  const auto layer =
-      test::make_row_lstm<LearnedState, test::FloatXsimdBackend>({24, 32, 3, 1}, test::calm);
-  REQUIRE(layer.flops(2, 111) - layer.flops(1, 111) > 4 * worth_a_thread);
-  const auto x = random_map<float>({1, 3, 111, 24}, 2);
-  test::check_same_bits_for_all_threads(layer, x);
-  CHECK(test::difference(test::output(layer, x, {.threads = 4}),
-                         naive::row_lstm(naive::in_double(x), naive::weights_of(layer), 1),
-                         test::rounding<float>) == "");
+TEMPLATE_TEST_CASE("One image has the same bits when threads share its rows", "[nn][row_lstm]",
+                   test::FloatXsimdBackend, test::FloatPairBackend) {
+  const auto layer = test::make_row_lstm<LearnedState, TestType>({24, 48, 3, 1}, test::calm);
+  // Four million FLOP a row: enough for four threads, and numbers of pixels and of pairs that none
+  // divides; and short rows, of which pairs take some at a time.
+  for (const auto& [height, width] : {std::pair{3, 57}, std::pair{3, 58}, std::pair{7, 32}}) {
+    const Index threads = (layer.flops(2, width) - layer.flops(1, width)) / worth_a_thread;
+    REQUIRE(threads >= (width > 32 ? 4 : 2));
+    const auto x = random_map<float>({1, height, width, 24}, 2);
+    test::check_same_bits_for_all_threads(layer, x);
+    CHECK(test::difference(test::output(layer, x, {.threads = 4}),
+                           naive::row_lstm(naive::in_double(x), naive::weights_of(layer), 1),
+                           test::rounding<float>) == "");
+  }
 }

@@ -25,7 +25,8 @@ TEMPLATE_TEST_CASE("The gradient of Row LSTM is right", "[nn][row_lstm]",
                    (With<ZeroState, test::ReferenceBackend>),
                    (With<LearnedState, test::ReferenceBackend>),
                    (With<LearnedState, test::EigenBackend>), (With<ZeroState, test::XsimdBackend>),
-                   (With<LearnedState, test::XsimdBackend>)) {
+                   (With<LearnedState, test::XsimdBackend>),
+                   (With<LearnedState, test::PairBackend>)) {
   for (const RowLSTMCase& c : test::small_row_lstm_cases) {
     auto layer = test::make_row_lstm<typename TestType::State, typename TestType::Backend>(c);
     for (const Shape<3>& map : test::small_maps) {
@@ -37,10 +38,12 @@ TEMPLATE_TEST_CASE("The gradient of Row LSTM is right", "[nn][row_lstm]",
 }
 
 TEMPLATE_TEST_CASE("Row LSTM takes maps without images, rows or columns", "[nn][row_lstm]",
-                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend) {
+                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend,
+                   test::PairBackend) {
   for (const RowLSTMCase& c : test::small_row_lstm_cases) {
     auto layer = test::make_row_lstm<LearnedState, TestType>(c);
-    for (const Shape<3>& map : {Shape<3>{0, 4, 3}, Shape<3>{2, 0, 3}, Shape<3>{2, 3, 0}}) {
+    for (const Shape<3>& map : {Shape<3>{0, 4, 3}, Shape<3>{0, 4, 2}, Shape<3>{2, 0, 3},
+                                Shape<3>{2, 0, 2}, Shape<3>{2, 3, 0}}) {
       CAPTURE(c, map);
       const auto x = random_map<double>(test::with_channels(map, c.in_channels), 2);
       CHECK(test::output(layer, x).shape() == layer.output_shape(x.shape()));
@@ -50,7 +53,7 @@ TEMPLATE_TEST_CASE("Row LSTM takes maps without images, rows or columns", "[nn][
 }
 
 TEMPLATE_TEST_CASE("Gradients of large Row LSTMs are Reference's", "[nn][row_lstm]",
-                   test::EigenBackend, test::XsimdBackend) {
+                   test::EigenBackend, test::XsimdBackend, test::PairBackend) {
   for (const RowLSTMCase& c : test::row_lstm_cases) {
     const auto x = random_map<double>({3, 7, 18, c.in_channels}, 2);
     const auto expected =
@@ -62,7 +65,7 @@ TEMPLATE_TEST_CASE("Gradients of large Row LSTMs are Reference's", "[nn][row_lst
 }
 
 TEMPLATE_TEST_CASE("Gradients of Row LSTMs at hard sizes are Reference's", "[nn][row_lstm]",
-                   test::EigenBackend, test::XsimdBackend) {
+                   test::EigenBackend, test::XsimdBackend, test::PairBackend) {
   for (const auto& [c, map, bound] : test::large_row_lstms) {
     const auto x = random_map<double>(test::with_channels(map, c.in_channels), 2);
     auto reference = test::make_row_lstm<LearnedState, test::ReferenceBackend>(c, bound);
@@ -77,7 +80,7 @@ TEMPLATE_TEST_CASE("Gradients of Row LSTMs at hard sizes are Reference's", "[nn]
 }
 
 TEMPLATE_TEST_CASE("Row LSTM has the same bits for any number of threads", "[nn][row_lstm]",
-                   test::EigenBackend, test::XsimdBackend) {
+                   test::EigenBackend, test::XsimdBackend, test::PairBackend) {
   for (const RowLSTMCase& c : test::row_lstm_cases) {
     CAPTURE(c);
     test::check_same_bits_for_all_threads(test::make_row_lstm<LearnedState, TestType>(c),
@@ -86,20 +89,24 @@ TEMPLATE_TEST_CASE("Row LSTM has the same bits for any number of threads", "[nn]
 }
 
 TEMPLATE_TEST_CASE("Row LSTM never uses input weights that the mask forbids", "[nn][row_lstm]",
-                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend) {
+                   test::ReferenceBackend, test::EigenBackend, test::XsimdBackend,
+                   test::PairBackend) {
   for (const RowLSTMCase& c : test::row_lstm_cases) {
     if (c.kernel == 1 && c.colours == 1) continue;  // nothing is masked
     CAPTURE(c);
-    test::check_masked_weights_are_never_used(
-        test::make_row_lstm<LearnedState, TestType>(c), "input_weights",
-        random_map<double>({2, 4, 5, c.in_channels}, 3), naive::Mask::B, c.colours, 4);
+    for (const Index width : {5, 6}) {
+      test::check_masked_weights_are_never_used(
+          test::make_row_lstm<LearnedState, TestType>(c), "input_weights",
+          random_map<double>({2, 4, width, c.in_channels}, 3), naive::Mask::B, c.colours, 4);
+    }
   }
 }
 
 TEMPLATE_TEST_CASE("An output of Row LSTM depends on its triangle and on nothing else",
                    "[nn][row_lstm]", (With<ZeroState, test::ReferenceBackend>),
                    (With<LearnedState, test::EigenBackend>),
-                   (With<LearnedState, test::XsimdBackend>)) {
+                   (With<LearnedState, test::XsimdBackend>),
+                   (With<LearnedState, test::PairBackend>)) {
   for (const RowLSTMCase& c : test::small_row_lstm_cases) {
     const auto layer = test::make_row_lstm<typename TestType::State, typename TestType::Backend>(c);
     for (const Shape<3>& map : {Shape<3>{1, 4, 6}, Shape<3>{1, 5, 1}, Shape<3>{1, 1, 5}}) {

@@ -216,20 +216,24 @@ template <class K, class T>
 /// K::lstm_step on `rows` cells of `hidden` units: c, h and gates one after the other.
 template <class K, class T>
 [[nodiscard]] Result<T> lstm_step(Index rows, Index hidden, const Operands<T>& operands,
-                                  bool has_bias, Index at_a_time = 0, bool parts = false) {
+                                  bool has_bias, bool has_addend, Index at_a_time = 0,
+                                  bool parts = false) {
   const PackedWeights<K, T> weights(operands, kernels::gate_count);
   Source<T> source(Numbers::real, 8);
   const GuardedMatrix<T> c_prev(rows, hidden, source, Order::backwards);
+  const GuardedMatrix<T> addend(rows, 4 * hidden, source, Order::backwards);
   GuardedMatrix<T> c(rows, hidden), h(rows, hidden, Order::backwards), gates(rows, 4 * hidden);
   in_calls(rows, at_a_time, [&](Index first, Index count) {
     const std::vector<kernels::Term<T>> terms = operands.terms(first);
     in_parts(kernels::as_const(weights.packed), parts, [&](const kernels::Packed<const T>& part) {
-      K::lstm_step(count, std::span<const kernels::Term<T>>(terms), part,
-                   has_bias ? operands.bias.data() : nullptr,
-                   kernels::LstmStep<T>{.c_prev = c_prev.rows(first),
-                                        .c = c.rows(first),
-                                        .h = h.rows(first),
-                                        .gates = gates.rows(first)});
+      K::lstm_step(
+          count, std::span<const kernels::Term<T>>(terms), part,
+          has_bias ? operands.bias.data() : nullptr,
+          kernels::LstmStep<T>{.addend = has_addend ? addend.rows(first) : kernels::Rows<const T>{},
+                               .c_prev = c_prev.rows(first),
+                               .c = c.rows(first),
+                               .h = h.rows(first),
+                               .gates = gates.rows(first)});
     });
   });
   Result<T> result{c.values(), c.is_intact() && h.is_intact() && gates.is_intact()};

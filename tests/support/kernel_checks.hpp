@@ -46,10 +46,12 @@ void check_lstm_step_is_reference() {
     for (const Index hidden : column_counts) {
       const Operands<T> operands(rows, 4 * hidden, Numbers::real);
       for (const bool has_bias : {true, false}) {
-        CAPTURE(rows, hidden, has_bias);
-        CHECK(difference(lstm_step<K>(rows, hidden, operands, has_bias),
-                         lstm_step<Reference>(rows, hidden, operands, has_bias),
-                         kernel_rounding<T>) == "");
+        for (const bool has_addend : {true, false}) {
+          CAPTURE(rows, hidden, has_bias, has_addend);
+          CHECK(difference(lstm_step<K>(rows, hidden, operands, has_bias, has_addend),
+                           lstm_step<Reference>(rows, hidden, operands, has_bias, has_addend),
+                           kernel_rounding<T>) == "");
+        }
       }
     }
   }
@@ -157,7 +159,7 @@ void check_nan_stays_in_its_row() {
     };
     CHECK(bad_rows(affine<K>(rows, operands, true, Addend::none).values, columns, 0) ==
           std::vector<Index>{bad});
-    const std::vector<T> step = lstm_step<K>(rows, columns / 4, operands, true).values;
+    const std::vector<T> step = lstm_step<K>(rows, columns / 4, operands, true, true).values;
     CHECK(bad_rows(step, columns / 4, 0) == std::vector<Index>{bad});     // c
     CHECK(bad_rows(step, columns / 4, rows) == std::vector<Index>{bad});  // h
   }
@@ -172,14 +174,14 @@ void check_rows_do_not_depend_on_each_other() {
       const Operands<T> operands(rows, columns, Numbers::real);
       const Operands<T> gate_operands(rows, 4 * columns, Numbers::real);
       const auto all = affine<K>(rows, operands, true, Addend::itself);
-      const auto step = lstm_step<K>(rows, columns, gate_operands, true);
+      const auto step = lstm_step<K>(rows, columns, gate_operands, true, true);
       const auto back = lstm_step_backward<K, T>(rows, columns, true);
       for (const Index at_a_time : {Index{1}, Index{5}}) {
         CAPTURE(rows, columns, at_a_time);
         CHECK(bit_difference(affine<K>(rows, operands, true, Addend::itself, at_a_time), all) ==
               "");
-        CHECK(bit_difference(lstm_step<K>(rows, columns, gate_operands, true, at_a_time), step) ==
-              "");
+        CHECK(bit_difference(lstm_step<K>(rows, columns, gate_operands, true, true, at_a_time),
+                             step) == "");
         CHECK(bit_difference(lstm_step_backward<K, T>(rows, columns, true, at_a_time), back) == "");
       }
     }
@@ -233,8 +235,8 @@ void check_parts_are_the_whole(double rounding = 0) {
         CHECK(difference(affine<K>(rows, operands, true, addend, 0, true),
                          affine<K>(rows, operands, true, addend), rounding, rounding) == "");
       }
-      CHECK(difference(lstm_step<K>(rows, columns, gate_operands, true, 0, true),
-                       lstm_step<K>(rows, columns, gate_operands, true), rounding) == "");
+      CHECK(difference(lstm_step<K>(rows, columns, gate_operands, true, true, 0, true),
+                       lstm_step<K>(rows, columns, gate_operands, true, true), rounding) == "");
     }
   }
 }

@@ -10,7 +10,7 @@ using namespace pixelrnn;
 using test::check_layer;
 
 TEMPLATE_TEST_CASE("Masked convolutions are those of PyTorch", "[io][torch]", test::XsimdBackend,
-                   test::FloatXsimdBackend) {
+                   test::FloatXsimdBackend, test::PairBackend, test::FloatPairBackend) {
   using A = MaskedConv2d<MaskA, TestType>;
   using B = MaskedConv2d<MaskB, TestType>;
   check_layer<A>("masked_conv2d_a", {.out_channels = 3, .kernel_height = 7, .kernel_width = 7});
@@ -33,7 +33,7 @@ TEMPLATE_TEST_CASE("Masked convolutions are those of PyTorch", "[io][torch]", te
 }
 
 TEMPLATE_TEST_CASE("Row LSTM is that of PyTorch", "[io][torch]", test::XsimdBackend,
-                   test::FloatXsimdBackend) {
+                   test::FloatXsimdBackend, test::PairBackend, test::FloatPairBackend) {
   using Zero = RowLSTM<ZeroState, TestType>;
   using Learned = RowLSTM<LearnedState, TestType>;
   check_layer<Zero>("row_lstm_zero", {.in_channels = 2, .hidden = 3});

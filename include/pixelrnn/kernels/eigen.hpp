@@ -41,10 +41,10 @@ struct Eigen {
                         const T* bias, const LstmStep<T>& step) {
     const Index hidden = weights.units, first = weights.first, count = weights.last - first;
     if (count == hidden) {
-      add_columns(rows, terms, weights, 0, weights.columns(), bias, Rows<const T>{}, step.gates);
+      add_columns(rows, terms, weights, 0, weights.columns(), bias, step.addend, step.gates);
     } else {
       for (Index gate = 0; gate < gate_count; ++gate) {
-        add_columns(rows, terms, weights, gate * hidden + first, count, bias, Rows<const T>{},
+        add_columns(rows, terms, weights, gate * hidden + first, count, bias, step.addend,
                     step.gates);
       }
     }

@@ -43,8 +43,8 @@ struct Reference {
   }
 
   /// One LSTM step of `rows` independent cells (eq. 3 of the paper):
-  ///   [o, f, i, g] = σ(Σ_terms term[m]·weights + bias),  σ: logistic for o, f, i; tanh
-  ///   for g;   c = f ⊙ c_prev + i ⊙ g;   h = o ⊙ tanh(c).
+  ///   [o, f, i, g] = σ(addend[m] + (Σ_terms term[m]·weights + bias)),  σ: logistic for o, f, i;
+  ///   tanh for g;   c = f ⊙ c_prev + i ⊙ g;   h = o ⊙ tanh(c).
   /// Weights are packed with 4 groups of `hidden` units; of a part only units [first, last).
   template <class T>
   static void lstm_step(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
@@ -55,7 +55,8 @@ struct Reference {
       for (Index k = weights.first; k < weights.last; ++k) {
         const auto z = [&](Gate gate) {
           const Index n = gate * hidden + k;
-          return dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0});
+          const T sum = dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0});
+          return step.addend ? step.addend[m][n] + sum : sum;
         };
         const T o = logistic(z(gate_o));
         const T f = logistic(z(gate_f));

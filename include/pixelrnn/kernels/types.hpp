@@ -75,9 +75,10 @@ struct Rows {
   constexpr operator Rows<const T>() const requires(!std::is_const_v<T>) { return {data, stride}; }
 };
 
-/// The states one LSTM step reads and writes; `hidden` values a row.
+/// What one LSTM step reads beside its terms, and what it writes; `hidden` values a row.
 template <class T>
 struct LstmStep {
+  Rows<const T> addend{};  ///< added to the pre-activations, 4·hidden a row; may be null
   Rows<const T> c_prev{};  ///< cell state before the step
   Rows<T> c{};             ///< cell state after it
   Rows<T> h{};             ///< output

@@ -295,7 +295,7 @@ class MaskedConvolution {
           ctx.input(0).data(), in, pieces, chunk, padding_, config_.relu_input,
           rooms + worker * size, [&](const Frame<Scalar>& f, Index first_pixel) {
             const Scalar* const d = dy + first_pixel * out;
-            gradients.add(worker, f, d, dk);
+            gradients.add(worker, f, {d, f.lines, f.pixels, f.pixels * out, out}, dk);
             Kernels::add_column_sums(f.lines * f.pixels, out, kernels::Rows<const Scalar>{d, out},
                                      dk + weights_.size());
           });

@@ -107,16 +107,17 @@ void gather_pairs(const Frame<T>& f, Index line, Index lines, const PairProduct&
   }
 }
 
-/// Packs, one below the other, what the products of one sum multiply by; transposed: for taps that
-/// are mirrored().
+/// Packs, one below the other, what the products of one sum multiply by, in so many groups of
+/// columns; transposed: for taps that are mirrored().
 template <class K, class T>
 [[nodiscard]] kernels::Packed<const T> pack_pairs(Workspace& workspace,
                                                   const std::vector<TapRun>& taps, PairSum sum,
-                                                  TensorView<const T, 4> weights, bool transposed) {
+                                                  TensorView<const T, 4> weights, bool transposed,
+                                                  Index groups = 1) {
   const Index in = weights.shape()[2], out = weights.shape()[3];
   const Index rows = transposed ? out : in;
   const auto packed = kernels::allocate_packed<K, T>(workspace, product_count(taps, sum) * rows,
-                                                     transposed ? in : out);
+                                                     (transposed ? in : out) / groups, groups);
   const Scratch guard(workspace);
   T* const k = workspace.allocate<T>(in * out);
   const kernels::Rows<T> row{k, in * out};

@@ -20,6 +20,7 @@ inline constexpr bool can_pair = kernels::PairingKernels<typename B::Kernels, ty
 /// y(r, j) = bias + Σ over taps of x(r + dy, j + dx) · K[dy, dx] on lines of a frame: one product
 /// with a term for each run of taps, or by pairs of pixels (pixel_pairs.hpp), for which lines have
 /// an even number of pixels and runs up to three taps. For the transposed map taps are mirrored().
+/// By pairs, the last product of each pixel may be made by others: add_pairs().
 template <class B>
 class TapProducts {
  public:
@@ -31,15 +32,17 @@ class TapProducts {
     std::array<kernels::Packed<const T>, std::size(pair_sums)> packed{};
     bool in_pairs = false;
   };
+  /// `groups`: of the columns that the last products of a pair's pixels multiply by.
   [[nodiscard]] static Weights prepare(Workspace& workspace, const std::vector<TapRun>& taps,
                                        TensorView<const T, 4> weights, bool transposed,
-                                       bool in_pairs) {
+                                       bool in_pairs, Index groups = 1) {
     Weights made{.in_pairs = in_pairs};
     if constexpr (can_pair<B>) {
       if (in_pairs) {
         for (const PairSum sum : pair_sums) {
+          const bool is_last = sum == PairSum::even || sum == PairSum::odd;
           made.packed[static_cast<std::size_t>(sum)] =
-              pack_pairs<K>(workspace, taps, sum, weights, transposed);
+              pack_pairs<K>(workspace, taps, sum, weights, transposed, is_last ? groups : 1);
         }
         return made;
       }
@@ -51,7 +54,7 @@ class TapProducts {
   /// Takes memory for so many workers, with lines of so many pixels at most.
   TapProducts(Workspace& workspace, Index workers, Index line_pixels,
               const std::vector<TapRun>& taps, const Weights& weights)
-      : taps_(taps), weights_(weights), units_(weights.packed[0].units) {
+      : taps_(taps), weights_(weights), units_(weights.packed[0].columns()) {
     term_count_ = std::ssize(taps);
     if (weights.in_pairs) {
       Index most = 0;
@@ -73,7 +76,15 @@ class TapProducts {
   PIXELRNN_COMPILED_ONCE void operator()(Index worker, const Frame<T>& f, Index line, Index count,
                                          const T* bias, const T* addend, T* out) const {
     if constexpr (can_pair<B>) {
-      if (weights_.in_pairs) return add_pairs(worker, f, line, count, bias, addend, out);
+      if (weights_.in_pairs) {
+        add_pairs(worker, f, line, count, bias, addend,
+                  [&](PairSum sum, Index pairs, Terms terms,
+                      const kernels::Packed<const T>& weights, kernels::Rows<const T> start) {
+                    const kernels::Rows<T> to{sum == PairSum::odd ? out + units_ : out, 2 * units_};
+                    K::affine(pairs, terms, weights, static_cast<const T*>(nullptr), start, to);
+                  });
+        return;
+      }
     }
     kernels::Term<T>* const terms = terms_ + worker * term_count_;
     for (std::size_t t = 0; t < taps_.size(); ++t) {
@@ -83,16 +94,22 @@ class TapProducts {
               bias, kernels::Rows<const T>{addend, units_}, kernels::Rows<T>{out, units_});
   }
 
- private:
+  /// The same by pairs, but for the last product: finish(sum, pairs, terms, weights, start) for the
+  /// even and for the odd pixels is to make start + terms · weights of them.
+  template <class F>
   void add_pairs(Index worker, const Frame<T>& f, Index line, Index lines, const T* bias,
-                 const T* addend, T* out) const {
+                 const T* addend, F&& finish) const {
     const Index rows = lines * f.pixels / 2;
     T* const both = rooms_ + worker * room_;
     T* const opposite = both + rows_ * units_;
     T* const even = opposite + rows_ * units_;
     const kernels::Rows<T> odd_rows{both, units_}, even_rows{even, units_};
-    multiply(PairSum::both, worker, f, line, lines, bias, nullptr, odd_rows);
-    multiply(PairSum::opposite, worker, f, line, lines, nullptr, nullptr, {opposite, units_});
+    const auto multiply = [&](PairSum sum, const T* shift, T* to) {
+      K::affine(rows, gather(sum, worker, f, line, lines), weights_of(sum), shift,
+                kernels::Rows<const T>{}, kernels::Rows<T>{to, units_});
+    };
+    multiply(PairSum::both, bias, both);
+    multiply(PairSum::opposite, nullptr, opposite);
     K::add_scaled(rows, units_, odd_rows, T{1}, kernels::Rows<T>{opposite, units_}, even_rows);
     K::add_scaled(rows, units_, odd_rows, T{-1}, kernels::Rows<T>{opposite, units_}, odd_rows);
     if (addend != nullptr) {
@@ -101,13 +118,21 @@ class TapProducts {
       K::move_rows(rows, units_, from_even, even_rows, kernels::Store::Add);
       K::move_rows(rows, units_, from_odd, odd_rows, kernels::Store::Add);
     }
-    multiply(PairSum::even, worker, f, line, lines, nullptr, even, {out, 2 * units_});
-    multiply(PairSum::odd, worker, f, line, lines, nullptr, both, {out + units_, 2 * units_});
+    for (const PairSum sum : {PairSum::even, PairSum::odd}) {
+      finish(sum, rows, gather(sum, worker, f, line, lines), weights_of(sum),
+             kernels::Rows<const T>(sum == PairSum::even ? even_rows : odd_rows));
+    }
   }
-  /// to = start + bias + the products of one sum, for all pairs of these lines.
-  PIXELRNN_COMPILED_ONCE void multiply(PairSum sum, Index worker, const Frame<T>& f, Index line,
-                                       Index lines, const T* bias, const T* start,
-                                       kernels::Rows<T> to) const {
+
+ private:
+  using Terms = std::span<const kernels::Term<T>>;
+
+  [[nodiscard]] const kernels::Packed<const T>& weights_of(PairSum sum) const {
+    return weights_.packed[static_cast<std::size_t>(sum)];
+  }
+  /// What the products of one sum read of these lines, for all pairs.
+  [[nodiscard]] PIXELRNN_COMPILED_ONCE Terms gather(PairSum sum, Index worker, const Frame<T>& f,
+                                                    Index line, Index lines) const {
     const Index rows = lines * f.pixels / 2;
     T* operand = rooms_ + worker * room_ + 3 * rows_ * units_;
     kernels::Term<T>* const terms = terms_ + worker * term_count_;
@@ -117,9 +142,7 @@ class TapProducts {
       terms[count++] = {operand, f.channels, f.channels};
       operand += rows * f.channels;
     });
-    K::affine(rows, std::span<const kernels::Term<T>>(terms, count),
-              weights_.packed[static_cast<std::size_t>(sum)], bias,
-              kernels::Rows<const T>{start, units_}, to);
+    return {terms, count};
   }
 
   const std::vector<TapRun>& taps_;
@@ -130,7 +153,7 @@ class TapProducts {
   kernels::Term<T>* terms_ = nullptr;
 };
 
-/// dK[dy, dx] += Σ over pixels of x(r + dy, j + dx)ᵀ dy(r, j), a frame of x at a time; by pairs,
+/// dK[dy, dx] += Σ over pixels of x(r + dy, j + dx)ᵀ dy(r, j), a frame of both at a time; by pairs,
 /// the transpose of their sums.
 template <class B>
 class TapGradients {
@@ -153,13 +176,14 @@ class TapGradients {
   void begin(Index worker) const {
     if (in_pairs_) std::fill_n(rooms_ + worker * room_, products_ * kernel(), T{0});
   }
-  /// `dy` belongs to the first pixel of the frame.
-  PIXELRNN_COMPILED_ONCE void add(Index worker, const Frame<T>& f, const T* dy, T* dk) const {
+  /// `f` of x and `dy` have the same lines.
+  PIXELRNN_COMPILED_ONCE void add(Index worker, const Frame<T>& f, const Frame<T>& dy,
+                                  T* dk) const {
     if constexpr (can_pair<B>) {
       if (in_pairs_) {
         const Index step = lines(f.pixels);
         for (Index line = 0; line < f.lines; line += step) {
-          add_pairs(worker, f, line, std::min(step, f.lines - line), dy + line * f.pixels * out());
+          add_pairs(worker, f, dy, line, std::min(step, f.lines - line));
         }
         return;
       }
@@ -167,7 +191,7 @@ class TapGradients {
     kernels::RowPairs<T>* const list = pairs_ + worker * height_;
     for (const TapRun& run : taps_) {
       for (Index line = 0; line < f.lines; ++line) {
-        list[line] = {f.at(line, run.dy, run.dx), dy + line * f.pixels * out(), f.pixels};
+        list[line] = {f.at(line, run.dy, run.dx), dy.at(line, 0, 0), f.pixels};
       }
       K::add_outer_products(
           std::span<const kernels::RowPairs<T>>(list, static_cast<std::size_t>(f.lines)),
@@ -206,22 +230,36 @@ class TapGradients {
     for (const PairSum sum : pair_sums) for_each_product(taps_, sum, f);
   }
 
-  void add_pairs(Index worker, const Frame<T>& f, Index line, Index lines, const T* dy) const {
-    const Index rows = lines * f.pixels / 2;
+  void add_pairs(Index worker, const Frame<T>& f, const Frame<T>& dy, Index line,
+                 Index lines) const {
+    const Index pairs = f.pixels / 2;  // of a line
     T* to = rooms_ + worker * room_;
     T* const operand = to + products_ * kernel();
     T* const both = operand + rows_ * in();
     T* const opposite = both + rows_ * out();
-    const kernels::Rows<const T> even{dy, 2 * out()}, odd{dy + out(), 2 * out()};
-    K::add_scaled(rows, out(), even, T{1}, odd, kernels::Rows<T>{both, out()});
-    K::add_scaled(rows, out(), even, T{-1}, odd, kernels::Rows<T>{opposite, out()});
-    const kernels::Rows<const T> gradients[]{even, odd, {both, out()}, {opposite, out()}};
+    for (Index l = 0; l < lines; ++l) {
+      const kernels::Rows<const T> even{dy.at(line + l, 0, 0), 2 * out()};
+      const kernels::Rows<const T> odd{dy.at(line + l, 0, 1), 2 * out()};
+      const Index at = l * pairs * out();
+      K::add_scaled(pairs, out(), even, T{1}, odd, kernels::Rows<T>{both + at, out()});
+      K::add_scaled(pairs, out(), even, T{-1}, odd, kernels::Rows<T>{opposite + at, out()});
+    }
+    kernels::RowPairs<T>* const list = pairs_ + worker * height_;
     for_each_sum([&](const PairProduct& product, const TapRun& run) {
-      const kernels::Rows<const T> d = gradients[static_cast<std::size_t>(product.sum)];
       gather_pairs<K>(f, line, lines, product, run, operand);
-      const kernels::RowPairs<T> pair{operand, d.data, rows};
-      K::add_outer_products(std::span(&pair, 1), kernels::RowShape{in(), in()},
-                            kernels::RowShape{out(), d.stride}, kernels::Rows<T>{to, out()});
+      const bool is_even = product.sum == PairSum::even, is_odd = product.sum == PairSum::odd;
+      const T* const sums = product.sum == PairSum::both ? both : opposite;
+      for (Index l = 0; l < lines; ++l) {
+        list[l] = {
+            operand + l * pairs * in(),
+            is_even || is_odd ? dy.at(line + l, 0, is_odd ? 1 : 0) : sums + l * pairs * out(),
+            pairs};
+      }
+      K::add_outer_products(
+          std::span<const kernels::RowPairs<T>>(list, static_cast<std::size_t>(lines)),
+          kernels::RowShape{in(), in()},
+          kernels::RowShape{out(), is_even || is_odd ? 2 * out() : out()},
+          kernels::Rows<T>{to, out()});
       to += kernel();
     });
   }

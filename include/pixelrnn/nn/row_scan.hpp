@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+// RowScan: the recurrence of Row LSTM, row by row.
+#pragma once
+
+#include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/nn/init.hpp>
+#include <pixelrnn/nn/initial_state.hpp>
+#include <pixelrnn/nn/layer.hpp>
+#include <pixelrnn/nn/pieces.hpp>
+#include <pixelrnn/nn/tap_products.hpp>
+#include <pixelrnn/nn/taps.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+struct RowConfig {
+  Index in_channels = 1;
+  Index hidden = 1;
+  Index kernel = 3;
+  Index colours = 1;
+};
+
+/// The weights of a Row LSTM and what they compute on the rows of a map (van den Oord et al. 2016,
+/// sec. 3.1, eq. 3). For rows r = 0 .. H-1:
+///   z[r] = K_ss ⊛ h[r-1] + K_is ⊛ x[r] + b      ⊛: along the row
+///   [o, f, i, g] = σ(z[r])     c[r] = f ⊙ c[r-1] + i ⊙ g     h[r] = o ⊙ tanh(c[r])
+///   K_is [1][k][C][4·hidden] mask B    K_ss [1][k][hidden][4·hidden], no mask
+///
+/// A row is one matrix product that ends in the cells: K_is above K_ss, and for every pixel the
+/// taps of x and of h side by side. With many channels and an even number of pixels neighbours
+/// share products instead (pixel_pairs.hpp: with k = 3 seven where there were ten): those of x for
+/// some rows at once, those of h a row at a time, and the last one of each pixel ends in its cells.
+template <InitialState State, class B>
+class RowScan {
+ public:
+  using Scalar = typename B::Scalar;
+  using Kernels = typename B::Kernels;
+
+  RowScan(RowConfig config, Rng& rng)
+      : config_(checked(config)),
+        reach_(config.kernel / 2),
+        input_taps_{{0, 0, reach_ + 1, 0, -reach_, config.colours > 1}},
+        state_taps_{{0, 0, config.kernel, 0, -reach_}},
+        taps_to_input_(mirrored(input_taps_)),
+        taps_to_state_(mirrored(state_taps_)),
+        input_weights_({1, config.kernel, config.in_channels, gates()}),
+        state_weights_({1, config.kernel, config.hidden, gates()}),
+        bias_({1, 1, 1, gates()}),
+        h0_(detail::initial_parameter<State, Scalar>(config.hidden)),
+        c0_(detail::initial_parameter<State, Scalar>(config.hidden)) {
+    glorot_uniform(input_weights_.value(), (reach_ + 1) * config.in_channels, config.hidden, rng);
+    glorot_uniform(state_weights_.value(), config.kernel * config.hidden, config.hidden, rng);
+    apply_mask();
+  }
+
+  [[nodiscard]] const RowConfig& config() const { return config_; }
+  /// Columns on either side that K_ss reads, and on the left K_is.
+  [[nodiscard]] Index reach() const { return reach_; }
+  [[nodiscard]] Index gates() const { return kernels::gate_count * config_.hidden; }
+  [[nodiscard]] Index flops(Index height, Index width) const {
+    Index input = 0, state = 0;
+    for (Index d = -reach_; d <= reach_; ++d) {
+      const Index columns = std::max<Index>(0, width - std::abs(d));
+      if (d <= 0) input += height * columns;
+      state += (height - 1) * columns;
+    }
+    return 2 * gates() * (input * config_.in_channels + state * config_.hidden);
+  }
+  void for_each_parameter(auto&& visit) {
+    visit("input_weights", input_weights_);
+    visit("state_weights", state_weights_);
+    visit("bias", bias_);
+    if constexpr (State::is_learned) visit("h0", h0_), visit("c0", c0_);
+  }
+  void apply_mask() {
+    pixelrnn::apply_mask(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count);
+  }
+  [[nodiscard]] const Parameter<Scalar>& bias() const { return bias_; }
+
+  /// h[-1] and c[-1] at every column of a row.
+  void begin(Scalar* h, Scalar* c, Index width) const {
+    fill_initial(h0_, h, width);
+    fill_initial(c0_, c, width);
+  }
+  /// K_is above K_ss, packed.
+  [[nodiscard]] kernels::Packed<const Scalar> pack(Workspace& workspace) const {
+    const auto packed = kernels::allocate_packed<Kernels, Scalar>(
+        workspace, (reach_ + 1) * config_.in_channels + config_.kernel * config_.hidden,
+        config_.hidden, kernels::gate_count);
+    const Index row = pack_run<Kernels>(packed, 0, masked_input_weights(workspace), input_taps_[0]);
+    pack_run<Kernels>(packed, row, state_weights_.value(), state_taps_[0]);
+    return as_const(packed);
+  }
+  /// `rows` cells: x and h from the first column that they read of either.
+  void step(Index rows, kernels::Rows<const Scalar> x, kernels::Rows<const Scalar> h,
+            const kernels::Packed<const Scalar>& weights,
+            const kernels::LstmStep<Scalar>& states) const {
+    const std::array<kernels::Term<Scalar>, 2> terms{
+        kernels::Term<Scalar>{x.data, x.stride, (reach_ + 1) * config_.in_channels},
+        kernels::Term<Scalar>{h.data, h.stride, config_.kernel * config_.hidden}};
+    Kernels::lstm_step(rows, std::span<const kernels::Term<Scalar>>(terms), weights,
+                       bias_.value().data(), states);
+  }
+
+  /// Sizes and strides of one image's maps.
+  struct Layout {
+    Layout(const RowScan& scan, const Shape<4>& x)
+        : gates_line((x.w() + 2 * scan.reach_) * scan.gates()),
+          gates_size(x.h() * gates_line),
+          cells_line(x.w() * scan.config_.hidden),
+          cells_size((x.h() + 1) * cells_line),
+          state_line((x.w() + 2 * scan.reach_) * scan.config_.hidden),
+          state_size((x.h() + 1) * state_line),
+          input_padding{0, 0, scan.reach_, 0},
+          input_size(x.h() * (x.w() + scan.reach_) * x.c()) {}
+    Index gates_line, gates_size;  ///< (H, W + 2·reach, 4·hidden), zero at the sides
+    Index cells_line, cells_size;  ///< (H + 1, W, hidden), from row -1
+    Index state_line, state_size;  ///< (H + 1, W + 2·reach, hidden), from row -1, zero at the sides
+    Padding input_padding;
+    Index input_size;
+  };
+  /// Gates and cell states of so many images.
+  struct Maps {
+    Scalar* gates;
+    Scalar* cells;
+  };
+  [[nodiscard]] Maps allocate_maps(Workspace& workspace, const Shape<4>& x, Index images) const {
+    const Layout at(*this, x);
+    return {workspace.template allocate<Scalar>(images * at.gates_size),
+            workspace.template allocate<Scalar>(images * at.cells_size)};
+  }
+
+  /// y (N, H, W, hidden) of all images. `maps` are for all of them if `keep`, else for as many
+  /// workers as B::Execution has for N images. Parallel over images; over parts of a row where
+  /// there is but one image and a row is work enough.
+  void forward(Tape<Scalar>& tape, const Shape<4>& s, const Scalar* x, const Maps& maps, bool keep,
+               Scalar* y) const {
+    Workspace& scratch = tape.scratch();
+    const Layout at(*this, s);
+    const bool pairs = in_pairs(s.w()) && !tape.walk_bits();
+    const auto weights =
+        tape.template prepare<Prepared>(pairs ? static_cast<const void*>(&state_weights_) : &bias_,
+                                        [&](Workspace& room) { return prepare(room, pairs); });
+    const Index workers = B::Execution::workers(tape.threads(), s.n());
+    const Index grain = pairs ? 2 : 1;
+    const Chunks spans = spans_of_row(s, grain, workers == 1 ? tape.threads() : 1);
+    const PairRooms rooms(*this, scratch, std::max(workers, spans.size()), s.w(), weights);
+    Scalar* const frames = scratch.template allocate<Scalar>(workers * at.input_size);
+    Scalar* const states = scratch.template allocate_zero<Scalar>(workers * at.state_size);
+    const Pieces pieces(s);
+
+    B::Execution::for_each(tape.threads(), s.n(), [&](Index image, Index worker) {
+      const Index slot = keep ? image : worker;
+      Scalar* const state = states + worker * at.state_size + reach_ * config_.hidden;
+      Scalar* const c = maps.cells + slot * at.cells_size;
+      Scalar* const z = maps.gates + slot * at.gates_size;
+      Row row{
+          .input = padded_frame<Kernels>(x + image * s.h() * s.w() * s.c(), s.c(), pieces, 0, s.h(),
+                                         at.input_padding, false, frames + worker * at.input_size),
+          .before = {state, s.h(), s.w(), at.state_line, config_.hidden}};
+      begin(state, c, s.w());
+      for (Index r = 0; r < s.h(); ++r) {
+        const Index side = reach_ * gates();
+        std::fill_n(z + r * at.gates_line, side, Scalar{0});
+        std::fill_n(z + (r + 1) * at.gates_line - side, side, Scalar{0});
+        row.r = r;
+        row.c_prev = c + r * at.cells_line, row.c = row.c_prev + at.cells_line;
+        row.h = state + (r + 1) * at.state_line, row.gates = z + r * at.gates_line + side;
+        B::Execution::for_each(tape.threads(), spans.size(), [&](Index span, Index) {
+          const Index first = grain * spans.first(span), last = grain * spans.last(span);
+          if (pairs) {
+            compute_pairs(row, first, last, rooms, worker + span);  // one of the two is 0
+          } else {
+            step(last - first, {row.input.at(r, 0, first - reach_), s.c()},
+                 {row.before.at(r, 0, first - reach_), config_.hidden}, weights.fused,
+                 row.cells(first, 1));
+          }
+        });
+        std::copy_n(row.h, at.cells_line, y + (image * s.h() + r) * at.cells_line);
+      }
+    });
+  }
+  /// Adds to the gradients of the parameters and of x; `maps` as forward kept them.
+  void backward(pixelrnn::Backward<Scalar>& ctx, const Maps& maps) const;
+
+ private:
+  using Products = detail::TapProducts<B>;
+
+  static RowConfig checked(const RowConfig& c) {
+    if (c.in_channels < 1 || c.hidden < 1 || c.kernel < 1 || c.kernel % 2 == 0 || c.colours < 1) {
+      detail::fail<ConfigError>("RowLSTM: Config is {in_channels=", c.in_channels,
+                                ", hidden=", c.hidden, ", kernel=", c.kernel,
+                                ", colours=", c.colours,
+                                "}, expected an odd kernel and 1 or more of the others");
+    }
+    return c;
+  }
+
+  /// Whether rows of this width are computed by pairs of pixels.
+  [[nodiscard]] bool in_pairs(Index width) const {
+    if constexpr (detail::can_pair<B>) {
+      return config_.kernel == 3 && width % 2 == 0 &&
+             Kernels::pairs_pay(config_.in_channels, gates()) &&
+             Kernels::pairs_pay(config_.hidden, gates());
+    }
+    return false;
+  }
+  /// What is made of the weights: pack(), or by pairs the products of x and of h.
+  struct Prepared {
+    kernels::Packed<const Scalar> fused{};
+    typename Products::Weights input{}, state{};
+  };
+  [[nodiscard]] Prepared prepare(Workspace& workspace, bool pairs) const {
+    if (!pairs) return {.fused = pack(workspace)};
+    return {.input = Products::prepare(workspace, input_taps_, masked_input_weights(workspace),
+                                       false, true),
+            .state = Products::prepare(workspace, state_taps_, state_weights_.value(), false, true,
+                                       kernels::gate_count)};
+  }
+  [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
+    return masked(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count, workspace);
+  }
+
+  /// One row of an image.
+  struct Row {
+    Frame<Scalar> input;   ///< x
+    Frame<Scalar> before;  ///< h of the row before at each line
+    Index r = 0;
+    Scalar *c_prev = nullptr, *c = nullptr, *h = nullptr, *gates = nullptr;
+
+    /// The cells of every `every`th column from j on.
+    [[nodiscard]] kernels::LstmStep<Scalar> cells(Index j, Index every) const {
+      const Index hidden = before.channels;
+      const auto rows = [=](Scalar* values, Index count) {
+        return kernels::Rows<Scalar>{values + j * count, every * count};
+      };
+      return {.c_prev = rows(c_prev, hidden),
+              .c = rows(c, hidden),
+              .h = rows(h, hidden),
+              .gates = rows(gates, kernels::gate_count * hidden)};
+    }
+  };
+  /// For rows by pairs of pixels: what x gives to some rows at once, in each room.
+  struct PairRooms {
+    PairRooms(const RowScan& scan, Workspace& workspace, Index rooms, Index width,
+              const Prepared& weights)
+        : input(workspace, rooms, width, scan.input_taps_, weights.input),
+          state(workspace, rooms, width, scan.state_taps_, weights.state) {
+      if (!weights.input.in_pairs) return;
+      rows = input.lines(width), size = rows * width * scan.gates();
+      sums = workspace.template allocate<Scalar>(rooms * size);
+    }
+    Products input, state;
+    Index rows = 0, size = 0;
+    Scalar* sums = nullptr;
+  };
+  /// Columns [first, last) of a row.
+  void compute_pairs(const Row& row, Index first, Index last, const PairRooms& rooms,
+                     Index room) const {
+    if constexpr (detail::can_pair<B>) {
+      const auto part = [=](Frame<Scalar> frame) {
+        frame.origin += first * frame.channels, frame.pixels = last - first;
+        return frame;
+      };
+      Scalar* const sums = rooms.sums + room * rooms.size;
+      const Index line = row.r % rooms.rows;
+      if (line == 0) {
+        rooms.input(room, part(row.input), row.r, std::min(rooms.rows, row.input.lines - row.r),
+                    bias_.value().data(), nullptr, sums);
+      }
+      rooms.state.add_pairs(
+          room, part(row.before), row.r, 1, nullptr, sums + line * (last - first) * gates(),
+          [&](detail::PairSum sum, Index pairs, std::span<const kernels::Term<Scalar>> terms,
+              const kernels::Packed<const Scalar>& weights, kernels::Rows<const Scalar> start) {
+            kernels::LstmStep<Scalar> cells =
+                row.cells(sum == detail::PairSum::odd ? first + 1 : first, 2);
+            cells.addend = start;
+            Kernels::lstm_step(pairs, terms, weights, static_cast<const Scalar*>(nullptr), cells);
+          });
+    }
+  }
+
+  /// A row in as many parts as there are threads, if it is work enough for them; of whole grains.
+  [[nodiscard]] Chunks spans_of_row(const Shape<4>& x, Index grain, int threads) const {
+    const Index row = flops(2, x.w()) - flops(1, x.w());
+    return {x.w() / grain, B::Execution::workers(threads, row / worth_a_thread)};
+  }
+  void fill_initial(const Parameter<Scalar>& initial, Scalar* row, Index width) const {
+    for (Index j = 0; j < width; ++j, row += config_.hidden) {
+      if constexpr (State::is_learned) {
+        std::copy_n(initial.value().data(), config_.hidden, row);
+      } else {
+        std::fill_n(row, config_.hidden, Scalar{0});
+      }
+    }
+  }
+
+  RowConfig config_;
+  Index reach_;
+  std::vector<TapRun> input_taps_;                     ///< mask B: columns j - reach .. j
+  std::vector<TapRun> state_taps_;                     ///< columns j - reach .. j + reach
+  std::vector<TapRun> taps_to_input_, taps_to_state_;  ///< of the way back
+  Parameter<Scalar> input_weights_;
+  Parameter<Scalar> state_weights_;
+  Parameter<Scalar> bias_;
+  Parameter<Scalar> h0_;
+  Parameter<Scalar> c0_;
+};
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -136,7 +136,7 @@ struct Xsimd {
   template <class T>
   static void add_outer_products(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b,
                                  Rows<T> out) noexcept {
-    detail::add_outer_products(pairs, a, b, out);
+    detail::add_outer_products(pairs, a, b, out, detail::reads_in_place<T>(b.columns));
   }
 
   template <class T>

@@ -33,6 +33,35 @@ void add_in_order(const OverlappingRows<T>& a, const OverlappingRows<T>& b, Guar
 
 }  // namespace
 
+TEMPLATE_TEST_CASE(
+    "Where a tile of one vector would join its chains, parts are cut alike everywhere",
+    "[kernels][outer_products]", float, double) {
+  constexpr Index vector = simd::lanes<TestType>;
+  for (const Index vectors : {1, 3, 5, 7}) {
+    CHECK_FALSE(tiles::reads_in_place<TestType>(vectors * vector));
+    CHECK_FALSE(tiles::reads_in_place<TestType>((vectors + 1) * vector + 1));
+  }
+  // Why: the bits do depend on it.
+  Source<TestType> source(Numbers::real, 6);
+  const OverlappingRows<TestType> a(1, tiles::outer_rows<TestType> - 1, 40, source);
+  const OverlappingRows<TestType> b(1, tiles::outer_rows<TestType> - 1, vector, source);
+  const auto sums = [&](Index first) {
+    GuardedMatrix<TestType> out(40, vector);
+    for (Index m = 0; m < 40; ++m) {
+      for (Index n = 0; n < vector; ++n) out(m, n) = 0;
+    }
+    const std::vector<kernels::RowPairs<TestType>> pairs{
+        {a.block(0), b.block(0), first},
+        {a.block(0) + first * a.shape.stride, b.block(0) + first * b.shape.stride, a.rows - first}};
+    for (const auto& pair : pairs) {
+      tiles::add_outer_products(std::span<const kernels::RowPairs<TestType>>(&pair, 1), a.shape,
+                                b.shape, out.rows(), false);
+    }
+    return out.values();
+  };
+  CHECK((sums(11) != sums(50)));
+}
+
 TEMPLATE_TEST_CASE("Sums of outer products are one chain each, wherever parts are cut",
                    "[kernels][outer_products]", float, double) {
   constexpr Index vector = simd::lanes<TestType>;

@@ -97,14 +97,14 @@ TEST_CASE("Reference: an LSTM step is equation 3 of the paper", "[kernels][refer
   const Operands<double> operands(rows, 4 * hidden, Numbers::real);
   test::Source<double> source(Numbers::real, 8);
   const test::GuardedMatrix<double> c_prev(rows, hidden, source, test::Order::backwards);
-  const test::GuardedMatrix<double> addend(rows, 4 * hidden, source, test::Order::backwards);
-  for (const bool has_addend : {false, true}) {
+  const test::GuardedMatrix<double> start(rows, 4 * hidden, source, test::Order::backwards);
+  for (const bool has_start : {false, true}) {
     std::vector<double> c, h, gates;
     for (Index m = 0; m < rows; ++m) {
       const auto z = [&](Index gate, Index k) {
         const Index n = gate * hidden + k;
         return product(operands, m, n) + operands.bias[static_cast<std::size_t>(n)] +
-               (has_addend ? addend(m, n) : 0);
+               (has_start ? start(m, n) : 0);
       };
       for (Index k = 0; k < hidden; ++k) {
         const double o = logistic(z(0, k)), f = logistic(z(1, k)), i = logistic(z(2, k));
@@ -121,8 +121,8 @@ TEST_CASE("Reference: an LSTM step is equation 3 of the paper", "[kernels][refer
     for (const std::vector<double>& part : {c, h, gates}) {
       expected.values.insert(expected.values.end(), part.begin(), part.end());
     }
-    CAPTURE(has_addend);
-    CHECK(test::difference(test::lstm_step<Reference>(rows, hidden, operands, true, has_addend),
+    CAPTURE(has_start);
+    CHECK(test::difference(test::lstm_step<Reference>(rows, hidden, operands, true, has_start),
                            expected, 1e-14) == "");
   }
 }
@@ -216,6 +216,11 @@ TEMPLATE_TEST_CASE("Reference: a NaN stays in its row", "[kernels][reference]", 
 TEMPLATE_TEST_CASE("Reference: the bits of a row do not depend on the rows beside it",
                    "[kernels][reference]", float, double) {
   test::check_rows_do_not_depend_on_each_other<Reference, TestType>();
+}
+
+TEMPLATE_TEST_CASE("Reference: an LSTM step may begin with the sums of some terms",
+                   "[kernels][reference]", float, double) {
+  test::check_a_step_may_begin_with_sums<Reference, TestType>();
 }
 
 TEMPLATE_TEST_CASE("Reference: parts of the weights make the whole", "[kernels][reference]", float,

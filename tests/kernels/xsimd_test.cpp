@@ -40,6 +40,11 @@ TEMPLATE_TEST_CASE("Xsimd: the bits of a row do not depend on the rows beside it
   test::check_rows_do_not_depend_on_each_other<Xsimd, TestType>();
 }
 
+TEMPLATE_TEST_CASE("Xsimd: an LSTM step may begin with the sums of some terms", "[kernels][xsimd]",
+                   float, double) {
+  test::check_a_step_may_begin_with_sums<Xsimd, TestType>();
+}
+
 TEMPLATE_TEST_CASE("Xsimd: parts of the weights have the bits of the whole", "[kernels][xsimd]",
                    float, double) {
   test::check_parts_are_the_whole<Xsimd, TestType>();

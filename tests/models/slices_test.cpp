@@ -33,11 +33,24 @@ TEMPLATE_TEST_CASE("A pass without a recording has the bits of one with it, for 
   }
 }
 
-TEST_CASE("With walk_bits a pass has the bits of one without pairs of pixels", "[models]") {
-  const PixelCNNConfig config{.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 7};
+namespace {
+struct Convolutions {
+  using InPairs = PixelCNN<Bernoulli, test::FloatPairBackend>;
+  using Alone = PixelCNN<>;
+};
+struct Rows {
+  using InPairs = PixelRNN<RowLSTM<LearnedState, test::FloatPairBackend>>;
+  using Alone = PixelRNN<RowLSTM<>>;
+};
+}  // namespace
+
+TEMPLATE_TEST_CASE("With walk_bits a pass has the bits of one without pairs of pixels", "[models]",
+                   Convolutions, Rows) {
   Rng rng(1), same(1);
-  const PixelCNN<Bernoulli, test::FloatPairBackend> in_pairs(config, rng);
-  const PixelCNN<> alone(config, same);
+  const typename TestType::InPairs in_pairs(
+      {.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 7}, rng);
+  const typename TestType::Alone alone({.image = {5, 4, 1}, .layers = 2, .hidden = 5, .head = 7},
+                                       same);
   const FeatureMap<float> x = test::encoded(alone, test::random_images(20, {5, 4, 1}, 2, 3));
   for (const bool record : {false, true}) {
     const auto logits = [&](const auto& model, bool walk_bits) {

@@ -32,12 +32,13 @@ FeatureMap<float> images(const PaperSize& size) {
 
 }  // namespace
 
-TEST_CASE("Row LSTM is equation 3 at the paper's sizes", "[nn][row_lstm]") {
+TEMPLATE_TEST_CASE("Row LSTM is equation 3 at the paper's sizes", "[nn][row_lstm]",
+                   FloatXsimdBackend, test::FloatPairBackend) {
   for (const PaperSize& s : paper_sizes) {
-    const auto layer = test::make_row_lstm<LearnedState, FloatXsimdBackend>(
-        {s.in_channels, s.hidden, 3, 1}, s.bound);
+    const auto layer =
+        test::make_row_lstm<LearnedState, TestType>({s.in_channels, s.hidden, 3, 1}, s.bound);
     const auto x = images(s);
-    check(layer, x, naive::row_lstm(naive::in_double(x), naive::weights_of(layer), 1));
+    check<TestType>(layer, x, naive::row_lstm(naive::in_double(x), naive::weights_of(layer), 1));
   }
 }
 

@@ -58,6 +58,17 @@ std::vector<PairProduct> products_of(Index taps, bool in_part = false) {
   return {products.begin(), products.end()};
 }
 
+/// Forgets what pre-activations begin with.
+struct ForgetsStart : test::InPairs {
+  template <class T>
+  static void lstm_step(Index rows, std::span<const kernels::Term<T>> terms,
+                        const kernels::Packed<const T>& weights, const T* bias,
+                        kernels::LstmStep<T> step) {
+    step.start = {};
+    InPairs::lstm_step(rows, terms, weights, bias, step);
+  }
+};
+
 /// Adds where it should subtract.
 struct NeverSubtracts : test::InPairs {
   template <class T>
@@ -128,6 +139,20 @@ TEST_CASE("A pair that never subtracts is found", "[nn][pixel_pairs]") {
   };
   CHECK(difference(test::InPairs{}) == "");
   CHECK(difference(NeverSubtracts{}) != "");
+}
+
+TEST_CASE("Row LSTM by pairs that never subtracts or forgets a start is found",
+          "[nn][pixel_pairs]") {
+  const auto difference = [&]<class Kernels>(Kernels) {
+    const auto layer = test::make_row_lstm<LearnedState, Backend<double, Kernels>>({4, 3, 3, 1});
+    const auto x = test::random_map<double>({2, 5, 6, 4}, 2);
+    return test::difference(test::output(layer, x),
+                            test::naive::row_lstm(x, test::naive::weights_of(layer), 1),
+                            test::rounding<double>);
+  };
+  CHECK(difference(test::InPairs{}) == "");
+  CHECK(difference(NeverSubtracts{}) != "");
+  CHECK(difference(ForgetsStart{}) != "");
 }
 
 TEST_CASE("Wide layers work in pairs, except for the bits of a walk", "[nn][pixel_pairs]") {

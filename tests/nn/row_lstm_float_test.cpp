@@ -42,11 +42,13 @@ TEMPLATE_TEST_CASE("One image has the same bits when threads share its rows", "[
   const auto layer = test::make_row_lstm<LearnedState, TestType>({24, 48, 3, 1}, test::calm);
   // Four million FLOP a row: enough for four threads, and numbers of pixels and of pairs that none
   // divides; and short rows, of which pairs take some at a time.
+  const auto in_colours = test::make_row_lstm<LearnedState, TestType>({24, 48, 3, 3}, test::calm);
   for (const auto& [height, width] : {std::pair{3, 57}, std::pair{3, 58}, std::pair{7, 32}}) {
     const Index threads = (layer.flops(2, width) - layer.flops(1, width)) / worth_a_thread;
     REQUIRE(threads >= (width > 32 ? 4 : 2));
     const auto x = random_map<float>({1, height, width, 24}, 2);
     test::check_same_bits_for_all_threads(layer, x);
+    test::check_same_bits_for_all_threads(in_colours, x);
     CHECK(test::difference(test::output(layer, x, {.threads = 4}),
                            naive::row_lstm(naive::in_double(x), naive::weights_of(layer), 1),
                            test::rounding<float>) == "");

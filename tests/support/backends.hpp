@@ -20,7 +20,7 @@ using FloatReferenceBackend = Backend<float, kernels::Reference, execution::Open
 using FloatEigenBackend = Backend<float, kernels::Eigen, execution::Sequential>;
 using FloatXsimdBackend = Backend<float, kernels::Xsimd, execution::OpenMP>;
 
-/// Xsimd with convolutions by pairs of pixels, however few channels they have.
+/// Xsimd with convolutions and Row LSTM by pairs of pixels, however few channels they have.
 struct InPairs : kernels::Xsimd {
   [[nodiscard]] static constexpr bool pairs_pay(Index, Index) { return true; }
 };
@@ -31,7 +31,8 @@ using FloatPairBackend = Backend<float, InPairs, execution::OpenMP>;
 /// its order of summation by that.
 template <class B>
 inline constexpr bool promises_bits = !std::same_as<typename B::Kernels, kernels::Eigen>;
-/// Whether a pass has the bits of a walk without being asked for them.
+/// Whether a pass has the bits of a walk without being asked for them: with Xsimd itself only where
+/// it does not pay to work in pairs of pixels, as in most tests.
 template <class B>
 inline constexpr bool has_walk_bits =
     promises_bits<B> && !std::same_as<typename B::Kernels, InPairs>;

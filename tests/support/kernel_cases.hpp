@@ -191,8 +191,9 @@ enum class Addend { none, itself, other };
 /// K::affine on `rows` rows.
 template <class K, class T>
 [[nodiscard]] Result<T> affine(Index rows, const Operands<T>& operands, bool has_bias,
-                               Addend addend, Index at_a_time = 0, bool parts = false) {
-  const PackedWeights<K, T> weights(operands, 1);
+                               Addend addend, Index at_a_time = 0, bool parts = false,
+                               Index groups = 1) {
+  const PackedWeights<K, T> weights(operands, groups);
   Source<T> old(Numbers::whole, 9);
   const GuardedMatrix<T> other(rows, operands.columns, old, Order::backwards);
   GuardedMatrix<T> out(rows, operands.columns);
@@ -216,12 +217,12 @@ template <class K, class T>
 /// K::lstm_step on `rows` cells of `hidden` units: c, h and gates one after the other.
 template <class K, class T>
 [[nodiscard]] Result<T> lstm_step(Index rows, Index hidden, const Operands<T>& operands,
-                                  bool has_bias, bool has_addend, Index at_a_time = 0,
+                                  bool has_bias, bool has_start, Index at_a_time = 0,
                                   bool parts = false) {
   const PackedWeights<K, T> weights(operands, kernels::gate_count);
   Source<T> source(Numbers::real, 8);
   const GuardedMatrix<T> c_prev(rows, hidden, source, Order::backwards);
-  const GuardedMatrix<T> addend(rows, 4 * hidden, source, Order::backwards);
+  const GuardedMatrix<T> start(rows, 4 * hidden, source, Order::backwards);
   GuardedMatrix<T> c(rows, hidden), h(rows, hidden, Order::backwards), gates(rows, 4 * hidden);
   in_calls(rows, at_a_time, [&](Index first, Index count) {
     const std::vector<kernels::Term<T>> terms = operands.terms(first);
@@ -229,11 +230,11 @@ template <class K, class T>
       K::lstm_step(
           count, std::span<const kernels::Term<T>>(terms), part,
           has_bias ? operands.bias.data() : nullptr,
-          kernels::LstmStep<T>{.addend = has_addend ? addend.rows(first) : kernels::Rows<const T>{},
-                               .c_prev = c_prev.rows(first),
+          kernels::LstmStep<T>{.c_prev = c_prev.rows(first),
                                .c = c.rows(first),
                                .h = h.rows(first),
-                               .gates = gates.rows(first)});
+                               .gates = gates.rows(first),
+                               .start = has_start ? start.rows(first) : kernels::Rows<const T>{}});
     });
   });
   Result<T> result{c.values(), c.is_intact() && h.is_intact() && gates.is_intact()};

@@ -33,6 +33,11 @@ void check_affine_is_reference() {
           CHECK(difference(affine<K>(rows, real, has_bias, addend),
                            affine<Reference>(rows, real, has_bias, addend), kernel_rounding<T>,
                            kernel_rounding<T>) == "");
+          if (columns % kernels::gate_count != 0) continue;
+          // Other weights in memory, the same map.
+          CHECK(difference(affine<K>(rows, real, has_bias, addend, 0, false, kernels::gate_count),
+                           affine<Reference>(rows, real, has_bias, addend), kernel_rounding<T>,
+                           kernel_rounding<T>) == "");
         }
       }
     }
@@ -46,10 +51,10 @@ void check_lstm_step_is_reference() {
     for (const Index hidden : column_counts) {
       const Operands<T> operands(rows, 4 * hidden, Numbers::real);
       for (const bool has_bias : {true, false}) {
-        for (const bool has_addend : {true, false}) {
-          CAPTURE(rows, hidden, has_bias, has_addend);
-          CHECK(difference(lstm_step<K>(rows, hidden, operands, has_bias, has_addend),
-                           lstm_step<Reference>(rows, hidden, operands, has_bias, has_addend),
+        for (const bool has_start : {true, false}) {
+          CAPTURE(rows, hidden, has_bias, has_start);
+          CHECK(difference(lstm_step<K>(rows, hidden, operands, has_bias, has_start),
+                           lstm_step<Reference>(rows, hidden, operands, has_bias, has_start),
                            kernel_rounding<T>) == "");
         }
       }
@@ -188,6 +193,51 @@ void check_rows_do_not_depend_on_each_other() {
   }
 }
 
+/// An LSTM step that begins with what affine() makes of the first terms has the bits of a step with
+/// all of them.
+template <class K, class T>
+void check_a_step_may_begin_with_sums() {
+  using kernels::gate_count;
+  for (const Index rows : row_counts) {
+    for (const Index hidden : column_counts) {
+      const Index columns = gate_count * hidden, upper = Operands<T>::tap_length;
+      const Operands<T> operands(rows, columns, Numbers::real);
+      const std::vector<kernels::Term<T>> terms = operands.terms();
+      const auto pack = [&](Index first, Index count, std::vector<T>& memory) {
+        memory.resize(
+            static_cast<std::size_t>(K::template packed_size<T>(count, hidden, gate_count)));
+        const kernels::Packed<T> packed{memory.data(), count, hidden, gate_count};
+        K::pack(packed, 0,
+                kernels::Strided<T>{operands.weights.data() + first * columns, count, columns,
+                                    columns, 1});
+        return kernels::as_const(packed);
+      };
+      std::vector<T> first_memory, rest_memory;
+      const auto first_weights = pack(0, upper, first_memory);
+      const auto rest_weights = pack(upper, Operands<T>::length - upper, rest_memory);
+      GuardedMatrix<T> sums(rows, columns, Order::backwards);
+      K::affine(rows, std::span<const kernels::Term<T>>(terms).first(1), first_weights,
+                operands.bias.data(), kernels::Rows<const T>{}, sums.rows());
+      Source<T> source(Numbers::real, 8);  // as in lstm_step()
+      const GuardedMatrix<T> c_prev(rows, hidden, source, Order::backwards);
+      GuardedMatrix<T> c(rows, hidden), h(rows, hidden), gates(rows, columns);
+      K::lstm_step(rows, std::span<const kernels::Term<T>>(terms).subspan(1), rest_weights,
+                   static_cast<const T*>(nullptr),
+                   kernels::LstmStep<T>{.c_prev = c_prev.rows(),
+                                        .c = c.rows(),
+                                        .h = h.rows(),
+                                        .gates = gates.rows(),
+                                        .start = sums.rows()});
+      Result<T> split{c.values(), sums.is_intact() && gates.is_intact()};
+      for (const std::vector<T>& more : {h.values(), gates.values()}) {
+        split.values.insert(split.values.end(), more.begin(), more.end());
+      }
+      CAPTURE(rows, hidden);
+      CHECK(bit_difference(split, lstm_step<K>(rows, hidden, operands, true, false)) == "");
+    }
+  }
+}
+
 /// A part of the weights writes the results of its own units, and no others.
 template <class K, class T>
 void check_a_part_leaves_the_rest() {
@@ -234,6 +284,10 @@ void check_parts_are_the_whole(double rounding = 0) {
         CAPTURE(rows, columns, static_cast<int>(addend));
         CHECK(difference(affine<K>(rows, operands, true, addend, 0, true),
                          affine<K>(rows, operands, true, addend), rounding, rounding) == "");
+        CHECK(
+            difference(affine<K>(rows, gate_operands, true, addend, 0, true, kernels::gate_count),
+                       affine<K>(rows, gate_operands, true, addend, 0, false, kernels::gate_count),
+                       rounding, rounding) == "");
       }
       CHECK(difference(lstm_step<K>(rows, columns, gate_operands, true, true, 0, true),
                        lstm_step<K>(rows, columns, gate_operands, true, true), rounding) == "");

@@ -5,6 +5,7 @@
 #include <pixelrnn/models/pixel_rnn.hpp>
 
 #include "support/allocations.hpp"
+#include "support/backends.hpp"
 #include "support/catch.hpp"
 #include "support/training.hpp"
 
@@ -49,9 +50,11 @@ TEST_CASE("After the first steps a training step of a PixelCNN allocates nothing
   check(allocations_of_steps(other, RMSProp{}));
 }
 
-TEST_CASE("After the first steps a training step of a PixelRNN allocates nothing",
-          "[training][allocation]") {
+TEMPLATE_TEST_CASE("After the first steps a training step of a PixelRNN allocates nothing",
+                   "[training][allocation]", DiagonalBiLSTM<>,
+                   (RowLSTM<LearnedState, test::FloatPairBackend>)) {
   Rng rng(1);
-  PixelRNN<> model({.image = {4, 4, 1}, .layers = 2, .hidden = 4, .head = 4, .skip = true}, rng);
+  PixelRNN<TestType> model({.image = {4, 4, 1}, .layers = 2, .hidden = 4, .head = 4, .skip = true},
+                           rng);
   check(allocations_of_steps(model, Adam{}));
 }

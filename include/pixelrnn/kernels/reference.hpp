@@ -29,23 +29,28 @@ struct Reference {
   }
 
   /// out[m] = addend[m] + (bias + Σ_terms term[m] · weights), for m in [0, rows). The terms'
-  /// lengths add up to weights.rows. bias and addend may be null, and addend may be out. Weights
-  /// have one group; of a part only columns [first, last) are computed.
+  /// lengths add up to weights.rows. bias and addend may be null, and addend may be out. Of a part
+  /// only units [first, last) of each group are computed.
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                      const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
     for (Index m = 0; m < rows; ++m) {
-      for (Index n = weights.first; n < weights.last; ++n) {
-        const T sum = dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0});
-        out[m][n] = addend ? addend[m][n] + sum : sum;
+      for (Index group = 0; group < weights.groups; ++group) {
+        for (Index k = weights.first; k < weights.last; ++k) {
+          const Index n = group * weights.units + k;
+          const T sum = add_products(bias != nullptr ? bias[n] : T{0}, terms, m, weights, n);
+          out[m][n] = addend ? addend[m][n] + sum : sum;
+        }
       }
     }
   }
 
   /// One LSTM step of `rows` independent cells (eq. 3 of the paper):
-  ///   [o, f, i, g] = σ(addend[m] + (Σ_terms term[m]·weights + bias)),  σ: logistic for o, f, i;
-  ///   tanh for g;   c = f ⊙ c_prev + i ⊙ g;   h = o ⊙ tanh(c).
-  /// Weights are packed with 4 groups of `hidden` units; of a part only units [first, last).
+  ///   [o, f, i, g] = σ(start[m] + bias + Σ_terms term[m]·weights),  σ: logistic for o, f, i; tanh
+  ///   for g;   c = f ⊙ c_prev + i ⊙ g;   h = o ⊙ tanh(c).
+  /// Weights are packed with 4 groups of `hidden` units; of a part only units [first, last). Sums
+  /// begin with start and bias and go on term by term: those of some terms by affine() as the start
+  /// of a step with the others have the bits of one step with all.
   template <class T>
   static void lstm_step(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                         const T* bias, const LstmStep<T>& step) noexcept {
@@ -55,8 +60,9 @@ struct Reference {
       for (Index k = weights.first; k < weights.last; ++k) {
         const auto z = [&](Gate gate) {
           const Index n = gate * hidden + k;
-          const T sum = dot(terms, m, weights, n) + (bias != nullptr ? bias[n] : T{0});
-          return step.addend ? step.addend[m][n] + sum : sum;
+          T first = bias != nullptr ? bias[n] : T{0};
+          if (step.start) first += step.start[m][n];
+          return add_products(first, terms, m, weights, n);
         };
         const T o = logistic(z(gate_o));
         const T f = logistic(z(gate_f));
@@ -151,11 +157,10 @@ struct Reference {
   }
 
  private:
-  /// Σ_terms term[m] · column n of the weights.
+  /// sum + Σ_terms term[m] · column n of the weights.
   template <class T>
-  static T dot(std::span<const Term<T>> terms, Index m, const Packed<const T>& weights,
-               Index n) noexcept {
-    T sum{0};
+  static T add_products(T sum, std::span<const Term<T>> terms, Index m,
+                        const Packed<const T>& weights, Index n) noexcept {
     Index row = 0;
     for (const Term<T>& term : terms) {
       for (Index k = 0; k < term.length; ++k, ++row) {

@@ -297,14 +297,15 @@ template <class T, int V>
 ///
 /// While the tiles of a part multiply, they fetch the next one, up to `fetched_until` if that is
 /// not null: else the first tile of each part waits for memory and the others leave memory idle.
+/// Sums that do not begin here go on from sums.out.
 template <int V, class T>
 void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* panel,
-              const Sums<T>& sums, const T* fetched_until = nullptr) {
+              const Sums<T>& sums, const T* fetched_until = nullptr, bool begins = true) {
   constexpr Index width = V * lanes<T>;
   std::array<Strip<T>, max_strips> strips;
   auto term = terms.begin();
   Index done = 0;  // of *term
-  Part part;
+  Part part{.begins = begins};
   do {
     std::size_t count = 0;
     Index room = part_rows<T, V>();

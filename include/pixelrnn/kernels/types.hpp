@@ -78,11 +78,11 @@ struct Rows {
 /// What one LSTM step reads beside its terms, and what it writes; `hidden` values a row.
 template <class T>
 struct LstmStep {
-  Rows<const T> addend{};  ///< added to the pre-activations, 4·hidden a row; may be null
   Rows<const T> c_prev{};  ///< cell state before the step
   Rows<T> c{};             ///< cell state after it
   Rows<T> h{};             ///< output
   Rows<T> gates{};         ///< o, f, i, g after their non-linearity, 4·hidden a row
+  Rows<const T> start{};   ///< what pre-activations begin with, 4·hidden a row; may be null
 };
 
 /// What the reverse of one LSTM step reads and writes; `hidden` values a row.

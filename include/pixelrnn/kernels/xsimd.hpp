@@ -50,6 +50,7 @@ struct Xsimd {
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                      const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
+    if (weights.groups == gate_count) return affine_gates(rows, terms, weights, bias, addend, out);
     // In blocks of rows that stay in the second-level cache while every panel meets them.
     const Index block =
         rows <= detail::stretch_rows
@@ -88,39 +89,16 @@ struct Xsimd {
   template <class T>
   static void lstm_step(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                         const T* bias, const LstmStep<T>& step) noexcept {
-    constexpr Index width = simd::lanes<T>, line = gate_count * width;
-    alignas(64) T z[static_cast<std::size_t>(detail::stretch_rows * line)];
-    alignas(64) T shift[static_cast<std::size_t>(line)];
-    const Index hidden = weights.units;
-    const T* const fetched_until = end_to_fetch(rows, weights, gate_count);
-    for (Index unit = weights.first; unit < weights.last; unit += width) {
-      const T* const panel = weights.data + unit * weights.rows * gate_count;
-      const Index count = std::min(width, hidden - unit);
-      for (Index gate = 0; gate < gate_count; ++gate) {
-        simd::store(shift + gate * width, bias != nullptr
-                                              ? simd::load_up_to(bias + gate * hidden + unit, count)
-                                              : simd::Batch<T>(T{0}));
-      }
-      for (Index first = 0; first < rows; first += detail::stretch_rows) {
-        const Index stretch = std::min(detail::stretch_rows, rows - first);
-        detail::multiply<gate_count>(first, stretch, terms, panel,
-                                     detail::Sums<T>{.bias = shift, .out = {z, line}},
-                                     fetched_until);
-        if (step.addend) {
-          for (Index gate = 0; gate < gate_count; ++gate) {
-            move_rows(stretch, count,
-                      Rows<const T>{step.addend[first] + gate * hidden + unit, step.addend.stride},
-                      Rows<T>{z + gate * width, line}, Store::Add);
-          }
-        }
-        detail::prepare_gates(stretch, z);
-        if (count == width) {
-          finish_cells<true>(z, first, stretch, hidden, unit, width, step);
-        } else {
-          finish_cells<false>(z, first, stretch, hidden, unit, count, step);
-        }
-      }
-    }
+    constexpr Index width = simd::lanes<T>;
+    for_each_gates(rows, terms, weights, bias, step.start,
+                   [&](Index unit, Index count, Index first, Index stretch, T* z) {
+                     detail::prepare_gates(stretch, z);
+                     if (count == width) {
+                       finish_cells<true>(z, first, stretch, weights.units, unit, width, step);
+                     } else {
+                       finish_cells<false>(z, first, stretch, weights.units, unit, count, step);
+                     }
+                   });
   }
 
   template <class T>
@@ -229,6 +207,63 @@ struct Xsimd {
     const Index least = rows <= detail::stretch_rows ? 128 * kB : 2048 * kB;
     const bool pays = rows > detail::max_tile_rows<4> && bytes >= least;
     return pays ? weights.data + weights.last * weights.rows * groups : nullptr;
+  }
+
+  /// The sums of an LSTM step, `stretch_rows` rows and a vector of units of each gate at a time:
+  /// calls f(unit, count, first row, rows, z), where `count` units exist and z holds a line of four
+  /// vectors for each row.
+  template <class T, class F>
+  PIXELRNN_ALWAYS_INLINE static void for_each_gates(Index rows, std::span<const Term<T>> terms,
+                                                    const Packed<const T>& weights, const T* bias,
+                                                    Rows<const T> start, F&& f) noexcept {
+    constexpr Index width = simd::lanes<T>, line = gate_count * width;
+    alignas(64) T z[static_cast<std::size_t>(detail::stretch_rows * line)];
+    alignas(64) T shift[static_cast<std::size_t>(line)];
+    const T* const fetched_until = end_to_fetch(rows, weights, gate_count);
+    for (Index unit = weights.first; unit < weights.last; unit += width) {
+      const T* const panel = weights.data + unit * weights.rows * gate_count;
+      const Index count = std::min(width, weights.units - unit);
+      for (Index gate = 0; gate < gate_count; ++gate) {
+        simd::store(shift + gate * width,
+                    bias != nullptr ? simd::load_up_to(bias + gate * weights.units + unit, count)
+                                    : simd::Batch<T>(T{0}));
+      }
+      for (Index first = 0; first < rows; first += detail::stretch_rows) {
+        const Index stretch = std::min(detail::stretch_rows, rows - first);
+        for (Index m = 0; start && m < stretch; ++m) {
+          for (Index gate = 0; gate < gate_count; ++gate) {
+            simd::store(z + m * line + gate * width,
+                        simd::load_up_to(start[first + m] + gate * weights.units + unit, count) +
+                            simd::load(static_cast<const T*>(shift + gate * width)));
+          }
+        }
+        detail::multiply<gate_count>(first, stretch, terms, panel,
+                                     detail::Sums<T>{.bias = shift, .out = {z, line}},
+                                     fetched_until, !start);
+        f(unit, count, first, stretch, z);
+      }
+    }
+  }
+  /// affine() with the weights of an LSTM.
+  template <class T>
+  static void affine_gates(Index rows, std::span<const Term<T>> terms,
+                           const Packed<const T>& weights, const T* bias, Rows<const T> addend,
+                           Rows<T> out) noexcept {
+    constexpr Index width = simd::lanes<T>;
+    for_each_gates(
+        rows, terms, weights, bias, Rows<const T>{},
+        [&](Index unit, Index count, Index first, Index stretch, T* z) {
+          for (Index gate = 0; gate < gate_count; ++gate) {
+            const Index column = gate * weights.units + unit;
+            const Rows<T> to{out[first] + column, out.stride};
+            if (addend && addend.data != out.data) {
+              move_rows(stretch, count, Rows<const T>{addend[first] + column, addend.stride}, to,
+                        Store::Overwrite);
+            }
+            move_rows(stretch, count, Rows<const T>{z + gate * width, gate_count * width}, to,
+                      addend ? Store::Add : Store::Overwrite);
+          }
+        });
   }
 
   /// multiply() for a panel of which only `columns` columns exist, or whose addend would be

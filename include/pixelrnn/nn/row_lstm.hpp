@@ -17,9 +17,10 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// zero. Departs from eq. 3 by the bias b. How rows are computed: RowScan.
 /// With k = 3 a cell sees columns j-1 .. j of row r, j-2 .. j+1 of row r-1, j-3 .. j+2 of r-2, ...
 /// Cost: 8·hidden·((k+1)/2·C + k·hidden) FLOP a pixel; with k = 3, many channels and maps of even
-/// width three tenths less, by pairs of pixels (a walk has but one, and its sums may differ from
-/// these by rounding: TapeOptions::walk_bits). Saves 5·hidden values a pixel.
-/// Throws ConfigError unless sizes are positive and k odd; ShapeError if x has not C channels.
+/// width three tenths less (with colours, a seventh), by pairs of pixels (a walk has but one, and
+/// its sums may differ from these by rounding: TapeOptions::walk_bits). Saves 5·hidden values a
+/// pixel. Throws ConfigError unless sizes are positive and k odd; ShapeError if x has not C
+/// channels.
 template <InitialState State = LearnedState, class B = Backend<>>
 requires(!State::is_scanned) class RowLSTM {
  public:
@@ -57,14 +58,19 @@ requires(!State::is_scanned) class RowLSTM {
     return tape.record("RowLSTM", y, {x, tape.leaf(scan_.bias())}, Op{&scan_, maps});
   }
 
-  /// The current input row, and h and c of the last two rows.
+  /// The current input row, h and c of the last two rows and, if the walk is split, for all pixels
+  /// of this row what the states of the one before give to them.
   struct Cache {
     FeatureMap<Scalar> inputs;  ///< (1, batch, W + reach, C)
     FeatureMap<Scalar> h;       ///< (2, batch, W + 2·reach, hidden), by row parity
     FeatureMap<Scalar> c;       ///< (2, batch, W, hidden)
+    FeatureMap<Scalar> sums;    ///< (1, W, batch, 4·hidden)
     FeatureMap<Scalar> gates;   ///< (1, 1, batch, 4·hidden)
-    Workspace weights;
-    kernels::Packed<const Scalar> packed;
+    Workspace memory;
+    kernels::Packed<const Scalar> fused;
+    typename RowScan<State, B>::SplitWeights split;
+    bool is_split;
+    Index height;
     Team* team;
   };
   [[nodiscard]] Cache make_cache(Walk walk) const {
@@ -74,10 +80,18 @@ requires(!State::is_scanned) class RowLSTM {
     cache.h = FeatureMap<Scalar>({2, walk.batch, walk.width + 2 * reach, hidden});
     cache.c = FeatureMap<Scalar>({2, walk.batch, walk.width, hidden});
     cache.gates = FeatureMap<Scalar>({1, 1, walk.batch, scan_.gates()});
-    cache.packed = scan_.pack(cache.weights);
+    cache.is_split = scan_.split_pays(walk.batch);
+    cache.height = walk.height;
     cache.team = walk.team;
     for (Index b = 0; b < walk.batch; ++b) {  // row -1 has odd parity
       scan_.begin(&cache.h(1, b, reach, 0), &cache.c(1, b, 0, 0), walk.width);
+    }
+    if (cache.is_split) {
+      cache.sums = FeatureMap<Scalar>({1, walk.width, walk.batch, scan_.gates()});
+      cache.split = scan_.pack_split(cache.memory);
+      begin_row(cache, 0);
+    } else {
+      cache.fused = scan_.pack(cache.memory);
     }
     return cache;
   }
@@ -91,18 +105,25 @@ requires(!State::is_scanned) class RowLSTM {
       std::copy_n(x.row(b), x.columns, input + b * input_image + reach * x.columns);
     }
     Scalar* const h = &cache.h(now, 0, column + reach, 0);
-    const kernels::LstmStep<Scalar> states{.c_prev = {&cache.c(before, 0, column, 0), c_image},
-                                           .c = {&cache.c(now, 0, column, 0), c_image},
-                                           .h = {h, h_image},
-                                           .gates = {cache.gates.data(), scan_.gates()}};
-    share_units(cache.team, x.rows, cache.packed,
+    kernels::LstmStep<Scalar> cells{.c_prev = {&cache.c(before, 0, column, 0), c_image},
+                                    .c = {&cache.c(now, 0, column, 0), c_image},
+                                    .h = {h, h_image},
+                                    .gates = {cache.gates.data(), scan_.gates()}};
+    if (cache.is_split) cells.start = {&cache.sums(0, column, 0, 0), scan_.gates()};
+    share_units(cache.team, x.rows, cache.is_split ? cache.split.input : cache.fused,
                 [&](const kernels::Packed<const Scalar>& weights) {
-                  scan_.step(x.rows, {input, input_image},
-                             {&cache.h(before, 0, column, 0), h_image}, weights, states);
+                  if (cache.is_split) {
+                    scan_.finish_step(x.rows, {input, input_image}, weights, cells);
+                  } else {
+                    scan_.step(x.rows, {&cache.h(before, 0, column, 0), h_image},
+                               {input, input_image}, weights, cells);
+                  }
                 });
     for (Index b = 0; b < x.rows; ++b) std::copy_n(h + b * h_image, hidden, y.row(b));
   }
-  void end_row(Cache&, Index) const {}
+  void end_row(Cache& cache, Index row) const {
+    if (cache.is_split && row + 1 < cache.height) begin_row(cache, row + 1);
+  }
 
  private:
   using Scan = RowScan<State, B>;
@@ -111,6 +132,18 @@ requires(!State::is_scanned) class RowLSTM {
     typename Scan::Maps maps;
     void backward(pixelrnn::Backward<Scalar>& ctx) const { scan->backward(ctx, maps); }
   };
+
+  /// What h of the row before gives to the pixels of a row.
+  void begin_row(Cache& cache, Index row) const {
+    const Index batch = cache.c.shape()[1], width = cache.c.shape()[2], before = (row + 1) % 2;
+    share_units(cache.team, batch * width, cache.split.state,
+                [&](const kernels::Packed<const Scalar>& weights) {
+                  for (Index b = 0; b < batch; ++b) {
+                    scan_.sum_states(width, &cache.h(before, b, 0, 0), weights,
+                                     {&cache.sums(0, 0, b, 0), batch * scan_.gates()});
+                  }
+                });
+  }
 
   Scan scan_;
 };

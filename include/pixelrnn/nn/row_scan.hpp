@@ -2,6 +2,8 @@
 // RowScan: the recurrence of Row LSTM, row by row.
 #pragma once
 
+#include <optional>
+
 #include <pixelrnn/nn/backend.hpp>
 #include <pixelrnn/nn/init.hpp>
 #include <pixelrnn/nn/initial_state.hpp>
@@ -20,15 +22,22 @@ struct RowConfig {
 };
 
 /// The weights of a Row LSTM and what they compute on the rows of a map (van den Oord et al. 2016,
-/// sec. 3.1, eq. 3). For rows r = 0 .. H-1:
-///   z[r] = K_ss ⊛ h[r-1] + K_is ⊛ x[r] + b      ⊛: along the row
+/// sec. 3.1, eq. 3). For rows r = 0 .. H-1, ⊛ along the row, columns outside the map zero:
+///   z[r] = b + K_ss ⊛ h[r-1] + K_is ⊛ x[r]      σ: logistic for o, f, i; tanh for g
 ///   [o, f, i, g] = σ(z[r])     c[r] = f ⊙ c[r-1] + i ⊙ g     h[r] = o ⊙ tanh(c[r])
 ///   K_is [1][k][C][4·hidden] mask B    K_ss [1][k][hidden][4·hidden], no mask
+/// h[-1] and c[-1] by the initial-state policy, the same at every column.
 ///
-/// A row is one matrix product that ends in the cells: K_is above K_ss, and for every pixel the
-/// taps of x and of h side by side. With many channels and an even number of pixels neighbours
-/// share products instead (pixel_pairs.hpp: with k = 3 seven where there were ten): those of x for
-/// some rows at once, those of h a row at a time, and the last one of each pixel ends in its cells.
+/// A row is one matrix product that ends in the cells: K_ss above K_is, and for every pixel the
+/// taps of h and of x side by side. Those of h are known before the row begins: a walk may have
+/// them for all of its pixels at once and go on from there, in the same order, so to the same bits.
+/// With k = 3, many channels and an even number of pixels neighbours share products instead
+/// (pixel_pairs.hpp): those of x for some rows at once, those of h a row at a time, and the last
+/// one of each pixel ends in its cells.
+///
+/// Cost: 8·hidden·((k+1)/2·C + k·hidden) FLOP a pixel; by pairs, taps of h cost two thirds and
+/// those of x three quarters, with colours all of it. Saves 5·hidden values a pixel. Throws
+/// ConfigError unless sizes are positive and k odd.
 template <InitialState State, class B>
 class RowScan {
  public:
@@ -38,7 +47,7 @@ class RowScan {
   RowScan(RowConfig config, Rng& rng)
       : config_(checked(config)),
         reach_(config.kernel / 2),
-        input_taps_{{0, 0, reach_ + 1, 0, -reach_, config.colours > 1}},
+        input_taps_(allowed_taps(MaskB{}, 1, config.kernel, 1, config.colours)),
         state_taps_{{0, 0, config.kernel, 0, -reach_}},
         taps_to_input_(mirrored(input_taps_)),
         taps_to_state_(mirrored(state_taps_)),
@@ -81,24 +90,57 @@ class RowScan {
     fill_initial(h0_, h, width);
     fill_initial(c0_, c, width);
   }
-  /// K_is above K_ss, packed.
+
+  /// K_ss above K_is, packed.
   [[nodiscard]] kernels::Packed<const Scalar> pack(Workspace& workspace) const {
-    const auto packed = kernels::allocate_packed<Kernels, Scalar>(
-        workspace, (reach_ + 1) * config_.in_channels + config_.kernel * config_.hidden,
-        config_.hidden, kernels::gate_count);
-    const Index row = pack_run<Kernels>(packed, 0, masked_input_weights(workspace), input_taps_[0]);
-    pack_run<Kernels>(packed, row, state_weights_.value(), state_taps_[0]);
+    const auto packed = allocate_packed(workspace, state_length() + input_length());
+    const Index row = pack_run<Kernels>(packed, 0, state_weights_.value(), state_taps_[0]);
+    pack_run<Kernels>(packed, row, masked_input_weights(workspace), input_taps_[0]);
     return as_const(packed);
   }
-  /// `rows` cells: x and h from the first column that they read of either.
-  void step(Index rows, kernels::Rows<const Scalar> x, kernels::Rows<const Scalar> h,
+  /// `rows` cells: h and x from the first column that they read of either.
+  void step(Index rows, kernels::Rows<const Scalar> h, kernels::Rows<const Scalar> x,
             const kernels::Packed<const Scalar>& weights,
-            const kernels::LstmStep<Scalar>& states) const {
+            const kernels::LstmStep<Scalar>& cells) const {
     const std::array<kernels::Term<Scalar>, 2> terms{
-        kernels::Term<Scalar>{x.data, x.stride, (reach_ + 1) * config_.in_channels},
-        kernels::Term<Scalar>{h.data, h.stride, config_.kernel * config_.hidden}};
+        kernels::Term<Scalar>{h.data, h.stride, state_length()},
+        kernels::Term<Scalar>{x.data, x.stride, input_length()}};
     Kernels::lstm_step(rows, std::span<const kernels::Term<Scalar>>(terms), weights,
-                       bias_.value().data(), states);
+                       bias_.value().data(), cells);
+  }
+
+  /// The same in two: K_ss and K_is by themselves; sums = b + K_ss ⊛ h for the pixels of a row; and
+  /// `rows` cells that start with such sums.
+  struct SplitWeights {
+    kernels::Packed<const Scalar> state{}, input{};
+  };
+  [[nodiscard]] SplitWeights pack_split(Workspace& workspace) const {
+    const auto state = allocate_packed(workspace, state_length());
+    const auto input = allocate_packed(workspace, input_length());
+    pack_run<Kernels>(state, 0, state_weights_.value(), state_taps_[0]);
+    pack_run<Kernels>(input, 0, masked_input_weights(workspace), input_taps_[0]);
+    return {as_const(state), as_const(input)};
+  }
+  void sum_states(Index pixels, const Scalar* h, const kernels::Packed<const Scalar>& state,
+                  kernels::Rows<Scalar> sums) const {
+    const kernels::Term<Scalar> term{h, config_.hidden, state_length()};
+    Kernels::affine(pixels, std::span<const kernels::Term<Scalar>>(&term, 1), state,
+                    bias_.value().data(), kernels::Rows<const Scalar>{}, sums);
+  }
+  void finish_step(Index rows, kernels::Rows<const Scalar> x,
+                   const kernels::Packed<const Scalar>& input,
+                   const kernels::LstmStep<Scalar>& cells) const {
+    const kernels::Term<Scalar> term{x.data, x.stride, input_length()};
+    Kernels::lstm_step(rows, std::span<const kernels::Term<Scalar>>(&term, 1), input,
+                       static_cast<const Scalar*>(nullptr), cells);
+  }
+  /// Whether a walk of so many images is faster in two: K_ss meets a whole row at once then, not a
+  /// pixel of each image. With many images and weights that stay in a second-level cache anyway it
+  /// is not (times of sampling on AVX-512, by turns: one image of h = 16 -13 %, of h = 128 -31 %;
+  /// 16 images +12 and -14 %).
+  [[nodiscard]] bool split_pays(Index images) const {
+    const Index bytes = state_weights_.size() * static_cast<Index>(sizeof(Scalar));
+    return images <= 4 || bytes >= 128 * 1024;
   }
 
   /// Sizes and strides of one image's maps.
@@ -143,7 +185,8 @@ class RowScan {
     const Index workers = B::Execution::workers(tape.threads(), s.n());
     const Index grain = pairs ? 2 : 1;
     const Chunks spans = spans_of_row(s, grain, workers == 1 ? tape.threads() : 1);
-    const PairRooms rooms(*this, scratch, std::max(workers, spans.size()), s.w(), weights);
+    std::optional<PairRooms> rooms;
+    if (pairs) rooms.emplace(*this, scratch, std::max(workers, spans.size()), s.w(), weights);
     Scalar* const frames = scratch.template allocate<Scalar>(workers * at.input_size);
     Scalar* const states = scratch.template allocate_zero<Scalar>(workers * at.state_size);
     const Pieces pieces(s);
@@ -168,11 +211,10 @@ class RowScan {
         B::Execution::for_each(tape.threads(), spans.size(), [&](Index span, Index) {
           const Index first = grain * spans.first(span), last = grain * spans.last(span);
           if (pairs) {
-            compute_pairs(row, first, last, rooms, worker + span);  // one of the two is 0
+            compute_pairs(row, first, last, *rooms, worker + span);  // one of the two is 0
           } else {
-            step(last - first, {row.input.at(r, 0, first - reach_), s.c()},
-                 {row.before.at(r, 0, first - reach_), config_.hidden}, weights.fused,
-                 row.cells(first, 1));
+            step(last - first, {row.before.at(r, 0, first - reach_), config_.hidden},
+                 {row.input.at(r, 0, first - reach_), s.c()}, weights.fused, row.cells(first, 1));
           }
         });
         std::copy_n(row.h, at.cells_line, y + (image * s.h() + r) * at.cells_line);
@@ -204,7 +246,14 @@ class RowScan {
     }
     return false;
   }
-  /// What is made of the weights: pack(), or by pairs the products of x and of h.
+  /// Values that a cell reads of h, and of x.
+  [[nodiscard]] Index state_length() const { return config_.kernel * config_.hidden; }
+  [[nodiscard]] Index input_length() const { return (reach_ + 1) * config_.in_channels; }
+  [[nodiscard]] kernels::Packed<Scalar> allocate_packed(Workspace& workspace, Index rows) const {
+    return kernels::allocate_packed<Kernels, Scalar>(workspace, rows, config_.hidden,
+                                                     kernels::gate_count);
+  }
+  /// What is made of the weights: K_ss above K_is, or by pairs the products of x and of h.
   struct Prepared {
     kernels::Packed<const Scalar> fused{};
     typename Products::Weights input{}, state{};
@@ -212,7 +261,7 @@ class RowScan {
   [[nodiscard]] Prepared prepare(Workspace& workspace, bool pairs) const {
     if (!pairs) return {.fused = pack(workspace)};
     return {.input = Products::prepare(workspace, input_taps_, masked_input_weights(workspace),
-                                       false, true),
+                                       false, detail::pairs_save(input_taps_)),
             .state = Products::prepare(workspace, state_taps_, state_weights_.value(), false, true,
                                        kernels::gate_count)};
   }
@@ -244,14 +293,13 @@ class RowScan {
     PairRooms(const RowScan& scan, Workspace& workspace, Index rooms, Index width,
               const Prepared& weights)
         : input(workspace, rooms, width, scan.input_taps_, weights.input),
-          state(workspace, rooms, width, scan.state_taps_, weights.state) {
-      if (!weights.input.in_pairs) return;
-      rows = input.lines(width), size = rows * width * scan.gates();
-      sums = workspace.template allocate<Scalar>(rooms * size);
-    }
+          state(workspace, rooms, width, scan.state_taps_, weights.state),
+          rows(input.lines(width)),
+          size(rows * width * scan.gates()),
+          sums(workspace.template allocate<Scalar>(rooms * size)) {}
     Products input, state;
-    Index rows = 0, size = 0;
-    Scalar* sums = nullptr;
+    Index rows, size;
+    Scalar* sums;
   };
   /// Columns [first, last) of a row.
   void compute_pairs(const Row& row, Index first, Index last, const PairRooms& rooms,
@@ -273,7 +321,7 @@ class RowScan {
               const kernels::Packed<const Scalar>& weights, kernels::Rows<const Scalar> start) {
             kernels::LstmStep<Scalar> cells =
                 row.cells(sum == detail::PairSum::odd ? first + 1 : first, 2);
-            cells.addend = start;
+            cells.start = start;
             Kernels::lstm_step(pairs, terms, weights, static_cast<const Scalar*>(nullptr), cells);
           });
     }

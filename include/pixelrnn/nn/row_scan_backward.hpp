@@ -7,8 +7,8 @@
 namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// Rows from last to first; the gates become dz, the gradients of the pre-activations:
-///   dL/dh(r, j) = dy(r, j) + Σ_d dz(r + 1, j - d) K_ss[d]ᵀ     dx(r, j) = Σ_d dz(r, j - d)
-///   K_is[d]ᵀ
+///   dL/dh(r, j) = dy(r, j) + Σ_d dz(r + 1, j - d) K_ss[d]ᵀ
+///   dx(r, j) = Σ_d dz(r, j - d) K_is[d]ᵀ
 /// Then, each as one product over all rows of an image,
 ///   dK_is[d] = Σ x(r, j + d)ᵀ dz(r, j)   dK_ss[d] = Σ h(r - 1, j + d)ᵀ dz(r, j)   db = Σ dz.
 template <InitialState State, class B>
@@ -20,16 +20,16 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
   const Pieces pieces(s);
   const Chunks chunks{s.n()};
   const Index workers = B::Execution::workers(ctx.threads(), chunks.size());
-  const bool pairs = in_pairs(s.w());
+  const bool pairs = in_pairs(s.w()), pairs_of_input = pairs && detail::pairs_save(input_taps_);
   Workspace& scratch = ctx.scratch();
-  const Products to_input(
-      scratch, workers, s.w(), taps_to_input_,
-      Products::prepare(scratch, taps_to_input_, masked_input_weights(scratch), true, pairs));
+  const Products to_input(scratch, workers, s.w(), taps_to_input_,
+                          Products::prepare(scratch, taps_to_input_, masked_input_weights(scratch),
+                                            true, pairs_of_input));
   const Products to_state(
       scratch, workers, s.w(), taps_to_state_,
       Products::prepare(scratch, taps_to_state_, state_weights_.value(), true, pairs));
   const detail::TapGradients<B> input_gradients(scratch, workers, pieces, input_taps_,
-                                                input_weights_.value().shape(), pairs);
+                                                input_weights_.value().shape(), pairs_of_input);
   const detail::TapGradients<B> state_gradients(scratch, workers, pieces, state_taps_,
                                                 state_weights_.value().shape(), pairs);
   Scalar* const frames = scratch.template allocate<Scalar>(workers * at.input_size);
@@ -96,13 +96,12 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
                     state + (r + 1) * at.state_line);
       }
       state_gradients.add(worker, {state, s.h(), s.w(), at.state_line, hidden}, dz, d_state);
+      for (Index r = 0; r < s.h(); ++r) {
+        Kernels::add_column_sums(s.w(), gates(), ConstRows{dz.at(r, 0, 0), gates()}, d_bias);
+      }
       const Index step = to_input.lines(s.w());
-      for (Index r = 0; r < s.h(); r += step) {
+      for (Index r = 0; wants_dx && r < s.h(); r += step) {
         const Index lines = std::min(step, s.h() - r);
-        for (Index line = r; line < r + lines; ++line) {
-          Kernels::add_column_sums(s.w(), gates(), ConstRows{dz.at(line, 0, 0), gates()}, d_bias);
-        }
-        if (!wants_dx) continue;
         Scalar* const dx = claim.gradient.data() + (first_pixel + r * s.w()) * s.c();
         to_input(worker, dz, r, lines, nullptr, claim.fresh ? nullptr : dx, dx);
       }

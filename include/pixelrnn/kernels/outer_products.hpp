@@ -19,11 +19,11 @@ inline constexpr Index outer_rows = rows_in<T, 4>(32 * 1024);
 
 /// Whether rows of b are read where they lie, in parts of 128 kB and by tiles of several vectors: a
 /// core that does one multiply-add of 512 bits a cycle gets them from its second-level cache as
-/// fast as it needs them, and copying is in its way (Zen 4: 96 instead of 89 % of the peak for 128
-/// × 256 weights, 90 instead of 81 for 1024 × 1024). One that does two has a first-level cache of
-/// 48 kB as far as we know, as in part_rows(); with vectors of 256 bits the other way is faster by
-/// 15 to 40 %. Columns that leave a tile of one vector go the same way everywhere: where parts are
-/// cut would else change its bits.
+/// fast as it needs them, and copying is in its way (Zen 4: 96 instead of 90 % of the peak for 128
+/// × 256 weights, 91 instead of 82 for 1024 × 1024). That one with less than 48 kB of first-level
+/// cache does one is a guess, as in part_rows(): the oldest AVX-512 servers do two. With vectors of
+/// 256 bits the other way is faster by 15 to 40 %. Columns that leave a tile of one vector go the
+/// same way everywhere: where parts are cut would else change its bits.
 template <class T>
 [[nodiscard]] bool reads_in_place(Index columns) {
   if constexpr (lanes<T> * sizeof(T) < 64) return false;
@@ -32,8 +32,8 @@ template <class T>
 template <class T>
 inline constexpr Index outer_rows_in_place = rows_in<T, 4>(128 * 1024);
 
-/// Columns of a that make it worth while to copy the rows of b that they meet side by side: far
-/// apart, they compete for the same few sets of the first-level cache.
+/// Else: columns of a that make it worth while to copy the rows of b that they meet side by side:
+/// far apart, they compete for the same few sets of the first-level cache.
 inline constexpr Index copying_b_pays = 64;
 
 /// Columns of a, 2 kB or more, from which on that holds for its rows too: tiles read a few columns

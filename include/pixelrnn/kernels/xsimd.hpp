@@ -163,10 +163,10 @@ struct Xsimd {
       });
     }
   }
-  /// See PairingKernels. Time of a net of 7 layers by pairs, forward and in training: PixelCNN
-  /// (AVX2) of 128 and 64 channels -7 % and -9, -3 %; of 32 +4 and -1 %; of 16 +17 and +2 %. Row
-  /// LSTM (AVX-512, 4 gates a channel) of 128, 64 and 32 channels -17, -15, -8 % and -19, -15, -10
-  /// %; of 16 +13 and +6 %. Medians of 7 to 60 by turns.
+  /// See PairingKernels. Time by pairs, forward and in training: PixelCNN of 7 layers (AVX2) of 128
+  /// and 64 channels -7 % and -9, -3 %; of 32 +4 and -1 %; of 16 +17 and +2 %. Row LSTM (AVX-512,
+  /// four gates a channel) of 128, 64 and 32 channels -17, -15, -8 % and -19, -15, -10 %; of 16 +13
+  /// and +6 %. Medians of 7 to 60 by turns; between these, a guess.
   [[nodiscard]] static constexpr bool pairs_pay(Index in, Index out) {
     return in >= 32 && out >= 32 && in * out >= 64 * 64;
   }

@@ -32,14 +32,21 @@ struct Eigen {
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                      const T* bias, Rows<const T> addend, Rows<T> out) {
-    add_groups(rows, terms, weights, bias, addend, out);
+    const Index count = weights.last - weights.first;
+    if (count == weights.units) {
+      return add_columns(rows, terms, weights, 0, weights.columns(), bias, addend, out);
+    }
+    for (Index group = 0; group < weights.groups; ++group) {
+      add_columns(rows, terms, weights, group * weights.units + weights.first, count, bias, addend,
+                  out);
+    }
   }
 
   template <class T>
   static void lstm_step(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                         const T* bias, const LstmStep<T>& step) {
     const Index hidden = weights.units, first = weights.first, count = weights.last - first;
-    add_groups(rows, terms, weights, bias, step.start, step.gates);
+    affine(rows, terms, weights, bias, step.start, step.gates);
     const auto units = [=](auto states, Index gate = 0) {
       return map_rows(states.data + gate * hidden + first, rows, count, states.stride).array();
     };
@@ -122,20 +129,7 @@ struct Eigen {
   }
 
  private:
-  /// affine().
-  template <class T>
-  static void add_groups(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
-                         const T* bias, Rows<const T> addend, Rows<T> out) {
-    const Index count = weights.last - weights.first;
-    if (count == weights.units) {
-      return add_columns(rows, terms, weights, 0, weights.columns(), bias, addend, out);
-    }
-    for (Index group = 0; group < weights.groups; ++group) {
-      add_columns(rows, terms, weights, group * weights.units + weights.first, count, bias, addend,
-                  out);
-    }
-  }
-  /// The same of columns [first, first + count).
+  /// affine() of columns [first, first + count).
   template <class T>
   static void add_columns(Index rows, std::span<const Term<T>> terms,
                           const Packed<const T>& weights, Index first, Index count, const T* bias,

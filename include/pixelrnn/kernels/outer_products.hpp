@@ -27,7 +27,7 @@ inline constexpr Index outer_rows = rows_in<T, 4>(32 * 1024);
 template <class T>
 [[nodiscard]] bool reads_in_place(Index columns) {
   if constexpr (lanes<T> * sizeof(T) < 64) return false;
-  return first_level_cache() < 48 * 1024 && columns % (2 * lanes<T>) == 0;
+  return !first_level_keeps_parts() && columns % (2 * lanes<T>) == 0;
 }
 template <class T>
 inline constexpr Index outer_rows_in_place = rows_in<T, 4>(128 * 1024);

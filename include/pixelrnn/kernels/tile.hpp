@@ -258,6 +258,9 @@ template <class T, int V>
   return bytes / (V * lanes<T> * static_cast<Index>(sizeof(T)));
 }
 
+/// Whether 32 kB of one operand stay in the first-level cache beside the other.
+[[nodiscard]] inline bool first_level_keeps_parts() { return first_level_cache() >= 48 * 1024; }
+
 /// Rows of a panel that a tile goes through before its sums are put down. 128 kB, a part of any
 /// second-level cache: a tile reads a vector of them for several multiply-adds, which that cache
 /// keeps up with where a core does one of 512 bits in a cycle (Zen 4; parts of 24 or 32 kB put sums
@@ -271,7 +274,7 @@ template <class T, int V>
   constexpr Index second_level = rows_in<T, V>(128 * 1024), first_level = rows_in<T, V>(32 * 1024);
   constexpr bool joins_chains = chains<V> != 1;
   if constexpr (joins_chains) return second_level;
-  return first_level_cache() >= 48 * 1024 ? first_level : second_level;
+  return first_level_keeps_parts() ? first_level : second_level;
 }
 
 /// Rows whose sums wait in memory of their own before they are worked on: few enough for a

@@ -230,11 +230,13 @@ struct Xsimd {
       }
       for (Index first = 0; first < rows; first += detail::stretch_rows) {
         const Index stretch = std::min(detail::stretch_rows, rows - first);
-        for (Index m = 0; start && m < stretch; ++m) {
-          for (Index gate = 0; gate < gate_count; ++gate) {
-            simd::store(z + m * line + gate * width,
-                        simd::load_up_to(start[first + m] + gate * weights.units + unit, count) +
-                            simd::load(static_cast<const T*>(shift + gate * width)));
+        if (start) {
+          for (Index m = 0; m < stretch; ++m) {
+            for (Index gate = 0; gate < gate_count; ++gate) {
+              simd::store(z + m * line + gate * width,
+                          simd::load_up_to(start[first + m] + gate * weights.units + unit, count) +
+                              simd::load(static_cast<const T*>(shift + gate * width)));
+            }
           }
         }
         detail::multiply<gate_count>(first, stretch, terms, panel,
@@ -255,13 +257,9 @@ struct Xsimd {
         [&](Index unit, Index count, Index first, Index stretch, T* z) {
           for (Index gate = 0; gate < gate_count; ++gate) {
             const Index column = gate * weights.units + unit;
-            const Rows<T> to{out[first] + column, out.stride};
-            if (addend && addend.data != out.data) {
-              move_rows(stretch, count, Rows<const T>{addend[first] + column, addend.stride}, to,
-                        Store::Overwrite);
-            }
-            move_rows(stretch, count, Rows<const T>{z + gate * width, gate_count * width}, to,
-                      addend ? Store::Add : Store::Overwrite);
+            const Rows<const T> from{addend ? addend[first] + column : nullptr, addend.stride};
+            put_sums(stretch, count, Rows<const T>{z + gate * width, gate_count * width}, from,
+                     Rows<T>{out[first] + column, out.stride});
           }
         });
   }
@@ -277,12 +275,16 @@ struct Xsimd {
     if (sums.bias != nullptr) std::copy_n(sums.bias, columns, shift);
     detail::multiply<V>(first, rows, terms, panel,
                         detail::Sums<T>{.bias = shift, .out = {room, line}});
-    const bool add = static_cast<bool>(sums.addend);
-    if (add && sums.addend.data != sums.out.data) {
-      move_rows(rows, columns, sums.addend, sums.out, Store::Overwrite);
+    put_sums(rows, columns, Rows<const T>{room, line}, sums.addend, sums.out);
+  }
+  /// out = addend, which may be null or out, + sums.
+  template <class T>
+  static void put_sums(Index rows, Index columns, Rows<const T> sums, Rows<const T> addend,
+                       Rows<T> out) noexcept {
+    if (addend && addend.data != out.data) {
+      move_rows(rows, columns, addend, out, Store::Overwrite);
     }
-    move_rows(rows, columns, Rows<const T>{room, line}, sums.out,
-              add ? Store::Add : Store::Overwrite);
+    move_rows(rows, columns, sums, out, addend ? Store::Add : Store::Overwrite);
   }
 
   /// From lines of prepared gates to gates, cell states and outputs of `rows` cells from `first`

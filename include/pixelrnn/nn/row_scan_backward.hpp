@@ -99,8 +99,9 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
       for (Index r = 0; r < s.h(); ++r) {
         Kernels::add_column_sums(s.w(), gates(), ConstRows{dz.at(r, 0, 0), gates()}, d_bias);
       }
+      if (!wants_dx) continue;
       const Index step = to_input.lines(s.w());
-      for (Index r = 0; wants_dx && r < s.h(); r += step) {
+      for (Index r = 0; r < s.h(); r += step) {
         const Index lines = std::min(step, s.h() - r);
         Scalar* const dx = claim.gradient.data() + (first_pixel + r * s.w()) * s.c();
         to_input(worker, dz, r, lines, nullptr, claim.fresh ? nullptr : dx, dx);

@@ -61,7 +61,7 @@ void ours(benchmark::State& state, Product p) {
   const kernels::Term<float> term{p.in.data(), p.k, p.k};
   time(state, p, [&] {
     K::affine(p.m, std::span<const kernels::Term<float>>(&term, 1), kernels::as_const(packed),
-              static_cast<const float*>(nullptr), kernels::Rows<const float>{},
+              kernels::Rows<const float>{}, kernels::Rows<const float>{},
               kernels::Rows<float>{p.out.data(), p.n});
   });
 }

@@ -46,7 +46,7 @@ class Step {
     Cells& s = cells_;
     const kernels::Term<float> term{s.x.data(), s.inputs(), s.inputs()};
     K::lstm_step(s.rows, std::span<const kernels::Term<float>>(&term, 1),
-                 kernels::as_const(packed_), static_cast<const float*>(s.bias.data()),
+                 kernels::as_const(packed_), kernels::Rows<const float>{s.bias.data(), 0},
                  kernels::LstmStep<float>{.c_prev = {s.c_prev.data(), s.hidden},
                                           .c = {s.c.data(), s.hidden},
                                           .h = {s.h.data(), s.hidden},

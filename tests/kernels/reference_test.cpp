@@ -11,7 +11,7 @@
 using namespace pixelrnn;
 using kernels::Reference, kernels::Store;
 using test::Addend;
-using test::Numbers, test::Operands, test::Result;
+using test::Numbers, test::Operands, test::Result, test::Start;
 
 namespace {
 
@@ -29,7 +29,7 @@ double product(const Operands<T>& operands, Index m, Index n) {
 
 /// Reference with a mistake in affine, for the checks to find.
 enum class Mistake {
-  forgets_bias,
+  forgets_start,
   ignores_addend,
   writes_too_far,
   sums_by_row_count,
@@ -39,12 +39,12 @@ template <Mistake mistake>
 struct Wrong : Reference {
   template <class T>
   static void affine(Index rows, std::span<const kernels::Term<T>> terms,
-                     kernels::Packed<const T> weights, const T* bias, kernels::Rows<const T> addend,
-                     kernels::Rows<T> out) {
+                     kernels::Packed<const T> weights, kernels::Rows<const T> start,
+                     kernels::Rows<const T> addend, kernels::Rows<T> out) {
     if (mistake == Mistake::ignores_parts) weights = weights.part(0, weights.units);
-    if (mistake == Mistake::forgets_bias) bias = nullptr;
+    if (mistake == Mistake::forgets_start) start = {};
     if (mistake == Mistake::ignores_addend) addend = {};
-    Reference::affine(rows, terms, weights, bias, addend, out);
+    Reference::affine(rows, terms, weights, start, addend, out);
     if (mistake == Mistake::writes_too_far && rows > 0) out[rows - 1][weights.columns()] = T{0};
     if (mistake == Mistake::sums_by_row_count && rows > 4) {
       for (Index m = 0; m < rows; ++m) out[m][0] = (out[m][0] + T{3}) - T{3};
@@ -72,11 +72,14 @@ TEMPLATE_TEST_CASE("Reference: an affine map is bias plus the sum over all terms
         }
       }
       using test::affine, test::difference;
-      CHECK(difference(affine<Reference>(rows, operands, true, Addend::none), replaced, 0) == "");
-      CHECK(difference(affine<Reference>(rows, operands, true, Addend::itself), added, 0) == "");
-      CHECK(difference(affine<Reference>(rows, operands, true, Addend::other), added, 0) == "");
-      CHECK(difference(affine<Reference>(rows, operands, false, Addend::none), without_bias, 0) ==
+      CHECK(difference(affine<Reference>(rows, operands, Start::bias, Addend::none), replaced, 0) ==
             "");
+      CHECK(difference(affine<Reference>(rows, operands, Start::bias, Addend::itself), added, 0) ==
+            "");
+      CHECK(difference(affine<Reference>(rows, operands, Start::bias, Addend::other), added, 0) ==
+            "");
+      CHECK(difference(affine<Reference>(rows, operands, Start::none, Addend::none), without_bias,
+                       0) == "");
     }
   }
 }
@@ -87,8 +90,9 @@ TEMPLATE_TEST_CASE("Reference: an affine map of no terms is its bias", "[kernels
   std::vector<TestType> out(6, 9);
   const TestType no_weights{};
   Reference::affine(2, std::span<const kernels::Term<TestType>>(),
-                    kernels::Packed<const TestType>{&no_weights, 0, 3, 1}, bias.data(),
-                    kernels::Rows<const TestType>{}, kernels::Rows<TestType>{out.data(), 3});
+                    kernels::Packed<const TestType>{&no_weights, 0, 3, 1},
+                    kernels::Rows<const TestType>{bias.data(), 0}, kernels::Rows<const TestType>{},
+                    kernels::Rows<TestType>{out.data(), 3});
   CHECK(out == std::vector<TestType>{1, 2, 3, 1, 2, 3});
 }
 
@@ -97,14 +101,12 @@ TEST_CASE("Reference: an LSTM step is equation 3 of the paper", "[kernels][refer
   const Operands<double> operands(rows, 4 * hidden, Numbers::real);
   test::Source<double> source(Numbers::real, 8);
   const test::GuardedMatrix<double> c_prev(rows, hidden, source, test::Order::backwards);
-  const test::GuardedMatrix<double> start(rows, 4 * hidden, source, test::Order::backwards);
-  for (const bool has_start : {false, true}) {
+  for (const Start start : {Start::bias, Start::rows}) {
     std::vector<double> c, h, gates;
     for (Index m = 0; m < rows; ++m) {
       const auto z = [&](Index gate, Index k) {
         const Index n = gate * hidden + k;
-        return product(operands, m, n) + operands.bias[static_cast<std::size_t>(n)] +
-               (has_start ? start(m, n) : 0);
+        return product(operands, m, n) + operands.start(start, m, n);
       };
       for (Index k = 0; k < hidden; ++k) {
         const double o = logistic(z(0, k)), f = logistic(z(1, k)), i = logistic(z(2, k));
@@ -121,9 +123,9 @@ TEST_CASE("Reference: an LSTM step is equation 3 of the paper", "[kernels][refer
     for (const std::vector<double>& part : {c, h, gates}) {
       expected.values.insert(expected.values.end(), part.begin(), part.end());
     }
-    CAPTURE(has_start);
-    CHECK(test::difference(test::lstm_step<Reference>(rows, hidden, operands, true, has_start),
-                           expected, 1e-14) == "");
+    CAPTURE(static_cast<int>(start));
+    CHECK(test::difference(test::lstm_step<Reference>(rows, hidden, operands, start), expected,
+                           1e-14) == "");
   }
 }
 
@@ -220,7 +222,7 @@ TEMPLATE_TEST_CASE("Reference: the bits of a row do not depend on the rows besid
 
 TEMPLATE_TEST_CASE("Reference: an LSTM step may begin with the sums of some terms",
                    "[kernels][reference]", float, double) {
-  test::check_a_step_may_begin_with_sums<Reference, TestType>();
+  test::check_sums_may_go_on<Reference, TestType>();
 }
 
 TEMPLATE_TEST_CASE("Reference: parts of the weights make the whole", "[kernels][reference]", float,
@@ -231,23 +233,24 @@ TEMPLATE_TEST_CASE("Reference: parts of the weights make the whole", "[kernels][
 
 TEST_CASE("The checks of a policy find each kind of mistake", "[kernels][reference]") {
   const Operands<float> operands(7, 5, Numbers::real);
-  const Result<float> right = test::affine<Reference>(7, operands, true, Addend::itself);
+  const Result<float> right = test::affine<Reference>(7, operands, Start::bias, Addend::itself);
   const auto says = [&]<Mistake mistake>(std::integral_constant<Mistake, mistake>) {
-    return test::difference(test::affine<Wrong<mistake>>(7, operands, true, Addend::itself), right,
-                            1e-3);
+    return test::difference(test::affine<Wrong<mistake>>(7, operands, Start::bias, Addend::itself),
+                            right, 1e-3);
   };
   using enum Mistake;
-  CHECK(says(std::integral_constant<Mistake, forgets_bias>()) != "");
+  CHECK(says(std::integral_constant<Mistake, forgets_start>()) != "");
   CHECK(says(std::integral_constant<Mistake, ignores_addend>()) != "");
   CHECK(says(std::integral_constant<Mistake, writes_too_far>()) == "guard values are gone");
   // This one is within rounding, and only the comparison of bits sees it.
   CHECK(says(std::integral_constant<Mistake, sums_by_row_count>()) == "");
   using ByCount = Wrong<sums_by_row_count>;
-  CHECK(test::bit_difference(test::affine<ByCount>(7, operands, true, Addend::itself),
-                             test::affine<ByCount>(7, operands, true, Addend::itself, 1)) != "");
+  CHECK(test::bit_difference(test::affine<ByCount>(7, operands, Start::bias, Addend::itself),
+                             test::affine<ByCount>(7, operands, Start::bias, Addend::itself, 1)) !=
+        "");
   // Computed twice, a column is added twice.
   const Operands<float> wide(7, 65, Numbers::real);
   using Whole = Wrong<ignores_parts>;
-  CHECK(test::bit_difference(test::affine<Whole>(7, wide, true, Addend::itself, 0, true),
-                             test::affine<Whole>(7, wide, true, Addend::itself)) != "");
+  CHECK(test::bit_difference(test::affine<Whole>(7, wide, Start::bias, Addend::itself, 0, true),
+                             test::affine<Whole>(7, wide, Start::bias, Addend::itself)) != "");
 }

@@ -42,7 +42,7 @@ TEMPLATE_TEST_CASE("Xsimd: the bits of a row do not depend on the rows beside it
 
 TEMPLATE_TEST_CASE("Xsimd: an LSTM step may begin with the sums of some terms", "[kernels][xsimd]",
                    float, double) {
-  test::check_a_step_may_begin_with_sums<Xsimd, TestType>();
+  test::check_sums_may_go_on<Xsimd, TestType>();
 }
 
 TEMPLATE_TEST_CASE("Xsimd: parts of the weights have the bits of the whole", "[kernels][xsimd]",

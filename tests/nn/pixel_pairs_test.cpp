@@ -62,10 +62,9 @@ std::vector<PairProduct> products_of(Index taps, bool in_part = false) {
 struct ForgetsStart : test::InPairs {
   template <class T>
   static void lstm_step(Index rows, std::span<const kernels::Term<T>> terms,
-                        const kernels::Packed<const T>& weights, const T* bias,
-                        kernels::LstmStep<T> step) {
-    step.start = {};
-    InPairs::lstm_step(rows, terms, weights, bias, step);
+                        const kernels::Packed<const T>& weights, kernels::Rows<const T>,
+                        const kernels::LstmStep<T>& step) {
+    InPairs::lstm_step(rows, terms, weights, kernels::Rows<const T>{}, step);
   }
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <sstream>
 #include <string>
@@ -99,6 +100,9 @@ class GuardedMatrix {
   std::vector<T> memory_;
 };
 
+/// What sums begin with: nothing, a bias, a row for each.
+enum class Start { none, bias, rows };
+
 /// The operands of an affine map: taps that overlap, rows that run backwards, one row for all.
 template <class T>
 struct Operands {
@@ -112,6 +116,7 @@ struct Operands {
     same = source(same_length);
     weights = source(length * columns);
     bias = source(columns);
+    starts = GuardedMatrix<T>(rows, columns, source, Order::backwards);
   }
   /// The terms of the rows from `first` on.
   [[nodiscard]] std::vector<kernels::Term<T>> terms(Index first = 0) const {
@@ -119,6 +124,11 @@ struct Operands {
     return {{taps.data() + first * tap_stride, tap_stride, tap_length},
             {b.data, b.stride, back_length},
             {same.data(), 0, same_length}};
+  }
+  /// What the sum of row m and column n begins with.
+  [[nodiscard]] T start(Start kind, Index m, Index n) const {
+    if (kind == Start::none) return T{0};
+    return kind == Start::bias ? bias[static_cast<std::size_t>(n)] : starts(m, n);
   }
   /// Value k of row m, all terms side by side.
   [[nodiscard]] T operator()(Index m, Index k) const {
@@ -134,7 +144,7 @@ struct Operands {
   Index columns;
   Source<T> source;
   std::vector<T> taps, same, weights, bias;
-  GuardedMatrix<T> back{0, 0};
+  GuardedMatrix<T> back{0, 0}, starts{0, 0};
 };
 
 /// Weights in the policy's order, packed in two parts: the upper rows as they are, the lower ones
@@ -185,29 +195,87 @@ void in_parts(const kernels::Packed<const T>& weights, bool in_many, F f) {
   }
 }
 
+/// Rows of sums in the policy's own order of columns, which is how it packs a row of numbers.
+template <class K, class T>
+class Sums {
+ public:
+  Sums(Index rows, Index columns, Index groups, Order order = Order::forwards)
+      : rows_(rows),
+        width_(groups == 1 ? columns : K::template packed_size<T>(1, columns / groups, groups)),
+        places_(static_cast<std::size_t>(columns)),
+        memory_(rows, width_, order) {
+    std::vector<T> numbers(places_.size()), packed(static_cast<std::size_t>(width_), T{-1});
+    std::iota(numbers.begin(), numbers.end(), T{0});
+    std::iota(places_.begin(), places_.end(), Index{0});
+    if (groups == 1) return;
+    K::pack(kernels::Packed<T>{packed.data(), 1, columns / groups, groups}, 0,
+            kernels::Strided<T>{numbers.data(), 1, columns, columns, 1});
+    for (Index& place : places_) {
+      // Padding may be zero: the number 0 is the first one that is.
+      place = std::find(packed.begin(), packed.end(), static_cast<T>(place)) - packed.begin();
+    }
+  }
+  [[nodiscard]] T& operator()(Index r, Index c) {
+    return memory_(r, places_[static_cast<std::size_t>(c)]);
+  }
+  [[nodiscard]] kernels::Rows<T> rows(Index first = 0) { return memory_.rows(first); }
+  [[nodiscard]] bool is_intact() { return memory_.is_intact(); }
+  [[nodiscard]] std::vector<T> values() {
+    std::vector<T> values;
+    for (Index r = 0; r < rows_; ++r) {
+      for (const Index place : places_) values.push_back(memory_(r, place));
+    }
+    return values;
+  }
+
+ private:
+  Index rows_, width_;
+  std::vector<Index> places_;  ///< where each column lies
+  GuardedMatrix<T> memory_;
+};
+
+/// What sums of some operands begin with, as a policy wants to be told it.
+template <class K, class T>
+class StartRows {
+ public:
+  StartRows(Index rows, const Operands<T>& operands, Index groups, Start kind)
+      : kind_(kind),
+        sums_(kind == Start::bias ? 1 : rows, operands.columns, groups, Order::backwards) {
+    for (Index r = 0; r < (kind == Start::bias ? 1 : rows); ++r) {
+      for (Index c = 0; c < operands.columns; ++c) sums_(r, c) = operands.start(kind, r, c);
+    }
+  }
+  [[nodiscard]] kernels::Rows<const T> rows(Index first = 0) {
+    if (kind_ == Start::none) return {};
+    return kind_ == Start::rows ? sums_.rows(first) : kernels::Rows<T>{sums_.rows().data, 0};
+  }
+
+ private:
+  Start kind_;
+  Sums<K, T> sums_;
+};
+
 /// What an affine map is added to: nothing, what the output holds, another matrix of these values.
 enum class Addend { none, itself, other };
 
 /// K::affine on `rows` rows.
 template <class K, class T>
-[[nodiscard]] Result<T> affine(Index rows, const Operands<T>& operands, bool has_bias,
-                               Addend addend, Index at_a_time = 0, bool parts = false,
-                               Index groups = 1) {
+[[nodiscard]] Result<T> affine(Index rows, const Operands<T>& operands, Start start, Addend addend,
+                               Index at_a_time = 0, bool parts = false, Index groups = 1) {
   const PackedWeights<K, T> weights(operands, groups);
   Source<T> old(Numbers::whole, 9);
-  const GuardedMatrix<T> other(rows, operands.columns, old, Order::backwards);
-  GuardedMatrix<T> out(rows, operands.columns);
+  StartRows<K, T> starts(rows, operands, groups, start);
+  Sums<K, T> other(rows, operands.columns, groups, Order::backwards);
+  Sums<K, T> out(rows, operands.columns, groups);
   for (Index r = 0; r < rows; ++r) {
-    for (Index c = 0; c < operands.columns; ++c) out(r, c) = other(r, c);
+    for (Index c = 0; c < operands.columns; ++c) out(r, c) = other(r, c) = old();
   }
   in_calls(rows, at_a_time, [&](Index first, Index count) {
     const std::vector<kernels::Term<T>> terms = operands.terms(first);
     in_parts(kernels::as_const(weights.packed), parts, [&](const kernels::Packed<const T>& part) {
-      K::affine(count, std::span<const kernels::Term<T>>(terms), part,
-                has_bias ? operands.bias.data() : nullptr,
-                addend == Addend::none     ? kernels::Rows<const T>{}
-                : addend == Addend::itself ? kernels::Rows<const T>(out.rows(first))
-                                           : other.rows(first),
+      K::affine(count, std::span<const kernels::Term<T>>(terms), part, starts.rows(first),
+                addend == Addend::none ? kernels::Rows<const T>{}
+                                       : (addend == Addend::itself ? out : other).rows(first),
                 out.rows(first));
     });
   });
@@ -217,24 +285,20 @@ template <class K, class T>
 /// K::lstm_step on `rows` cells of `hidden` units: c, h and gates one after the other.
 template <class K, class T>
 [[nodiscard]] Result<T> lstm_step(Index rows, Index hidden, const Operands<T>& operands,
-                                  bool has_bias, bool has_start, Index at_a_time = 0,
-                                  bool parts = false) {
+                                  Start start, Index at_a_time = 0, bool parts = false) {
   const PackedWeights<K, T> weights(operands, kernels::gate_count);
   Source<T> source(Numbers::real, 8);
   const GuardedMatrix<T> c_prev(rows, hidden, source, Order::backwards);
-  const GuardedMatrix<T> start(rows, 4 * hidden, source, Order::backwards);
+  StartRows<K, T> starts(rows, operands, kernels::gate_count, start);
   GuardedMatrix<T> c(rows, hidden), h(rows, hidden, Order::backwards), gates(rows, 4 * hidden);
   in_calls(rows, at_a_time, [&](Index first, Index count) {
     const std::vector<kernels::Term<T>> terms = operands.terms(first);
     in_parts(kernels::as_const(weights.packed), parts, [&](const kernels::Packed<const T>& part) {
-      K::lstm_step(
-          count, std::span<const kernels::Term<T>>(terms), part,
-          has_bias ? operands.bias.data() : nullptr,
-          kernels::LstmStep<T>{.c_prev = c_prev.rows(first),
-                               .c = c.rows(first),
-                               .h = h.rows(first),
-                               .gates = gates.rows(first),
-                               .start = has_start ? start.rows(first) : kernels::Rows<const T>{}});
+      K::lstm_step(count, std::span<const kernels::Term<T>>(terms), part, starts.rows(first),
+                   kernels::LstmStep<T>{.c_prev = c_prev.rows(first),
+                                        .c = c.rows(first),
+                                        .h = h.rows(first),
+                                        .gates = gates.rows(first)});
     });
   });
   Result<T> result{c.values(), c.is_intact() && h.is_intact() && gates.is_intact()};

@@ -25,18 +25,18 @@ void check_affine_is_reference() {
   for (const Index rows : row_counts) {
     for (const Index columns : column_counts) {
       const Operands<T> whole(rows, columns, Numbers::whole), real(rows, columns, Numbers::real);
-      for (const bool has_bias : {true, false}) {
+      for (const Start start : {Start::none, Start::bias, Start::rows}) {
         for (const Addend addend : {Addend::none, Addend::itself, Addend::other}) {
-          CAPTURE(rows, columns, has_bias, static_cast<int>(addend));
-          CHECK(difference(affine<K>(rows, whole, has_bias, addend),
-                           affine<Reference>(rows, whole, has_bias, addend), 0) == "");
-          CHECK(difference(affine<K>(rows, real, has_bias, addend),
-                           affine<Reference>(rows, real, has_bias, addend), kernel_rounding<T>,
+          CAPTURE(rows, columns, static_cast<int>(start), static_cast<int>(addend));
+          CHECK(difference(affine<K>(rows, whole, start, addend),
+                           affine<Reference>(rows, whole, start, addend), 0) == "");
+          CHECK(difference(affine<K>(rows, real, start, addend),
+                           affine<Reference>(rows, real, start, addend), kernel_rounding<T>,
                            kernel_rounding<T>) == "");
           if (columns % kernels::gate_count != 0) continue;
-          // Other weights in memory, the same map.
-          CHECK(difference(affine<K>(rows, real, has_bias, addend, 0, false, kernels::gate_count),
-                           affine<Reference>(rows, real, has_bias, addend), kernel_rounding<T>,
+          // Other weights and sums in memory, the same map.
+          CHECK(difference(affine<K>(rows, real, start, addend, 0, false, kernels::gate_count),
+                           affine<Reference>(rows, real, start, addend), kernel_rounding<T>,
                            kernel_rounding<T>) == "");
         }
       }
@@ -50,13 +50,11 @@ void check_lstm_step_is_reference() {
   for (const Index rows : row_counts) {
     for (const Index hidden : column_counts) {
       const Operands<T> operands(rows, 4 * hidden, Numbers::real);
-      for (const bool has_bias : {true, false}) {
-        for (const bool has_start : {true, false}) {
-          CAPTURE(rows, hidden, has_bias, has_start);
-          CHECK(difference(lstm_step<K>(rows, hidden, operands, has_bias, has_start),
-                           lstm_step<Reference>(rows, hidden, operands, has_bias, has_start),
-                           kernel_rounding<T>) == "");
-        }
+      for (const Start start : {Start::none, Start::bias, Start::rows}) {
+        CAPTURE(rows, hidden, static_cast<int>(start));
+        CHECK(difference(lstm_step<K>(rows, hidden, operands, start),
+                         lstm_step<Reference>(rows, hidden, operands, start),
+                         kernel_rounding<T>) == "");
       }
     }
   }
@@ -162,9 +160,9 @@ void check_nan_stays_in_its_row() {
       }
       return found;
     };
-    CHECK(bad_rows(affine<K>(rows, operands, true, Addend::none).values, columns, 0) ==
+    CHECK(bad_rows(affine<K>(rows, operands, Start::bias, Addend::none).values, columns, 0) ==
           std::vector<Index>{bad});
-    const std::vector<T> step = lstm_step<K>(rows, columns / 4, operands, true, true).values;
+    const std::vector<T> step = lstm_step<K>(rows, columns / 4, operands, Start::rows).values;
     CHECK(bad_rows(step, columns / 4, 0) == std::vector<Index>{bad});     // c
     CHECK(bad_rows(step, columns / 4, rows) == std::vector<Index>{bad});  // h
   }
@@ -178,14 +176,14 @@ void check_rows_do_not_depend_on_each_other() {
     for (const Index columns : column_counts) {
       const Operands<T> operands(rows, columns, Numbers::real);
       const Operands<T> gate_operands(rows, 4 * columns, Numbers::real);
-      const auto all = affine<K>(rows, operands, true, Addend::itself);
-      const auto step = lstm_step<K>(rows, columns, gate_operands, true, true);
+      const auto all = affine<K>(rows, operands, Start::bias, Addend::itself);
+      const auto step = lstm_step<K>(rows, columns, gate_operands, Start::rows);
       const auto back = lstm_step_backward<K, T>(rows, columns, true);
       for (const Index at_a_time : {Index{1}, Index{5}}) {
         CAPTURE(rows, columns, at_a_time);
-        CHECK(bit_difference(affine<K>(rows, operands, true, Addend::itself, at_a_time), all) ==
-              "");
-        CHECK(bit_difference(lstm_step<K>(rows, columns, gate_operands, true, true, at_a_time),
+        CHECK(bit_difference(affine<K>(rows, operands, Start::bias, Addend::itself, at_a_time),
+                             all) == "");
+        CHECK(bit_difference(lstm_step<K>(rows, columns, gate_operands, Start::rows, at_a_time),
                              step) == "");
         CHECK(bit_difference(lstm_step_backward<K, T>(rows, columns, true, at_a_time), back) == "");
       }
@@ -193,47 +191,65 @@ void check_rows_do_not_depend_on_each_other() {
   }
 }
 
-/// An LSTM step that begins with what affine() makes of the first terms has the bits of a step with
-/// all of them.
+/// Rows [first, first + count) of the weights, packed by themselves.
 template <class K, class T>
-void check_a_step_may_begin_with_sums() {
-  using kernels::gate_count;
+kernels::Packed<const T> pack_some(const Operands<T>& operands, Index first, Index count,
+                                   Index groups, std::vector<T>& memory) {
+  const Index columns = operands.columns, units = columns / groups;
+  memory.resize(static_cast<std::size_t>(K::template packed_size<T>(count, units, groups)));
+  const kernels::Packed<T> packed{memory.data(), count, units, groups};
+  K::pack(
+      packed, 0,
+      kernels::Strided<T>{operands.weights.data() + first * columns, count, columns, columns, 1});
+  return kernels::as_const(packed);
+}
+
+/// What affine() makes of the first terms, as the start of an affine map or an LSTM step with the
+/// others, ends in the bits of one call with all of them.
+template <class K, class T>
+void check_sums_may_go_on() {
+  using Terms = std::span<const kernels::Term<T>>;
   for (const Index rows : row_counts) {
-    for (const Index hidden : column_counts) {
-      const Index columns = gate_count * hidden, upper = Operands<T>::tap_length;
-      const Operands<T> operands(rows, columns, Numbers::real);
-      const std::vector<kernels::Term<T>> terms = operands.terms();
-      const auto pack = [&](Index first, Index count, std::vector<T>& memory) {
-        memory.resize(
-            static_cast<std::size_t>(K::template packed_size<T>(count, hidden, gate_count)));
-        const kernels::Packed<T> packed{memory.data(), count, hidden, gate_count};
-        K::pack(packed, 0,
-                kernels::Strided<T>{operands.weights.data() + first * columns, count, columns,
-                                    columns, 1});
-        return kernels::as_const(packed);
-      };
-      std::vector<T> first_memory, rest_memory;
-      const auto first_weights = pack(0, upper, first_memory);
-      const auto rest_weights = pack(upper, Operands<T>::length - upper, rest_memory);
-      GuardedMatrix<T> sums(rows, columns, Order::backwards);
-      K::affine(rows, std::span<const kernels::Term<T>>(terms).first(1), first_weights,
-                operands.bias.data(), kernels::Rows<const T>{}, sums.rows());
-      Source<T> source(Numbers::real, 8);  // as in lstm_step()
-      const GuardedMatrix<T> c_prev(rows, hidden, source, Order::backwards);
-      GuardedMatrix<T> c(rows, hidden), h(rows, hidden), gates(rows, columns);
-      K::lstm_step(rows, std::span<const kernels::Term<T>>(terms).subspan(1), rest_weights,
-                   static_cast<const T*>(nullptr),
-                   kernels::LstmStep<T>{.c_prev = c_prev.rows(),
-                                        .c = c.rows(),
-                                        .h = h.rows(),
-                                        .gates = gates.rows(),
-                                        .start = sums.rows()});
-      Result<T> split{c.values(), sums.is_intact() && gates.is_intact()};
-      for (const std::vector<T>& more : {h.values(), gates.values()}) {
-        split.values.insert(split.values.end(), more.begin(), more.end());
+    for (const Index units : column_counts) {
+      for (const Index groups : {Index{1}, Index{kernels::gate_count}}) {
+        const Operands<T> operands(rows, groups * units, Numbers::real);
+        const std::vector<kernels::Term<T>> terms = operands.terms();
+        Index above = 0;
+        for (std::size_t first = 1; first < terms.size(); ++first) {
+          above += terms[first - 1].length;
+          std::vector<T> memory, rest_memory;
+          const auto weights = pack_some<K>(operands, 0, above, groups, memory);
+          const auto rest =
+              pack_some<K>(operands, above, Operands<T>::length - above, groups, rest_memory);
+          StartRows<K, T> bias(rows, operands, groups, Start::bias);
+          Sums<K, T> sums(rows, operands.columns, groups, Order::backwards);
+          K::affine(rows, Terms(terms).first(first), weights, bias.rows(), kernels::Rows<const T>{},
+                    sums.rows());
+          CAPTURE(rows, units, groups, first);
+          Source<T> old(Numbers::whole, 9), states(Numbers::real, 8);  // as in affine, lstm_step
+          Sums<K, T> out(rows, operands.columns, groups);
+          for (Index r = 0; r < rows; ++r) {
+            for (Index c = 0; c < operands.columns; ++c) out(r, c) = old();
+          }
+          K::affine(rows, Terms(terms).subspan(first), rest, kernels::Rows<const T>(sums.rows()),
+                    kernels::Rows<const T>(out.rows()), out.rows());
+          CHECK(bit_difference(Result<T>{out.values(), sums.is_intact() && out.is_intact()},
+                               affine<K>(rows, operands, Start::bias, Addend::itself, 0, false,
+                                         groups)) == "");
+          if (groups == 1) continue;
+          const GuardedMatrix<T> c_prev(rows, units, states, Order::backwards);
+          GuardedMatrix<T> c(rows, units), h(rows, units), gates(rows, operands.columns);
+          K::lstm_step(
+              rows, Terms(terms).subspan(first), rest, kernels::Rows<const T>(sums.rows()),
+              kernels::LstmStep<T>{
+                  .c_prev = c_prev.rows(), .c = c.rows(), .h = h.rows(), .gates = gates.rows()});
+          Result<T> step{c.values(), gates.is_intact()};
+          for (const std::vector<T>& more : {h.values(), gates.values()}) {
+            step.values.insert(step.values.end(), more.begin(), more.end());
+          }
+          CHECK(bit_difference(step, lstm_step<K>(rows, units, operands, Start::bias)) == "");
+        }
       }
-      CAPTURE(rows, hidden);
-      CHECK(bit_difference(split, lstm_step<K>(rows, hidden, operands, true, false)) == "");
     }
   }
 }
@@ -259,12 +275,14 @@ void check_a_part_leaves_the_rest() {
     return true;
   };
   const auto terms = operands.terms(), gate_terms = gate_operands.terms();
+  StartRows<K, T> bias(rows, operands, 1, Start::bias);
+  StartRows<K, T> gate_bias(rows, gate_operands, kernels::gate_count, Start::bias);
   K::affine(rows, std::span<const kernels::Term<T>>(terms),
-            kernels::as_const(weights.packed).part(64, 128), operands.bias.data(),
-            kernels::Rows<const T>{}, out.rows());
+            kernels::as_const(weights.packed).part(64, 128), bias.rows(), kernels::Rows<const T>{},
+            out.rows());
   CHECK(holds(out, 1, 64, 128));
   K::lstm_step(rows, std::span<const kernels::Term<T>>(gate_terms),
-               kernels::as_const(gate_weights.packed).part(16, 48), gate_operands.bias.data(),
+               kernels::as_const(gate_weights.packed).part(16, 48), gate_bias.rows(),
                kernels::LstmStep<T>{
                    .c_prev = c_prev.rows(), .c = c.rows(), .h = h.rows(), .gates = z.rows()});
   CHECK(holds(c, 1, 16, 48));
@@ -282,15 +300,16 @@ void check_parts_are_the_whole(double rounding = 0) {
       const Operands<T> gate_operands(rows, 4 * columns, Numbers::real);
       for (const Addend addend : {Addend::none, Addend::itself, Addend::other}) {
         CAPTURE(rows, columns, static_cast<int>(addend));
-        CHECK(difference(affine<K>(rows, operands, true, addend, 0, true),
-                         affine<K>(rows, operands, true, addend), rounding, rounding) == "");
+        CHECK(difference(affine<K>(rows, operands, Start::bias, addend, 0, true),
+                         affine<K>(rows, operands, Start::bias, addend), rounding, rounding) == "");
         CHECK(
-            difference(affine<K>(rows, gate_operands, true, addend, 0, true, kernels::gate_count),
-                       affine<K>(rows, gate_operands, true, addend, 0, false, kernels::gate_count),
-                       rounding, rounding) == "");
+            difference(
+                affine<K>(rows, gate_operands, Start::bias, addend, 0, true, kernels::gate_count),
+                affine<K>(rows, gate_operands, Start::bias, addend, 0, false, kernels::gate_count),
+                rounding, rounding) == "");
       }
-      CHECK(difference(lstm_step<K>(rows, columns, gate_operands, true, true, 0, true),
-                       lstm_step<K>(rows, columns, gate_operands, true, true), rounding) == "");
+      CHECK(difference(lstm_step<K>(rows, columns, gate_operands, Start::rows, 0, true),
+                       lstm_step<K>(rows, columns, gate_operands, Start::rows), rounding) == "");
     }
   }
 }

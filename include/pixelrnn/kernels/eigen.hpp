@@ -31,22 +31,22 @@ struct Eigen {
 
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
-                     const T* bias, Rows<const T> addend, Rows<T> out) {
+                     Rows<const T> start, Rows<const T> addend, Rows<T> out) {
     const Index count = weights.last - weights.first;
     if (count == weights.units) {
-      return add_columns(rows, terms, weights, 0, weights.columns(), bias, addend, out);
+      return add_columns(rows, terms, weights, 0, weights.columns(), start, addend, out);
     }
     for (Index group = 0; group < weights.groups; ++group) {
-      add_columns(rows, terms, weights, group * weights.units + weights.first, count, bias, addend,
+      add_columns(rows, terms, weights, group * weights.units + weights.first, count, start, addend,
                   out);
     }
   }
 
   template <class T>
   static void lstm_step(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
-                        const T* bias, const LstmStep<T>& step) {
+                        Rows<const T> start, const LstmStep<T>& step) {
     const Index hidden = weights.units, first = weights.first, count = weights.last - first;
-    affine(rows, terms, weights, bias, step.start, step.gates);
+    affine(rows, terms, weights, start, Rows<const T>{}, step.gates);
     const auto units = [=](auto states, Index gate = 0) {
       return map_rows(states.data + gate * hidden + first, rows, count, states.stride).array();
     };
@@ -132,15 +132,19 @@ struct Eigen {
   /// affine() of columns [first, first + count).
   template <class T>
   static void add_columns(Index rows, std::span<const Term<T>> terms,
-                          const Packed<const T>& weights, Index first, Index count, const T* bias,
-                          Rows<const T> addend, Rows<T> out) {
+                          const Packed<const T>& weights, Index first, Index count,
+                          Rows<const T> start, Rows<const T> addend, Rows<T> out) {
     auto result = map_rows(out.data + first, rows, count, out.stride);
     if (!addend) {
       result.setZero();
     } else if (addend.data != out.data) {
       result = map_rows(addend.data + first, rows, count, addend.stride);
     }
-    if (bias != nullptr) result.rowwise() += map_row(bias + first, count);
+    if (start && start.stride == 0) {
+      result.rowwise() += map_row(start.data + first, count);
+    } else if (start) {
+      result += map_rows(start.data + first, rows, count, start.stride);
+    }
     const T* row = weights.data + first;
     for (const Term<T>& term : terms) {
       result.noalias() += map_rows(term.data, rows, term.length, term.stride) *

@@ -25,8 +25,8 @@ concept Kernels = std::floating_point<T> &&
   { K::name } -> std::convertible_to<std::string_view>;
   { K::template packed_size<T>(n, n, n) } -> std::same_as<Index>;
   {K::pack(packed, n, matrix)};
-  {K::affine(n, terms, weights, x, in, out)};
-  {K::lstm_step(n, terms, weights, x, step)};
+  {K::affine(n, terms, weights, in, in, out)};
+  {K::lstm_step(n, terms, weights, in, step)};
   {K::lstm_step_backward(n, n, step_backward)};
   {K::add_outer_products(pairs, shape, shape, out)};
   {K::add_column_sums(n, n, in, y)};
@@ -55,6 +55,19 @@ template <class K, class T>
           .rows = rows,
           .units = units,
           .groups = groups};
+}
+
+/// Values in a row of sums over an LSTM's gates.
+template <class K, class T>
+[[nodiscard]] constexpr Index gate_row(Index units) {
+  return K::template packed_size<T>(1, units, gate_count);
+}
+/// A bias of an LSTM's gates, for sums to begin with.
+template <class K, class T>
+[[nodiscard]] Rows<const T> pack_gate_bias(Workspace& workspace, const T* bias, Index units) {
+  const Packed<T> row = allocate_packed<K, T>(workspace, 1, units, gate_count);
+  K::pack(row, 0, Strided<T>{bias, 1, row.columns(), row.columns(), 1});
+  return {row.data, 0};
 }
 
 template <class T>

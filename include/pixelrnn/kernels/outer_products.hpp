@@ -87,8 +87,8 @@ void add_outer_part(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b, 
         strips[i].b = pairs[i].b + column, strips[i].b_step = b.stride;
       }
       if (copies_b) gather(strips, &Strip<T>::b, &Strip<T>::b_step, V * width, panel, V * width);
-      add_products<V, T>(rows, std::span<const Strip<T>>(strips),
-                         {.out = {out[row] + column, out.stride}}, {.begins = false});
+      const Rows<T> sums = out.from(row, column);
+      add_products<V, T>(rows, std::span<const Strip<T>>(strips), {.start = sums, .out = sums});
     });
   }
   if (whole == b.columns) return;

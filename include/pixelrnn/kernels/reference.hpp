@@ -28,17 +28,19 @@ struct Reference {
     }
   }
 
-  /// out[m] = addend[m] + (bias + Σ_terms term[m] · weights), for m in [0, rows). The terms'
-  /// lengths add up to weights.rows. bias and addend may be null, and addend may be out. Of a part
-  /// only units [first, last) of each group are computed.
+  /// out[m] = addend[m] + (start[m] + Σ_terms term[m] · weights), for m in [0, rows). The terms'
+  /// lengths add up to weights.rows. start and addend may be null, and addend may be out; a bias is
+  /// a start of stride 0. Of a part only units [first, last) of each group are computed. With the
+  /// gates of an LSTM start, addend and out are rows in the policy's order (Packed). Sums go on
+  /// term by term: what some terms give, as the start of the others, ends in the bits of one call.
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
-                     const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
+                     Rows<const T> start, Rows<const T> addend, Rows<T> out) noexcept {
     for (Index m = 0; m < rows; ++m) {
       for (Index group = 0; group < weights.groups; ++group) {
         for (Index k = weights.first; k < weights.last; ++k) {
           const Index n = group * weights.units + k;
-          const T sum = add_products(bias != nullptr ? bias[n] : T{0}, terms, m, weights, n);
+          const T sum = add_products(start ? start[m][n] : T{0}, terms, m, weights, n);
           out[m][n] = addend ? addend[m][n] + sum : sum;
         }
       }
@@ -46,23 +48,20 @@ struct Reference {
   }
 
   /// One LSTM step of `rows` independent cells (eq. 3 of the paper):
-  ///   [o, f, i, g] = σ(start[m] + bias + Σ_terms term[m]·weights),  σ: logistic for o, f, i; tanh
-  ///   for g;   c = f ⊙ c_prev + i ⊙ g;   h = o ⊙ tanh(c).
-  /// Weights are packed with 4 groups of `hidden` units; of a part only units [first, last). Sums
-  /// begin with start and bias and go on term by term: those of some terms by affine() as the start
-  /// of a step with the others have the bits of one step with all.
+  ///   [o, f, i, g] = σ(start[m] + Σ_terms term[m]·weights),  σ: logistic for o, f, i; tanh for g;
+  ///   c = f ⊙ c_prev + i ⊙ g;   h = o ⊙ tanh(c).
+  /// Weights are packed with 4 groups of `hidden` units; of a part only units [first, last). The
+  /// sums are affine()'s, and so is what may be their start.
   template <class T>
   static void lstm_step(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
-                        const T* bias, const LstmStep<T>& step) noexcept {
+                        Rows<const T> start, const LstmStep<T>& step) noexcept {
     const Index hidden = weights.units;
     const auto logistic = [](T z) { return T{1} / (T{1} + std::exp(-z)); };
     for (Index m = 0; m < rows; ++m) {
       for (Index k = weights.first; k < weights.last; ++k) {
         const auto z = [&](Gate gate) {
           const Index n = gate * hidden + k;
-          T first = bias != nullptr ? bias[n] : T{0};
-          if (step.start) first += step.start[m][n];
-          return add_products(first, terms, m, weights, n);
+          return add_products(start ? start[m][n] : T{0}, terms, m, weights, n);
         };
         const T o = logistic(z(gate_o));
         const T f = logistic(z(gate_f));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include <pixelrnn/core/processor.hpp>
@@ -46,12 +47,12 @@ struct Strip {
   Index b_step, length;
 };
 
-/// Where sums begin and end: out[r] = addend[r] + (bias + products), where bias and addend may be
-/// null. Handed on by reference: a copy, made of vectors, would wait until the words just written
-/// have left the store buffer, which is long beside a tile of one row.
+/// Where sums begin and end: out[r] = addend[r] + (start[r] + products), where start and addend may
+/// be null and either may be out. Handed on by reference: a copy, made of vectors, would wait until
+/// the words just written have left the store buffer, which is long beside a tile of one row.
 template <class T>
 struct Sums {
-  const T* bias = nullptr;
+  Rows<const T> start{};
   Rows<const T> addend{};
   Rows<T> out{};
 };
@@ -62,10 +63,9 @@ struct Fetch {
   Index lines = 0;  ///< of 64 bytes: a part's in all; a tile's for each line of its left operand
 };
 
-/// What a tile does of its sums. One that does not begin them goes on from out; one that does not
-/// end them leaves the addend to another.
+/// What a tile does of its sums. One that does not end them leaves the addend to another.
 struct Part {
-  bool begins = true, ends = true;
+  bool ends = true;
   Fetch fetch{};
 };
 
@@ -78,10 +78,10 @@ PIXELRNN_ALWAYS_INLINE void prefetch_rows(const T* row, Index stride) {
   });
 }
 
-/// R rows from `first` on × V vectors of sums over all strips in order, k in order, those of k = c
-/// mod chains added up apart: one broadcast and V fused multiply-adds a row and k; the smaller
-/// operand stays in registers. A function of its own for each R and V, never inlined: compiled
-/// once, and nothing else competes for its registers.
+/// R rows from `first` on × V vectors of sums over all strips in order, k in order, of each strip
+/// those of k = c mod chains added up apart: one broadcast and V fused multiply-adds a row and k;
+/// the smaller operand stays in registers. A function of its own for each R and V, never inlined:
+/// compiled once, and nothing else competes for its registers.
 ///
 /// Two things the compiler must not undo, or it pays more than it saves. Rows are reached from an
 /// anchor in every third of them, as an address can hold a pointer plus once or twice a stride: 14
@@ -106,27 +106,26 @@ template <class T, int R, int V>
   using Tile = Batch<T>[std::size_t{R}][std::size_t{V}];
   Tile chain[std::size_t{n}];
   Tile& sum = chain[0];
-  if (part.begins) {
+  const auto fill = [](Tile& to, const T* row) PIXELRNN_INLINE_LAMBDA {
     unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
-      const Batch<T> bias = sums.bias ? simd::load(sums.bias + v * lanes<T>) : Batch<T>(T{0});
-      unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { sum[r][v] = bias; });
+      const Batch<T> value = row != nullptr ? simd::load(row + v * lanes<T>) : Batch<T>(T{0});
+      unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { to[r][v] = value; });
     });
+  };
+  if (sums.start.stride == 0) {
+    fill(sum, sums.start.data);
   } else {
-    const T* from = sums.out[first];
+    const T* from = sums.start[first];
     unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
       unrolled<V>([&](auto v)
                       PIXELRNN_INLINE_LAMBDA { sum[r][v] = simd::load(from + v * lanes<T>); });
-      from += sums.out.stride;
+      from += sums.start.stride;
     });
-    if constexpr (ahead) prefetch_rows<R, V>(from, sums.out.stride);
+    if constexpr (ahead) prefetch_rows<R, V>(from, sums.start.stride);
   }
   if constexpr (ahead) {
     if (part.ends && sums.addend) prefetch_rows<R, V>(sums.addend[first], sums.addend.stride);
   }
-  unrolled<(n - 1) * R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
-    unrolled<V>([&](auto v)
-                    PIXELRNN_INLINE_LAMBDA { chain[1 + r / R][r % R][v] = Batch<T>(T{0}); });
-  });
   for (const Strip<T>& strip : strips) {
     const Index row = strip.a_row, step = strip.a_step, b_step = strip.b_step;
     const T* b = strip.b;
@@ -174,18 +173,19 @@ template <class T, int R, int V>
         for (Index i = 0; i < line; ++i) add(sum);
       }
     }
+    unrolled<n - 1>([&](auto c) PIXELRNN_INLINE_LAMBDA { fill(chain[c + 1], nullptr); });
     for (; k >= n; k -= n) {
       unrolled<n>([&](auto c) PIXELRNN_INLINE_LAMBDA { add(chain[c]); });
     }
     if constexpr (n > 1) {
       if (k > 0) add(sum);
     }
-  }
-  unrolled<(n - 1) * R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
-    unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
-      sum[r % R][v] = sum[r % R][v] + chain[1 + r / R][r % R][v];
+    unrolled<(n - 1) * R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
+      unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
+        sum[r % R][v] = sum[r % R][v] + chain[1 + r / R][r % R][v];
+      });
     });
-  });
+  }
   if (part.ends && sums.addend) {
     const T* from = sums.addend[first];
     unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
@@ -267,14 +267,12 @@ template <class T, int V>
 /// down more often and cost 2 to 4 % of the peak there). A core that does two and has a
 /// first-level cache of 48 kB keeps 32 of them beside the left operand: 2 to 5 % more of the peak
 /// (K = 256 to 640, measured on an Intel server core; for others it is a guess). Where sums are cut
-/// rounds nothing, except where a tile of one vector joins its two chains: that must be the same on
-/// every processor.
+/// rounds nothing, except in a tile of one vector, which joins its two chains there: its narrow
+/// panels are never cut, so that chains are joined at the end of each term, on every processor.
 template <class T, int V>
 [[nodiscard]] Index part_rows() {
-  constexpr Index second_level = rows_in<T, V>(128 * 1024), first_level = rows_in<T, V>(32 * 1024);
-  constexpr bool joins_chains = chains<V> != 1;
-  if constexpr (joins_chains) return second_level;
-  return first_level_keeps_parts() ? first_level : second_level;
+  if constexpr (chains<V> != 1) return rows_in<T, V>(std::numeric_limits<Index>::max());
+  return rows_in<T, V>(first_level_keeps_parts() ? 32 * 1024 : 128 * 1024);
 }
 
 /// Rows whose sums wait in memory of their own before they are worked on: few enough for a
@@ -295,20 +293,20 @@ template <class T, int V>
 
 /// Σ_terms term·panel for `rows` rows from `first` on; sums.out and sums.addend are the first of
 /// them. A panel of more than part_rows is gone through in parts: all rows take one part before
-/// any takes the next, and partial sums wait in sums.out, which rounds nothing. Where the parts are
-/// cut depends on the terms alone, not on the rows.
+/// any takes the next, and partial sums wait in sums.out, which rounds nothing.
 ///
 /// While the tiles of a part multiply, they fetch the next one, up to `fetched_until` if that is
 /// not null: else the first tile of each part waits for memory and the others leave memory idle.
-/// Sums that do not begin here go on from sums.out.
 template <int V, class T>
 void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* panel,
-              const Sums<T>& sums, const T* fetched_until = nullptr, bool begins = true) {
+              const Sums<T>& sums, const T* fetched_until = nullptr) {
   constexpr Index width = V * lanes<T>;
+  Sums<T> later;
+  const Sums<T>* now = &sums;
   std::array<Strip<T>, max_strips> strips;
   auto term = terms.begin();
   Index done = 0;  // of *term
-  Part part{.begins = begins};
+  Part part;
   do {
     std::size_t count = 0;
     Index room = part_rows<T, V>();
@@ -326,8 +324,11 @@ void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* 
     } else {
       part.fetch = {};
     }
-    add_products<V, T>(rows, std::span(strips.data(), count), sums, part);
-    part.begins = false;
+    add_products<V, T>(rows, std::span(strips.data(), count), *now, part);
+    if (!part.ends) {
+      later = {.start = sums.out, .addend = sums.addend, .out = sums.out};
+      now = &later;
+    }
   } while (!part.ends);
 }
 

@@ -41,6 +41,9 @@ inline constexpr Index unit_grain = 64, gate_grain = 16;
 /// `rows` × (groups · units): groups is 1 for a plain map and 4 for the gates of an LSTM, whose
 /// columns are o, f, i, g, each `units` wide. A product with a part of them computes units
 /// [first, last) of its results and leaves the others alone.
+///
+/// Sums over an LSTM's gates are for lstm_step() to go on from, and so in the policy's own order
+/// too: a row of them, as a bias that they begin with, is laid out like a packed matrix of one row.
 template <class T>
 struct Packed {
   T* data = nullptr;
@@ -64,7 +67,8 @@ enum class Store { Overwrite, Add };
 /// Gates of an LSTM in the order of eq. 3 of the paper.
 enum Gate : Index { gate_o = 0, gate_f = 1, gate_i = 2, gate_g = 3, gate_count = 4 };
 
-/// A column of rows: `stride` elements from one row to the next (negative allowed).
+/// A column of rows: `stride` elements from one row to the next (negative allowed; 0: all rows are
+/// one, as a bias is).
 template <class T>
 struct Rows {
   T* data = nullptr;
@@ -73,6 +77,10 @@ struct Rows {
   [[nodiscard]] constexpr T* operator[](Index r) const { return data + r * stride; }
   [[nodiscard]] constexpr explicit operator bool() const { return data != nullptr; }
   constexpr operator Rows<const T>() const requires(!std::is_const_v<T>) { return {data, stride}; }
+  /// The same from a row and column on; null stays null.
+  [[nodiscard]] constexpr Rows from(Index row, Index column) const {
+    return {data != nullptr ? data + row * stride + column : nullptr, stride};
+  }
 };
 
 /// What one LSTM step reads beside its terms, and what it writes; `hidden` values a row.
@@ -82,7 +90,6 @@ struct LstmStep {
   Rows<T> c{};             ///< cell state after it
   Rows<T> h{};             ///< output
   Rows<T> gates{};         ///< o, f, i, g after their non-linearity, 4·hidden a row
-  Rows<const T> start{};   ///< what pre-activations begin with, 4·hidden a row; may be null
 };
 
 /// What the reverse of one LSTM step reads and writes; `hidden` values a row.

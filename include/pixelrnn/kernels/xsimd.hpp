@@ -49,8 +49,16 @@ struct Xsimd {
 
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
-                     const T* bias, Rows<const T> addend, Rows<T> out) noexcept {
-    if (weights.groups == gate_count) return affine_gates(rows, terms, weights, bias, addend, out);
+                     Rows<const T> start, Rows<const T> addend, Rows<T> out) noexcept {
+    if (weights.groups == gate_count) {  // in this order, plain panels of four vectors
+      const Packed<const T> plain{weights.data,
+                                  weights.rows,
+                                  packed_size<T>(1, weights.units, gate_count),
+                                  1,
+                                  weights.first * gate_count,
+                                  packed_size<T>(1, weights.last, gate_count)};
+      return affine(rows, terms, plain, start, addend, out);
+    }
     // In blocks of rows that stay in the second-level cache while every panel meets them.
     const Index block =
         rows <= detail::stretch_rows
@@ -63,16 +71,13 @@ struct Xsimd {
         constexpr Index width = V * simd::lanes<T>;
         const Index column = weights.first + offset;
         const T* const panel = weights.data + column * weights.rows;
-        const T* const shift = bias != nullptr ? bias + column : bias;
-        const Rows<T> to{out.data + column, out.stride};
-        const Rows<const T> from{addend ? addend.data + column : nullptr, addend.stride};
         const bool aside =
             weights.units - column < width ||
-            (from.data == to.data && !detail::is_one_part<T, V>(terms, weights.rows));
+            (addend.data == out.data && !detail::is_one_part<T, V>(terms, weights.rows));
         const auto sums = [=](Index first) {
-          return detail::Sums<T>{.bias = shift,
-                                 .addend = {from ? from[first] : nullptr, from.stride},
-                                 .out = {to[first], to.stride}};
+          return detail::Sums<T>{.start = start.from(first, column),
+                                 .addend = addend.from(first, column),
+                                 .out = out.from(first, column)};
         };
         if (!aside) {
           detail::multiply<V>(begin, end - begin, terms, panel, sums(begin), fetched_until);
@@ -88,17 +93,27 @@ struct Xsimd {
 
   template <class T>
   static void lstm_step(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
-                        const T* bias, const LstmStep<T>& step) noexcept {
-    constexpr Index width = simd::lanes<T>;
-    for_each_gates(rows, terms, weights, bias, step.start,
-                   [&](Index unit, Index count, Index first, Index stretch, T* z) {
-                     detail::prepare_gates(stretch, z);
-                     if (count == width) {
-                       finish_cells<true>(z, first, stretch, weights.units, unit, width, step);
-                     } else {
-                       finish_cells<false>(z, first, stretch, weights.units, unit, count, step);
-                     }
-                   });
+                        Rows<const T> start, const LstmStep<T>& step) noexcept {
+    constexpr Index width = simd::lanes<T>, line = gate_count * width;
+    alignas(64) T z[static_cast<std::size_t>(detail::stretch_rows * line)];
+    const T* const fetched_until = end_to_fetch(rows, weights, gate_count);
+    for (Index unit = weights.first; unit < weights.last; unit += width) {
+      const T* const panel = weights.data + unit * weights.rows * gate_count;
+      const Index count = std::min(width, weights.units - unit);
+      for (Index first = 0; first < rows; first += detail::stretch_rows) {
+        const Index stretch = std::min(detail::stretch_rows, rows - first);
+        detail::multiply<gate_count>(
+            first, stretch, terms, panel,
+            detail::Sums<T>{.start = start.from(first, unit * gate_count), .out = {z, line}},
+            fetched_until);
+        detail::prepare_gates(stretch, z);
+        if (count == width) {
+          finish_cells<true>(z, first, stretch, weights.units, unit, width, step);
+        } else {
+          finish_cells<false>(z, first, stretch, weights.units, unit, count, step);
+        }
+      }
+    }
   }
 
   template <class T>
@@ -209,61 +224,6 @@ struct Xsimd {
     return pays ? weights.data + weights.last * weights.rows * groups : nullptr;
   }
 
-  /// The sums of an LSTM step, `stretch_rows` rows and a vector of units of each gate at a time:
-  /// calls f(unit, count, first row, rows, z), where `count` units exist and z holds a line of four
-  /// vectors for each row.
-  template <class T, class F>
-  PIXELRNN_ALWAYS_INLINE static void for_each_gates(Index rows, std::span<const Term<T>> terms,
-                                                    const Packed<const T>& weights, const T* bias,
-                                                    Rows<const T> start, F&& f) noexcept {
-    constexpr Index width = simd::lanes<T>, line = gate_count * width;
-    alignas(64) T z[static_cast<std::size_t>(detail::stretch_rows * line)];
-    alignas(64) T shift[static_cast<std::size_t>(line)];
-    const T* const fetched_until = end_to_fetch(rows, weights, gate_count);
-    for (Index unit = weights.first; unit < weights.last; unit += width) {
-      const T* const panel = weights.data + unit * weights.rows * gate_count;
-      const Index count = std::min(width, weights.units - unit);
-      for (Index gate = 0; gate < gate_count; ++gate) {
-        simd::store(shift + gate * width,
-                    bias != nullptr ? simd::load_up_to(bias + gate * weights.units + unit, count)
-                                    : simd::Batch<T>(T{0}));
-      }
-      for (Index first = 0; first < rows; first += detail::stretch_rows) {
-        const Index stretch = std::min(detail::stretch_rows, rows - first);
-        if (start) {
-          for (Index m = 0; m < stretch; ++m) {
-            for (Index gate = 0; gate < gate_count; ++gate) {
-              simd::store(z + m * line + gate * width,
-                          simd::load_up_to(start[first + m] + gate * weights.units + unit, count) +
-                              simd::load(static_cast<const T*>(shift + gate * width)));
-            }
-          }
-        }
-        detail::multiply<gate_count>(first, stretch, terms, panel,
-                                     detail::Sums<T>{.bias = shift, .out = {z, line}},
-                                     fetched_until, !start);
-        f(unit, count, first, stretch, z);
-      }
-    }
-  }
-  /// affine() with the weights of an LSTM.
-  template <class T>
-  static void affine_gates(Index rows, std::span<const Term<T>> terms,
-                           const Packed<const T>& weights, const T* bias, Rows<const T> addend,
-                           Rows<T> out) noexcept {
-    constexpr Index width = simd::lanes<T>;
-    for_each_gates(
-        rows, terms, weights, bias, Rows<const T>{},
-        [&](Index unit, Index count, Index first, Index stretch, T* z) {
-          for (Index gate = 0; gate < gate_count; ++gate) {
-            const Index column = gate * weights.units + unit;
-            const Rows<const T> from{addend ? addend[first] + column : nullptr, addend.stride};
-            put_sums(stretch, count, Rows<const T>{z + gate * width, gate_count * width}, from,
-                     Rows<T>{out[first] + column, out.stride});
-          }
-        });
-  }
-
   /// multiply() for a panel of which only `columns` columns exist, or whose addend would be
   /// overwritten too early: through memory of its own.
   template <int V, class T>
@@ -271,10 +231,16 @@ struct Xsimd {
                            Index columns, const detail::Sums<T>& sums) noexcept {
     constexpr Index line = V * simd::lanes<T>;
     alignas(64) T room[static_cast<std::size_t>(detail::stretch_rows * line)];
-    alignas(64) T shift[static_cast<std::size_t>(line)] = {};
-    if (sums.bias != nullptr) std::copy_n(sums.bias, columns, shift);
+    alignas(64) T bias[static_cast<std::size_t>(line)];
+    const bool is_bias = sums.start.stride == 0;
+    T* const begin = is_bias ? bias : room;
+    for (Index m = 0; m < (is_bias ? 1 : rows) && sums.start; ++m) {
+      T* const to = begin + m * line;
+      std::fill(std::copy_n(sums.start[m], columns, to), to + line, T{0});
+    }
     detail::multiply<V>(first, rows, terms, panel,
-                        detail::Sums<T>{.bias = shift, .out = {room, line}});
+                        detail::Sums<T>{.start = {sums.start ? begin : nullptr, is_bias ? 0 : line},
+                                        .out = {room, line}});
     put_sums(rows, columns, Rows<const T>{room, line}, sums.addend, sums.out);
   }
   /// out = addend, which may be null or out, + sums.

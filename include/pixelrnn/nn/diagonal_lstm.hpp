@@ -6,6 +6,7 @@
 
 #include <pixelrnn/nn/diagonal_scan.hpp>
 #include <pixelrnn/nn/diagonal_scan_backward.hpp>
+#include <pixelrnn/nn/diagonal_scan_walk.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -212,7 +213,7 @@ class DiagonalSum {
     for_each_scan([&](auto i, const auto& scan) {
       // The first chunk's part becomes the sum.
       add_chunks<B>(ctx.threads(), parts[i] + part, chunks - 1, part, part, parts[i]);
-      scan.finish(g, std::get<i>(saved.prepared), std::get<i>(prepared), scratch, parts[i]);
+      scan.finish(g, std::get<i>(saved.prepared).edges, std::get<i>(prepared), scratch, parts[i]);
     });
   }
 };

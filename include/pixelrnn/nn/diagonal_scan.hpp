@@ -27,7 +27,9 @@ struct DiagonalConfig {
 ///
 /// The cells of a diagonal r + j = d need only the diagonal before it, so each diagonal is one
 /// matrix product, over the diagonal's cells of several images at once: the longer it is, the
-/// better it uses weights that were fetched for it. The paper skews the map to make diagonals
+/// better it uses weights that were fetched for it. A walk, which goes row by row, may have what
+/// the row above gives to a row for all of its cells at once; FromRight, which begins once a row is
+/// complete, what x gives too. The paper skews the map to make diagonals
 /// columns; here the states are stored by diagonals (DiagonalGeometry), so nothing of the skewed
 /// map's padding (49 % of it at 28 × 28) is stored or computed. skew() and unskew() in skew.hpp are
 /// the paper's formulation, which the tests hold this one to.
@@ -78,37 +80,22 @@ class DiagonalScan {
   /// Packed weights and the states at column -1, made once a pass over the batch; those of each row
   /// if State is scanned.
   static constexpr bool prepares_rows = State::is_scanned;
+  struct Edges {
+    kernels::Rows<const Scalar> h, c;  ///< one row an image row, or one for all
+    Scalar* gates = nullptr;           ///< (H, 4·hidden), PaddedScanState only
+  };
+  /// Packed weights of a cell's terms or of some of them, and the bias.
+  struct Weights {
+    kernels::Packed<const Scalar> packed;
+    kernels::Rows<const Scalar> bias;
+  };
   struct Prepared {
-    kernels::Packed<const Scalar> weights;
-    kernels::Rows<const Scalar> edge_h, edge_c;  ///< one row an image row, or one for all
-    Scalar* edge_gates = nullptr;                ///< (H, 4·hidden), PaddedScanState only
+    Weights weights;
+    Edges edges;
   };
   [[nodiscard]] Prepared prepare(Workspace& workspace, Index height) const {
-    Prepared p;
-    p.weights = as_const(pack(workspace));
-    const Index hidden = config_.hidden;
-    if constexpr (State::is_learned) {
-      p.edge_h = {h0_.value().data(), 0}, p.edge_c = {c0_.value().data(), 0};
-    } else if constexpr (State::is_scanned) {
-      Scalar* const h = workspace.template allocate_zero<Scalar>(height * hidden);
-      Scalar* const c = workspace.template allocate_zero<Scalar>(height * hidden);
-      const Scalar* const x = workspace.template allocate_zero<Scalar>(config_.in_channels);
-      p.edge_gates = workspace.template allocate_zero<Scalar>(height * gates());
-      for (Index r = 1; r < height; ++r) {
-        // In the skewed map the padding left of row r: above and left of it is the same state.
-        const Scalar* const before = h + (r - 1) * hidden;
-        step(1, {x, 0}, {before, 0}, {before, 0}, p.weights,
-             kernels::LstmStep<Scalar>{.c_prev = {c + (r - 1) * hidden, 0},
-                                       .c = {c + r * hidden, 0},
-                                       .h = {h + r * hidden, 0},
-                                       .gates = {p.edge_gates + r * gates(), 0}});
-      }
-      p.edge_h = {h, hidden}, p.edge_c = {c, hidden};
-    } else {
-      const Scalar* const zero = workspace.template allocate_zero<Scalar>(hidden);
-      p.edge_h = p.edge_c = {zero, 0};
-    }
-    return p;
+    const Weights weights = pack(workspace);
+    return {weights, prepare_edges(workspace, height, weights)};
   }
 
   /// States, cells and gates of a group of images by diagonals: a cell (DiagonalGeometry) is one
@@ -151,8 +138,8 @@ class DiagonalScan {
       if (g.first_row(d) == 0) std::fill_n(state(d, -1), images * hidden, Scalar{0});
       const Index r = d + 1;
       for (Index b = 0; r < g.height && r == g.last_row(d) && b < images; ++b) {
-        std::copy_n(p.edge_h[r], hidden, state(d, r) + b * hidden);
-        std::copy_n(p.edge_c[r], hidden, cell(d, r) + b * hidden);
+        std::copy_n(p.edges.h[r], hidden, state(d, r) + b * hidden);
+        std::copy_n(p.edges.c[r], hidden, cell(d, r) + b * hidden);
       }
     };
     if (row_shift > 0 && store == kernels::Store::Overwrite) {
@@ -164,7 +151,7 @@ class DiagonalScan {
     for (Index d = 0; d < g.diagonals(); ++d) {
       const Index r = g.first_row(d), rows = g.rows(d);
       gather(g, images, d, 0, rows, in, x, maps.inputs);
-      step(rows * images, {maps.inputs, in}, {state(d - 1, r - 1), hidden},
+      step(rows * images, {state(d - 1, r - 1), hidden}, {maps.inputs, in},
            {state(d - 1, r), hidden}, p.weights,
            kernels::LstmStep<Scalar>{
                .c_prev = {cell(d - 1, r), hidden},
@@ -211,65 +198,29 @@ class DiagonalScan {
                 const Maps& maps, const Scalar* dy, Scalar* dx, kernels::Store store,
                 const BackwardRoom& room, Scalar* gradient) const;
   /// Adds the summed gradients of all images to the parameters.
-  void finish(const DiagonalGeometry& g, const Prepared& edge, const PreparedBackward& p,
+  void finish(const DiagonalGeometry& g, const Edges& edges, const PreparedBackward& p,
               Workspace& workspace, Scalar* gradient) const;
 
-  /// The incremental walk: h of this row and the one before, c of this row; FromRight also keeps
-  /// the row's inputs, since it runs from the far end once the row is complete.
+  /// The incremental walk (diagonal_scan_walk.hpp): h of this row and the one before, c of this
+  /// row; FromRight also keeps the row's inputs, since it runs from the far end once the row is
+  /// complete. And, if the walk is split, the sums of the terms that are known then for all cells.
   struct Cache {
-    FeatureMap<Scalar> h;       ///< (2, batch, W + 1, hidden) by row parity, column -1 first
-    FeatureMap<Scalar> c;       ///< (1, batch, W + 1, hidden)
-    FeatureMap<Scalar> inputs;  ///< (1, batch, W, C), FromRight only
+    FeatureMap<Scalar> h;       ///< (2, W + 1, batch, hidden) by row parity, column -1 first
+    FeatureMap<Scalar> c;       ///< (1, W + 1, batch, hidden)
+    FeatureMap<Scalar> inputs;  ///< (1, W, batch, C) from the scan's side, FromRight only
+    FeatureMap<Scalar> sums;    ///< (1, W, batch, a row of sums)
     FeatureMap<Scalar> gates;   ///< (1, 1, batch, 4·hidden)
     Workspace memory;
-    Prepared prepared;
+    Weights ahead, weights;  ///< of the terms known ahead, and of the others
+    Edges edges;
+    bool is_split;
     Index height;
     Team* team;
   };
-  [[nodiscard]] Cache make_cache(Walk walk) const {
-    Cache cache;
-    cache.h = FeatureMap<Scalar>({2, walk.batch, walk.width + 1, config_.hidden});
-    cache.c = FeatureMap<Scalar>({1, walk.batch, walk.width + 1, config_.hidden});
-    if (Side::is_mirrored) {
-      cache.inputs = FeatureMap<Scalar>({1, walk.batch, walk.width, config_.in_channels});
-    }
-    cache.gates = FeatureMap<Scalar>({1, 1, walk.batch, gates()});
-    cache.prepared = prepare(cache.memory, walk.height);
-    cache.height = walk.height;
-    cache.team = walk.team;
-    begin_row(cache, 0);
-    return cache;
-  }
+  [[nodiscard]] Cache make_cache(Walk walk) const;
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-            const MatrixView<Scalar>& y, kernels::Store store) const {
-    const Index hidden = config_.hidden, width = cache.h.shape()[2] - 1;
-    const Scalar* from;
-    if constexpr (Side::is_mirrored) {
-      for (Index b = 0; b < x.rows; ++b) {
-        std::copy_n(x.row(b), x.columns, &cache.inputs(0, b, column, 0));
-      }
-      from = &cache.h((row + 1) % 2, 0, width - column, 0);  // the row before, scanned already
-    } else {
-      walk_cell(cache, row, column, {x.data, x.stride});
-      from = &cache.h(row % 2, 0, column + 1, 0);
-    }
-    for (Index b = 0; b < x.rows; ++b) {
-      if (store == kernels::Store::Add) {
-        Kernels::add(hidden, from + b * (width + 1) * hidden, y.row(b));
-      } else {
-        std::copy_n(from + b * (width + 1) * hidden, hidden, y.row(b));
-      }
-    }
-  }
-  void end_row(Cache& cache, Index row) const {
-    if constexpr (Side::is_mirrored) {
-      const Index width = cache.inputs.shape()[2], in = config_.in_channels;
-      for (Index j = 0; j < width; ++j) {
-        walk_cell(cache, row, j, {&cache.inputs(0, 0, width - 1 - j, 0), width * in});
-      }
-    }
-    if (row + 1 < cache.height) begin_row(cache, row + 1);
-  }
+            const MatrixView<Scalar>& y, kernels::Store store) const;
+  void end_row(Cache& cache, Index row) const;
 
  private:
   static DiagonalConfig checked(const DiagonalConfig& c) {
@@ -310,50 +261,75 @@ class DiagonalScan {
   [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
     return masked(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count, workspace);
   }
-  [[nodiscard]] kernels::Packed<Scalar> pack(Workspace& workspace) const {
-    const Index in = config_.in_channels, hidden = config_.hidden;
-    const auto packed = kernels::allocate_packed<Kernels, Scalar>(workspace, in + 2 * hidden,
-                                                                  hidden, kernels::gate_count);
-    Kernels::pack(
-        packed, 0,
-        kernels::Strided<Scalar>{masked_input_weights(workspace).data(), in, gates(), gates(), 1});
-    Kernels::pack(
-        packed, in,
-        kernels::Strided<Scalar>{state_weights_.value().data(), 2 * hidden, gates(), gates(), 1});
-    return packed;
-  }
+  /// Terms of a cell, in the order of its sums: h above, x, h left. And the first of them, which a
+  /// row of a walk can have ahead.
+  static constexpr Index term_count = 3, known_ahead = Side::is_mirrored ? 2 : 1;
 
-  /// `rows` cells that do not depend on each other.
-  void step(Index rows, kernels::Rows<const Scalar> x, kernels::Rows<const Scalar> above,
-            kernels::Rows<const Scalar> left, const kernels::Packed<const Scalar>& weights,
-            const kernels::LstmStep<Scalar>& states) const {
-    const std::array<kernels::Term<Scalar>, 3> terms{
-        kernels::Term<Scalar>{x.data, x.stride, config_.in_channels},
-        kernels::Term<Scalar>{above.data, above.stride, config_.hidden},
-        kernels::Term<Scalar>{left.data, left.stride, config_.hidden}};
-    Kernels::lstm_step(rows, Terms(terms), weights, bias_.value().data(), states);
+  /// K_ss[0] above K_is above K_ss[1], or of these [first, last).
+  [[nodiscard]] Weights pack(Workspace& workspace, Index first = 0, Index last = term_count) const {
+    const Index in = config_.in_channels, hidden = config_.hidden;
+    const Scalar* const state = state_weights_.value().data();
+    const auto matrix = [this](const Scalar* from, Index rows) {
+      return kernels::Strided<Scalar>{from, rows, gates(), gates(), 1};
+    };
+    const std::array<kernels::Strided<Scalar>, term_count> matrices{
+        matrix(state, hidden), matrix(masked_input_weights(workspace).data(), in),
+        matrix(state + hidden * gates(), hidden)};
+    const auto chosen = std::span(matrices).subspan(static_cast<std::size_t>(first),
+                                                    static_cast<std::size_t>(last - first));
+    Index rows = 0;
+    for (const auto& m : chosen) rows += m.rows;
+    const auto packed =
+        kernels::allocate_packed<Kernels, Scalar>(workspace, rows, hidden, kernels::gate_count);
+    rows = 0;
+    for (const auto& m : chosen) Kernels::pack(packed, rows, m), rows += m.rows;
+    return {as_const(packed),
+            kernels::pack_gate_bias<Kernels>(workspace, bias_.value().data(), hidden)};
   }
-  /// The same cell of every image of a walk; j counts from the scan's side.
-  void walk_cell(Cache& cache, Index row, Index j, kernels::Rows<const Scalar> x) const {
-    const Index image = cache.h.shape()[2] * config_.hidden;
-    const Index now = row % 2, before = 1 - now;
-    const Index batch = cache.h.shape()[1];
-    const kernels::LstmStep<Scalar> states{.c_prev = {&cache.c(0, 0, j, 0), image},
-                                           .c = {&cache.c(0, 0, j + 1, 0), image},
-                                           .h = {&cache.h(now, 0, j + 1, 0), image},
-                                           .gates = {cache.gates.data(), gates()}};
-    share_units(cache.team, batch, cache.prepared.weights,
-                [&](const kernels::Packed<const Scalar>& part) {
-                  step(batch, x, {&cache.h(before, 0, j + 1, 0), image},
-                       {&cache.h(now, 0, j, 0), image}, part, states);
-                });
-  }
-  void begin_row(Cache& cache, Index row) const {
-    for (Index b = 0; b < cache.h.shape()[1]; ++b) {
-      std::copy_n(cache.prepared.edge_h[row], config_.hidden, &cache.h(row % 2, b, 0, 0));
-      std::copy_n(cache.prepared.edge_c[row], config_.hidden, &cache.c(0, b, 0, 0));
+  [[nodiscard]] Edges prepare_edges(Workspace& workspace, Index height,
+                                    const Weights& weights) const {
+    const Index hidden = config_.hidden;
+    if constexpr (State::is_learned) {
+      return {{h0_.value().data(), 0}, {c0_.value().data(), 0}};
+    } else if constexpr (State::is_scanned) {
+      Scalar* const h = workspace.template allocate_zero<Scalar>(height * hidden);
+      Scalar* const c = workspace.template allocate_zero<Scalar>(height * hidden);
+      const Scalar* const x = workspace.template allocate_zero<Scalar>(config_.in_channels);
+      Scalar* const z = workspace.template allocate_zero<Scalar>(height * gates());
+      for (Index r = 1; r < height; ++r) {
+        // In the skewed map the padding left of row r: above and left of it is the same state.
+        const Scalar* const before = h + (r - 1) * hidden;
+        step(1, {before, 0}, {x, 0}, {before, 0}, weights,
+             kernels::LstmStep<Scalar>{.c_prev = {c + (r - 1) * hidden, 0},
+                                       .c = {c + r * hidden, 0},
+                                       .h = {h + r * hidden, 0},
+                                       .gates = {z + r * gates(), 0}});
+      }
+      return {{h, hidden}, {c, hidden}, z};
+    } else {
+      const Scalar* const zero = workspace.template allocate_zero<Scalar>(hidden);
+      return {{zero, 0}, {zero, 0}};
     }
   }
+
+  /// What a cell reads, in the order of its sums.
+  [[nodiscard]] std::array<kernels::Term<Scalar>, term_count> terms_of(
+      kernels::Rows<const Scalar> h_above, kernels::Rows<const Scalar> x,
+      kernels::Rows<const Scalar> h_left) const {
+    return {kernels::Term<Scalar>{h_above.data, h_above.stride, config_.hidden},
+            kernels::Term<Scalar>{x.data, x.stride, config_.in_channels},
+            kernels::Term<Scalar>{h_left.data, h_left.stride, config_.hidden}};
+  }
+  /// `rows` cells that do not depend on each other.
+  void step(Index rows, kernels::Rows<const Scalar> h_above, kernels::Rows<const Scalar> x,
+            kernels::Rows<const Scalar> h_left, const Weights& weights,
+            const kernels::LstmStep<Scalar>& states) const {
+    const auto terms = terms_of(h_above, x, h_left);
+    Kernels::lstm_step(rows, Terms(terms), weights.packed, weights.bias, states);
+  }
+  void begin_row(Cache& cache, Index row) const;
+  void sum_ahead(Cache& cache, Index row) const;
+  void walk_cell(Cache& cache, Index row, Index j, kernels::Rows<const Scalar> x) const;
 
   DiagonalConfig config_;
   Parameter<Scalar> input_weights_;

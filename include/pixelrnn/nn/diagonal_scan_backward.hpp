@@ -62,8 +62,8 @@ void DiagonalScan<Side, State, B>::backward(const DiagonalGeometry& g, Index ima
       const std::array<kernels::Term<Scalar>, 2> terms{
           kernels::Term<Scalar>{dz(d + 1, r + 1), gates(), gates()},
           kernels::Term<Scalar>{dz(d + 1, r), gates(), gates()}};
-      Kernels::affine(all, Terms(terms), p.to_state, static_cast<const Scalar*>(nullptr),
-                      ConstRows{dh, hidden}, Rows{dh, hidden});
+      Kernels::affine(all, Terms(terms), p.to_state, ConstRows{}, ConstRows{dh, hidden},
+                      Rows{dh, hidden});
     }
     Kernels::lstm_step_backward(
         all, hidden,
@@ -79,8 +79,7 @@ void DiagonalScan<Side, State, B>::backward(const DiagonalGeometry& g, Index ima
     gather(g, images, d, 0, rows, in, x, inputs + g.cells_before(d) * images * in);
     if (dx == nullptr) continue;
     const kernels::Term<Scalar> term{dz(d, r), gates(), gates()};
-    Kernels::affine(all, Terms(&term, 1), p.to_input, static_cast<const Scalar*>(nullptr),
-                    ConstRows{}, Rows{d_inputs, in});
+    Kernels::affine(all, Terms(&term, 1), p.to_input, ConstRows{}, ConstRows{}, Rows{d_inputs, in});
     scatter(g, images, d, 0, rows, in, d_inputs, dx, store);
   }
   for (Index r = 0; r < g.height; ++r) {
@@ -108,7 +107,7 @@ void DiagonalScan<Side, State, B>::backward(const DiagonalGeometry& g, Index ima
 }
 
 template <ScanSide Side, InitialState State, class B>
-void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Prepared& edge,
+void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Edges& edges,
                                           const PreparedBackward& p, Workspace& workspace,
                                           Scalar* gradient) const {
   const Index hidden = config_.hidden;
@@ -119,29 +118,28 @@ void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Prepa
   const std::array<kernels::Term<Scalar>, 2> first_cells{
       kernels::Term<Scalar>{p.zero, 0, gates()},
       kernels::Term<Scalar>{gradient + at.edge_z, gates(), gates()}};
-  Kernels::affine(g.height, Terms(first_cells), p.to_state, static_cast<const Scalar*>(nullptr),
+  Kernels::affine(g.height, Terms(first_cells), p.to_state, kernels::Rows<const Scalar>{},
                   kernels::Rows<const Scalar>{}, kernels::Rows<Scalar>{dh, hidden});
   if constexpr (State::is_scanned) {
     // Back through the steps over the padding; state 0 is the constant zero.
     Scalar* const dc = gradient + at.edge_c;
     Scalar* const dc_prev = workspace.template allocate<Scalar>(hidden);
     for (Index r = g.height - 1; r > 0; --r) {
-      Scalar* const dz = edge.edge_gates + r * gates();
-      Kernels::lstm_step_backward(
-          1, hidden,
-          kernels::LstmStepBackward<Scalar>{.c_prev = {edge.edge_c[r - 1], 0},
-                                            .c = {edge.edge_c[r], 0},
-                                            .dh = {dh + r * hidden, 0},
-                                            .dc = {dc + r * hidden, 0},
-                                            .dc_prev = {dc_prev, 0},
-                                            .gates = {dz, 0}});
+      Scalar* const dz = edges.gates + r * gates();
+      Kernels::lstm_step_backward(1, hidden,
+                                  kernels::LstmStepBackward<Scalar>{.c_prev = {edges.c[r - 1], 0},
+                                                                    .c = {edges.c[r], 0},
+                                                                    .dh = {dh + r * hidden, 0},
+                                                                    .dc = {dc + r * hidden, 0},
+                                                                    .dc_prev = {dc_prev, 0},
+                                                                    .gates = {dz, 0}});
       Kernels::add(hidden, dc_prev, dc + (r - 1) * hidden);
       const std::array<kernels::Term<Scalar>, 2> terms{kernels::Term<Scalar>{dz, 0, gates()},
                                                        kernels::Term<Scalar>{dz, 0, gates()}};
-      Kernels::affine(1, Terms(terms), p.to_state, static_cast<const Scalar*>(nullptr),
+      Kernels::affine(1, Terms(terms), p.to_state, kernels::Rows<const Scalar>{},
                       kernels::Rows<const Scalar>{dh + (r - 1) * hidden, 0},
                       kernels::Rows<Scalar>{dh + (r - 1) * hidden, 0});
-      const kernels::RowPairs<Scalar> pair{edge.edge_h[r - 1], dz, 1};
+      const kernels::RowPairs<Scalar> pair{edges.h[r - 1], dz, 1};
       for (Index tap = 0; tap < 2; ++tap) {
         Kernels::add_outer_products(
             std::span<const kernels::RowPairs<Scalar>>(&pair, 1), kernels::RowShape{hidden, hidden},

@@ -88,14 +88,18 @@ class MaskedConvolution {
     return x.tape().record("MaskedConv2d", y, {x, x.tape().leaf(bias_), residual}, AddOp{this});
   }
 
-  /// A ring of the input rows that taps reach, for each image with its padding.
+  /// A ring of the input rows that taps reach, for each image with its padding. If the walk is
+  /// split, what the rows above give to all pixels of this one.
   struct Cache {
     FeatureMap<Scalar> rows;  ///< (rows above + 1, batch, padded width, C_in)
     Index image, line;        ///< values of one row of an image, of all images
+    FeatureMap<Scalar> sums;  ///< (1, batch, padded width, C_out)
     Workspace weights;
-    kernels::Packed<const Scalar> packed;
-    std::vector<kernels::Term<Scalar>> terms;
-    Team* team;
+    kernels::Packed<const Scalar> packed;      ///< of a pixel's taps
+    kernels::Packed<const Scalar> ahead;       ///< of the taps above, if split
+    std::size_t split;                         ///< runs of them; 0: not split
+    std::vector<kernels::Term<Scalar>> terms;  ///< a room for each run
+    Walk walk;
   };
   [[nodiscard]] Cache make_cache(Walk walk) const {
     Cache cache;
@@ -104,11 +108,21 @@ class MaskedConvolution {
                             walk.width + padding_.left + padding_.right, config_.in_channels});
     cache.image = cache.rows.shape()[2] * config_.in_channels;
     cache.line = walk.batch * cache.image;
-    cache.packed = pack_taps<Kernels>(cache.weights, taps_, masked_weights(cache.weights), false);
-    for (const TapRun& run : taps_) {
-      cache.terms.push_back({nullptr, cache.image, run.count * config_.in_channels});
+    cache.terms.resize(taps_.size());
+    cache.walk = walk;
+    // Runs are in kernel order: those of the rows above come first.
+    const auto here =
+        std::find_if(taps_.begin(), taps_.end(), [](const TapRun& run) { return run.dy == 0; });
+    const std::vector<TapRun> above(taps_.begin(), here), rest(here, taps_.end());
+    const Index weights = tap_count(above) * config_.in_channels * config_.out_channels;
+    cache.split = row_ahead_pays<Scalar>(walk.batch, weights) ? above.size() : 0;
+    const auto masked = masked_weights(cache.weights);
+    cache.packed = pack_taps<Kernels>(cache.weights, cache.split > 0 ? rest : taps_, masked, false);
+    if (cache.split > 0) {
+      cache.sums = FeatureMap<Scalar>({1, walk.batch, cache.rows.shape()[2], config_.out_channels});
+      cache.ahead = pack_taps<Kernels>(cache.weights, above, masked, false);
+      begin_row(cache, 0);
     }
-    cache.team = walk.team;
     return cache;
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
@@ -119,27 +133,28 @@ class MaskedConvolution {
   void step_add(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
                 const MatrixView<const Scalar>& residual, const MatrixView<Scalar>& y) const {
     remember(cache, row, column, x);
-    const Index ring = padding_.above + 1, here = line_of(row);
-    for (std::size_t t = 0; t < taps_.size(); ++t) {
-      const Index line = here + taps_[t].dy;
-      cache.terms[t].data = cache.rows.data() + (line < 0 ? line + ring : line) * cache.line +
-                            (padding_.left + column + taps_[t].dx) * config_.in_channels;
-    }
-    share_units(cache.team, x.rows, cache.packed,
+    const Terms terms = terms_of(cache, row, column, cache.image, cache.split, taps_.size());
+    const kernels::Rows<const Scalar> start =
+        cache.split > 0 ? kernels::Rows<const Scalar>{&cache.sums(0, 0, column, 0),
+                                                      cache.sums.shape()[2] * config_.out_channels}
+                        : bias_row();
+    share_units(cache.walk.team, x.rows, cache.packed,
                 [&](const kernels::Packed<const Scalar>& weights) {
-                  Kernels::affine(x.rows, Terms(cache.terms), weights, bias_.value().data(),
+                  Kernels::affine(x.rows, terms, weights, start,
                                   kernels::Rows<const Scalar>{residual.data, residual.stride},
                                   kernels::Rows<Scalar>{y.data, y.stride});
                 });
   }
-  void end_row(Cache&, Index) const {}
+  void end_row(Cache& cache, Index row) const {
+    if (cache.split > 0 && row + 1 < cache.walk.height) begin_row(cache, row + 1);
+  }
 
  protected:
   /// Puts a pixel into the ring.
   void remember(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const {
     Scalar* const pixel =
         cache.rows.data() + line_of(row) * cache.line + (padding_.left + column) * x.columns;
-    share_columns(cache.team, x.rows, x.columns, [&](Index first, Index last) {
+    share_columns(cache.walk.team, x.rows, x.columns, [&](Index first, Index last) {
       for (Index b = 0; b < x.rows; ++b) {
         const Scalar* const from = x.row(b) + first;
         Scalar* const to = pixel + b * cache.image + first;
@@ -159,6 +174,31 @@ class MaskedConvolution {
   }
 
   using Terms = std::span<const kernels::Term<Scalar>>;
+
+  [[nodiscard]] kernels::Rows<const Scalar> bias_row() const { return {bias_.value().data(), 0}; }
+  /// What runs [first, last) of taps read for a pixel of the first image, in rows `stride` apart.
+  [[nodiscard]] Terms terms_of(Cache& cache, Index row, Index column, Index stride,
+                               std::size_t first, std::size_t last) const {
+    const Index ring = padding_.above + 1, in = config_.in_channels;
+    for (std::size_t t = first; t < last; ++t) {
+      const TapRun& run = taps_[t];
+      const Index line = line_of(row) + run.dy;
+      const Scalar* const from = cache.rows.data() + (line < 0 ? line + ring : line) * cache.line;
+      cache.terms[t] = {from + (padding_.left + column + run.dx) * in, stride, run.count * in};
+    }
+    return Terms(cache.terms).subspan(first, last - first);
+  }
+  /// What the rows above give to a row: to all pixels of all images, and to the padding between.
+  void begin_row(Cache& cache, Index row) const {
+    const Index out = config_.out_channels;
+    const Index pixels = cache.sums.size() / out - padding_.left - padding_.right;
+    const Terms terms = terms_of(cache, row, 0, config_.in_channels, 0, cache.split);
+    share_units(cache.walk.team, pixels, cache.ahead,
+                [&](const kernels::Packed<const Scalar>& weights) {
+                  Kernels::affine(pixels, terms, weights, bias_row(), kernels::Rows<const Scalar>{},
+                                  kernels::Rows<Scalar>{cache.sums.data(), out});
+                });
+  }
 
   using Products = TapProducts<B>;
 

@@ -64,11 +64,10 @@ requires(!State::is_scanned) class RowLSTM {
     FeatureMap<Scalar> inputs;  ///< (1, batch, W + reach, C)
     FeatureMap<Scalar> h;       ///< (2, batch, W + 2·reach, hidden), by row parity
     FeatureMap<Scalar> c;       ///< (2, batch, W, hidden)
-    FeatureMap<Scalar> sums;    ///< (1, W, batch, 4·hidden)
+    FeatureMap<Scalar> sums;    ///< (1, batch, W + 2·reach, a row of sums)
     FeatureMap<Scalar> gates;   ///< (1, 1, batch, 4·hidden)
     Workspace memory;
-    kernels::Packed<const Scalar> fused;
-    typename RowScan<State, B>::SplitWeights split;
+    typename RowScan<State, B>::Weights weights;
     bool is_split;
     Index height;
     Team* team;
@@ -80,18 +79,17 @@ requires(!State::is_scanned) class RowLSTM {
     cache.h = FeatureMap<Scalar>({2, walk.batch, walk.width + 2 * reach, hidden});
     cache.c = FeatureMap<Scalar>({2, walk.batch, walk.width, hidden});
     cache.gates = FeatureMap<Scalar>({1, 1, walk.batch, scan_.gates()});
-    cache.is_split = scan_.split_pays(walk.batch);
+    cache.is_split = scan_.is_split(walk.batch);
     cache.height = walk.height;
     cache.team = walk.team;
     for (Index b = 0; b < walk.batch; ++b) {  // row -1 has odd parity
       scan_.begin(&cache.h(1, b, reach, 0), &cache.c(1, b, 0, 0), walk.width);
     }
+    cache.weights = scan_.pack(cache.memory, cache.is_split);
     if (cache.is_split) {
-      cache.sums = FeatureMap<Scalar>({1, walk.width, walk.batch, scan_.gates()});
-      cache.split = scan_.pack_split(cache.memory);
+      const Index columns = kernels::gate_row<Kernels, Scalar>(hidden);
+      cache.sums = FeatureMap<Scalar>({1, walk.batch, walk.width + 2 * reach, columns});
       begin_row(cache, 0);
-    } else {
-      cache.fused = scan_.pack(cache.memory);
     }
     return cache;
   }
@@ -105,19 +103,19 @@ requires(!State::is_scanned) class RowLSTM {
       std::copy_n(x.row(b), x.columns, input + b * input_image + reach * x.columns);
     }
     Scalar* const h = &cache.h(now, 0, column + reach, 0);
-    kernels::LstmStep<Scalar> cells{.c_prev = {&cache.c(before, 0, column, 0), c_image},
-                                    .c = {&cache.c(now, 0, column, 0), c_image},
-                                    .h = {h, h_image},
-                                    .gates = {cache.gates.data(), scan_.gates()}};
-    if (cache.is_split) cells.start = {&cache.sums(0, column, 0, 0), scan_.gates()};
-    share_units(cache.team, x.rows, cache.is_split ? cache.split.input : cache.fused,
+    const kernels::LstmStep<Scalar> cells{.c_prev = {&cache.c(before, 0, column, 0), c_image},
+                                          .c = {&cache.c(now, 0, column, 0), c_image},
+                                          .h = {h, h_image},
+                                          .gates = {cache.gates.data(), scan_.gates()}};
+    kernels::Rows<const Scalar> before_h{&cache.h(before, 0, column, 0), h_image};
+    kernels::Rows<const Scalar> start = cache.weights.bias;
+    if (cache.is_split) {
+      before_h = {};
+      start = {&cache.sums(0, 0, column, 0), cache.sums.shape()[2] * cache.sums.shape().c()};
+    }
+    share_units(cache.team, x.rows, cache.weights.step,
                 [&](const kernels::Packed<const Scalar>& weights) {
-                  if (cache.is_split) {
-                    scan_.finish_step(x.rows, {input, input_image}, weights, cells);
-                  } else {
-                    scan_.step(x.rows, {&cache.h(before, 0, column, 0), h_image},
-                               {input, input_image}, weights, cells);
-                  }
+                  scan_.step(x.rows, before_h, {input, input_image}, weights, start, cells);
                 });
     for (Index b = 0; b < x.rows; ++b) std::copy_n(h + b * h_image, hidden, y.row(b));
   }
@@ -133,15 +131,15 @@ requires(!State::is_scanned) class RowLSTM {
     void backward(pixelrnn::Backward<Scalar>& ctx) const { scan->backward(ctx, maps); }
   };
 
-  /// What h of the row before gives to the pixels of a row.
+  /// What h of the row before gives to a row: to all pixels of all images, and to the padding
+  /// between.
   void begin_row(Cache& cache, Index row) const {
-    const Index batch = cache.c.shape()[1], width = cache.c.shape()[2], before = (row + 1) % 2;
-    share_units(cache.team, batch * width, cache.split.state,
+    const Shape<4> sums = cache.sums.shape();
+    const Index pixels = sums[1] * sums[2] - 2 * scan_.reach();
+    share_units(cache.team, pixels, cache.weights.state,
                 [&](const kernels::Packed<const Scalar>& weights) {
-                  for (Index b = 0; b < batch; ++b) {
-                    scan_.sum_states(width, &cache.h(before, b, 0, 0), weights,
-                                     {&cache.sums(0, 0, b, 0), batch * scan_.gates()});
-                  }
+                  scan_.sum_states(pixels, &cache.h((row + 1) % 2, 0, 0, 0), weights,
+                                   cache.weights.bias, {cache.sums.data(), sums.c()});
                 });
   }
 

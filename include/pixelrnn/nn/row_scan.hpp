@@ -43,6 +43,7 @@ class RowScan {
  public:
   using Scalar = typename B::Scalar;
   using Kernels = typename B::Kernels;
+  using Terms = std::span<const kernels::Term<Scalar>>;
 
   RowScan(RowConfig config, Rng& rng)
       : config_(checked(config)),
@@ -91,56 +92,42 @@ class RowScan {
     fill_initial(c0_, c, width);
   }
 
-  /// K_ss above K_is, packed.
-  [[nodiscard]] kernels::Packed<const Scalar> pack(Workspace& workspace) const {
-    const auto packed = allocate_packed(workspace, state_length() + input_length());
-    const Index row = pack_run<Kernels>(packed, 0, state_weights_.value(), state_taps_[0]);
-    pack_run<Kernels>(packed, row, masked_input_weights(workspace), input_taps_[0]);
-    return as_const(packed);
+  /// Packed weights of a step, K_ss above K_is, and the bias; split: K_is alone, and K_ss.
+  struct Weights {
+    kernels::Packed<const Scalar> step{}, state{};
+    kernels::Rows<const Scalar> bias{};
+  };
+  [[nodiscard]] Weights pack(Workspace& workspace, bool split) const {
+    const auto allocate = [&](Index rows) {
+      return kernels::allocate_packed<Kernels, Scalar>(workspace, rows, config_.hidden,
+                                                       kernels::gate_count);
+    };
+    const Index above = split ? 0 : state_length();
+    const auto step = allocate(above + input_length());
+    const auto state = split ? allocate(state_length()) : step;
+    pack_run<Kernels>(state, 0, state_weights_.value(), state_taps_[0]);
+    pack_run<Kernels>(step, above, masked_input_weights(workspace), input_taps_[0]);
+    return {as_const(step), as_const(state), pack_bias(workspace)};
   }
-  /// `rows` cells: h and x from the first column that they read of either.
+  /// `rows` cells: h and x from the first column that they read of either. If `start` holds what h
+  /// gives, h is null.
   void step(Index rows, kernels::Rows<const Scalar> h, kernels::Rows<const Scalar> x,
-            const kernels::Packed<const Scalar>& weights,
+            const kernels::Packed<const Scalar>& weights, kernels::Rows<const Scalar> start,
             const kernels::LstmStep<Scalar>& cells) const {
     const std::array<kernels::Term<Scalar>, 2> terms{
         kernels::Term<Scalar>{h.data, h.stride, state_length()},
         kernels::Term<Scalar>{x.data, x.stride, input_length()}};
-    Kernels::lstm_step(rows, std::span<const kernels::Term<Scalar>>(terms), weights,
-                       bias_.value().data(), cells);
+    Kernels::lstm_step(rows, Terms(terms).subspan(h ? 0 : 1), weights, start, cells);
   }
-
-  /// The same in two: K_ss and K_is by themselves; sums = b + K_ss ⊛ h for the pixels of a row; and
-  /// `rows` cells that start with such sums.
-  struct SplitWeights {
-    kernels::Packed<const Scalar> state{}, input{};
-  };
-  [[nodiscard]] SplitWeights pack_split(Workspace& workspace) const {
-    const auto state = allocate_packed(workspace, state_length());
-    const auto input = allocate_packed(workspace, input_length());
-    pack_run<Kernels>(state, 0, state_weights_.value(), state_taps_[0]);
-    pack_run<Kernels>(input, 0, masked_input_weights(workspace), input_taps_[0]);
-    return {as_const(state), as_const(input)};
-  }
-  void sum_states(Index pixels, const Scalar* h, const kernels::Packed<const Scalar>& state,
-                  kernels::Rows<Scalar> sums) const {
+  /// start = b + K_ss ⊛ h for so many pixels of a row.
+  void sum_states(Index pixels, const Scalar* h, const kernels::Packed<const Scalar>& weights,
+                  kernels::Rows<const Scalar> bias, kernels::Rows<Scalar> start) const {
     const kernels::Term<Scalar> term{h, config_.hidden, state_length()};
-    Kernels::affine(pixels, std::span<const kernels::Term<Scalar>>(&term, 1), state,
-                    bias_.value().data(), kernels::Rows<const Scalar>{}, sums);
+    Kernels::affine(pixels, Terms(&term, 1), weights, bias, kernels::Rows<const Scalar>{}, start);
   }
-  void finish_step(Index rows, kernels::Rows<const Scalar> x,
-                   const kernels::Packed<const Scalar>& input,
-                   const kernels::LstmStep<Scalar>& cells) const {
-    const kernels::Term<Scalar> term{x.data, x.stride, input_length()};
-    Kernels::lstm_step(rows, std::span<const kernels::Term<Scalar>>(&term, 1), input,
-                       static_cast<const Scalar*>(nullptr), cells);
-  }
-  /// Whether a walk of so many images is faster in two: K_ss meets a whole row at once then, not a
-  /// pixel of each image. With many images and weights that stay in a second-level cache anyway it
-  /// is not (times of sampling on AVX-512, by turns: one image of h = 16 -13 %, of h = 128 -31 %;
-  /// 16 images +12 and -14 %).
-  [[nodiscard]] bool split_pays(Index images) const {
-    const Index bytes = state_weights_.size() * static_cast<Index>(sizeof(Scalar));
-    return images <= 4 || bytes >= 128 * 1024;
+  /// Whether a walk of so many images takes a step in two.
+  [[nodiscard]] bool is_split(Index images) const {
+    return detail::row_ahead_pays<Scalar>(images, state_weights_.size());
   }
 
   /// Sizes and strides of one image's maps.
@@ -214,7 +201,8 @@ class RowScan {
             compute_pairs(row, first, last, *rooms, worker + span);  // one of the two is 0
           } else {
             step(last - first, {row.before.at(r, 0, first - reach_), config_.hidden},
-                 {row.input.at(r, 0, first - reach_), s.c()}, weights.fused, row.cells(first, 1));
+                 {row.input.at(r, 0, first - reach_), s.c()}, weights.weights.step,
+                 weights.weights.bias, row.cells(first, 1));
           }
         });
         std::copy_n(row.h, at.cells_line, y + (image * s.h() + r) * at.cells_line);
@@ -246,24 +234,26 @@ class RowScan {
     }
     return false;
   }
+  [[nodiscard]] kernels::Rows<const Scalar> pack_bias(Workspace& workspace) const {
+    return kernels::pack_gate_bias<Kernels>(workspace, bias_.value().data(), config_.hidden);
+  }
   /// Values that a cell reads of h, and of x.
   [[nodiscard]] Index state_length() const { return config_.kernel * config_.hidden; }
   [[nodiscard]] Index input_length() const { return (reach_ + 1) * config_.in_channels; }
-  [[nodiscard]] kernels::Packed<Scalar> allocate_packed(Workspace& workspace, Index rows) const {
-    return kernels::allocate_packed<Kernels, Scalar>(workspace, rows, config_.hidden,
-                                                     kernels::gate_count);
-  }
-  /// What is made of the weights: K_ss above K_is, or by pairs the products of x and of h.
+  /// What is made of the weights: those of a step, or by pairs the products of x and of h.
   struct Prepared {
-    kernels::Packed<const Scalar> fused{};
+    Weights weights;
     typename Products::Weights input{}, state{};
   };
   [[nodiscard]] Prepared prepare(Workspace& workspace, bool pairs) const {
-    if (!pairs) return {.fused = pack(workspace)};
-    return {.input = Products::prepare(workspace, input_taps_, masked_input_weights(workspace),
-                                       false, detail::pairs_save(input_taps_)),
-            .state = Products::prepare(workspace, state_taps_, state_weights_.value(), false, true,
-                                       kernels::gate_count)};
+    if (!pairs) return {.weights = pack(workspace, false)};
+    const auto products = [&](const std::vector<TapRun>& taps, FeatureView<const Scalar> weights) {
+      return Products::prepare(workspace, taps, weights, false, detail::pairs_save(taps),
+                               kernels::gate_count);
+    };
+    return {.weights = {.bias = pack_bias(workspace)},
+            .input = products(input_taps_, masked_input_weights(workspace)),
+            .state = products(state_taps_, state_weights_.value())};
   }
   [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
     return masked(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count, workspace);
@@ -295,10 +285,13 @@ class RowScan {
         : input(workspace, rooms, width, scan.input_taps_, weights.input),
           state(workspace, rooms, width, scan.state_taps_, weights.state),
           rows(input.lines(width)),
-          size(rows * width * scan.gates()),
+          columns(kernels::gate_row<Kernels, Scalar>(scan.config_.hidden)),
+          size(rows * width * columns),
+          bias(weights.weights.bias),
           sums(workspace.template allocate<Scalar>(rooms * size)) {}
     Products input, state;
-    Index rows, size;
+    Index rows, columns, size;
+    kernels::Rows<const Scalar> bias;
     Scalar* sums;
   };
   /// Columns [first, last) of a row.
@@ -313,16 +306,14 @@ class RowScan {
       const Index line = row.r % rooms.rows;
       if (line == 0) {
         rooms.input(room, part(row.input), row.r, std::min(rooms.rows, row.input.lines - row.r),
-                    bias_.value().data(), nullptr, sums);
+                    rooms.bias.data, nullptr, sums);
       }
       rooms.state.add_pairs(
-          room, part(row.before), row.r, 1, nullptr, sums + line * (last - first) * gates(),
+          room, part(row.before), row.r, 1, nullptr, sums + line * (last - first) * rooms.columns,
           [&](detail::PairSum sum, Index pairs, std::span<const kernels::Term<Scalar>> terms,
               const kernels::Packed<const Scalar>& weights, kernels::Rows<const Scalar> start) {
-            kernels::LstmStep<Scalar> cells =
-                row.cells(sum == detail::PairSum::odd ? first + 1 : first, 2);
-            cells.start = start;
-            Kernels::lstm_step(pairs, terms, weights, static_cast<const Scalar*>(nullptr), cells);
+            const Index column = sum == detail::PairSum::odd ? first + 1 : first;
+            Kernels::lstm_step(pairs, terms, weights, start, row.cells(column, 2));
           });
     }
   }

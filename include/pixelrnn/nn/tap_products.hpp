@@ -32,7 +32,8 @@ class TapProducts {
     std::array<kernels::Packed<const T>, std::size(pair_sums)> packed{};
     bool in_pairs = false;
   };
-  /// `groups`: of the columns that the last products of a pair's pixels multiply by.
+  /// `groups`: of the weights' columns. With gates, what the sums begin with, what they are added
+  /// to and they themselves are rows in the order of the kernels (Packed).
   [[nodiscard]] static Weights prepare(Workspace& workspace, const std::vector<TapRun>& taps,
                                        TensorView<const T, 4> weights, bool transposed,
                                        bool in_pairs, Index groups = 1) {
@@ -40,28 +41,27 @@ class TapProducts {
     if constexpr (can_pair<B>) {
       if (in_pairs) {
         for (const PairSum sum : pair_sums) {
-          const bool is_last = sum == PairSum::even || sum == PairSum::odd;
           made.packed[static_cast<std::size_t>(sum)] =
-              pack_pairs<K>(workspace, taps, sum, weights, transposed, is_last ? groups : 1);
+              pack_pairs<K>(workspace, taps, sum, weights, transposed, groups);
         }
         return made;
       }
     }
-    made.packed[0] = pack_taps<K>(workspace, taps, weights, transposed);
+    made.packed[0] = pack_taps<K>(workspace, taps, weights, transposed, groups);
     return made;
   }
 
   /// Takes memory for so many workers, with lines of so many pixels at most.
   TapProducts(Workspace& workspace, Index workers, Index line_pixels,
               const std::vector<TapRun>& taps, const Weights& weights)
-      : taps_(taps), weights_(weights), units_(weights.packed[0].columns()) {
+      : taps_(taps), weights_(weights), columns_(columns_of(weights.packed[0])) {
     term_count_ = std::ssize(taps);
     if (weights.in_pairs) {
       Index most = 0;
       for (const auto& packed : weights.packed) most = std::max(most, packed.rows);
       term_count_ *= 2;
       rows_ = lines(line_pixels) * line_pixels / 2;
-      room_ = rows_ * (most + 3 * units_);
+      room_ = rows_ * (most + 3 * columns_);
       rooms_ = workspace.allocate<T>(workers * room_);
     }
     terms_ = workspace.allocate<kernels::Term<T>>(workers * term_count_);
@@ -77,12 +77,13 @@ class TapProducts {
                                          const T* bias, const T* addend, T* out) const {
     if constexpr (can_pair<B>) {
       if (weights_.in_pairs) {
-        add_pairs(worker, f, line, count, bias, addend,
-                  [&](PairSum sum, Index pairs, Terms terms,
-                      const kernels::Packed<const T>& weights, kernels::Rows<const T> start) {
-                    const kernels::Rows<T> to{sum == PairSum::odd ? out + units_ : out, 2 * units_};
-                    K::affine(pairs, terms, weights, static_cast<const T*>(nullptr), start, to);
-                  });
+        add_pairs(
+            worker, f, line, count, bias, addend,
+            [&](PairSum sum, Index pairs, Terms terms, const kernels::Packed<const T>& weights,
+                kernels::Rows<const T> start) {
+              const kernels::Rows<T> to{sum == PairSum::odd ? out + columns_ : out, 2 * columns_};
+              K::affine(pairs, terms, weights, start, kernels::Rows<const T>{}, to);
+            });
         return;
       }
     }
@@ -91,7 +92,8 @@ class TapProducts {
       terms[t] = {f.at(line, taps_[t].dy, taps_[t].dx), f.channels, taps_[t].count * f.channels};
     }
     K::affine(f.pixels, std::span<const kernels::Term<T>>(terms, taps_.size()), weights_.packed[0],
-              bias, kernels::Rows<const T>{addend, units_}, kernels::Rows<T>{out, units_});
+              kernels::Rows<const T>{bias, 0}, kernels::Rows<const T>{addend, columns_},
+              kernels::Rows<T>{out, columns_});
   }
 
   /// The same by pairs, but for the last product: finish(sum, pairs, terms, weights, start) for the
@@ -101,22 +103,23 @@ class TapProducts {
                  const T* addend, F&& finish) const {
     const Index rows = lines * f.pixels / 2;
     T* const both = rooms_ + worker * room_;
-    T* const opposite = both + rows_ * units_;
-    T* const even = opposite + rows_ * units_;
-    const kernels::Rows<T> odd_rows{both, units_}, even_rows{even, units_};
+    T* const opposite = both + rows_ * columns_;
+    T* const even = opposite + rows_ * columns_;
+    const kernels::Rows<T> odd_rows{both, columns_}, even_rows{even, columns_};
     const auto multiply = [&](PairSum sum, const T* shift, T* to) {
-      K::affine(rows, gather(sum, worker, f, line, lines), weights_of(sum), shift,
-                kernels::Rows<const T>{}, kernels::Rows<T>{to, units_});
+      K::affine(rows, gather(sum, worker, f, line, lines), weights_of(sum),
+                kernels::Rows<const T>{shift, 0}, kernels::Rows<const T>{},
+                kernels::Rows<T>{to, columns_});
     };
     multiply(PairSum::both, bias, both);
     multiply(PairSum::opposite, nullptr, opposite);
-    K::add_scaled(rows, units_, odd_rows, T{1}, kernels::Rows<T>{opposite, units_}, even_rows);
-    K::add_scaled(rows, units_, odd_rows, T{-1}, kernels::Rows<T>{opposite, units_}, odd_rows);
+    K::add_scaled(rows, columns_, odd_rows, T{1}, kernels::Rows<T>{opposite, columns_}, even_rows);
+    K::add_scaled(rows, columns_, odd_rows, T{-1}, kernels::Rows<T>{opposite, columns_}, odd_rows);
     if (addend != nullptr) {
-      const kernels::Rows<const T> from_even{addend, 2 * units_};
-      const kernels::Rows<const T> from_odd{addend + units_, 2 * units_};
-      K::move_rows(rows, units_, from_even, even_rows, kernels::Store::Add);
-      K::move_rows(rows, units_, from_odd, odd_rows, kernels::Store::Add);
+      const kernels::Rows<const T> from_even{addend, 2 * columns_};
+      const kernels::Rows<const T> from_odd{addend + columns_, 2 * columns_};
+      K::move_rows(rows, columns_, from_even, even_rows, kernels::Store::Add);
+      K::move_rows(rows, columns_, from_odd, odd_rows, kernels::Store::Add);
     }
     for (const PairSum sum : {PairSum::even, PairSum::odd}) {
       finish(sum, rows, gather(sum, worker, f, line, lines), weights_of(sum),
@@ -127,6 +130,10 @@ class TapProducts {
  private:
   using Terms = std::span<const kernels::Term<T>>;
 
+  /// Values in a row of sums.
+  [[nodiscard]] static Index columns_of(const kernels::Packed<const T>& weights) {
+    return weights.groups == 1 ? weights.units : kernels::gate_row<K, T>(weights.units);
+  }
   [[nodiscard]] const kernels::Packed<const T>& weights_of(PairSum sum) const {
     return weights_.packed[static_cast<std::size_t>(sum)];
   }
@@ -134,7 +141,7 @@ class TapProducts {
   [[nodiscard]] PIXELRNN_COMPILED_ONCE Terms gather(PairSum sum, Index worker, const Frame<T>& f,
                                                     Index line, Index lines) const {
     const Index rows = lines * f.pixels / 2;
-    T* operand = rooms_ + worker * room_ + 3 * rows_ * units_;
+    T* operand = rooms_ + worker * room_ + 3 * rows_ * columns_;
     kernels::Term<T>* const terms = terms_ + worker * term_count_;
     std::size_t count = 0;
     for_each_product(taps_, sum, [&](const PairProduct& product, const TapRun& run) {
@@ -147,7 +154,7 @@ class TapProducts {
 
   const std::vector<TapRun>& taps_;
   Weights weights_;
-  Index units_, term_count_ = 0;
+  Index columns_, term_count_ = 0;
   Index rows_ = 0, room_ = 0;  ///< pairs of the most lines; values of a worker's room
   T* rooms_ = nullptr;         ///< three maps of `rows_` outputs, then operands
   kernels::Term<T>* terms_ = nullptr;

@@ -74,14 +74,17 @@ Index pack_run_transposed(kernels::Packed<T> to, Index first, TensorView<const T
   return runs;
 }
 
-/// All runs, one below the other; transposed: for runs that are mirrored().
+/// All runs, one below the other, in so many groups of columns; transposed: for runs that are
+/// mirrored().
 template <class K, class T>
 [[nodiscard]] kernels::Packed<const T> pack_taps(Workspace& workspace,
                                                  const std::vector<TapRun>& runs,
-                                                 TensorView<const T, 4> weights, bool transposed) {
+                                                 TensorView<const T, 4> weights, bool transposed,
+                                                 Index groups = 1) {
   const Index in = weights.shape()[2], out = weights.shape()[3];
-  const auto packed = kernels::allocate_packed<K, T>(
-      workspace, tap_count(runs) * (transposed ? out : in), transposed ? in : out);
+  const auto packed =
+      kernels::allocate_packed<K, T>(workspace, tap_count(runs) * (transposed ? out : in),
+                                     (transposed ? in : out) / groups, groups);
   Index row = 0;
   for (const TapRun& run : runs) {
     row = transposed ? pack_run_transposed<K>(packed, row, weights, run)

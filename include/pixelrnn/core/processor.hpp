@@ -23,4 +23,13 @@ namespace pixelrnn::inline PIXELRNN_ABI {
   return bytes;
 }
 
+/// Whether it is one of AMD's. Likewise.
+[[nodiscard]] inline bool is_amd() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  return __builtin_cpu_is("amd") != 0;
+#else
+  return false;
+#endif
+}
+
 }  // namespace pixelrnn::inline PIXELRNN_ABI

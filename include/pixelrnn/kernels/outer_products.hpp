@@ -18,12 +18,11 @@ template <class T>
 inline constexpr Index outer_rows = rows_in<T, 4>(32 * 1024);
 
 /// Whether rows of b are read where they lie, in parts of 128 kB and by tiles of several vectors: a
-/// core that does one multiply-add of 512 bits a cycle gets them from its second-level cache as
-/// fast as it needs them, and copying is in its way (Zen 4: 96 instead of 90 % of the peak for 128
-/// × 256 weights, 91 instead of 82 for 1024 × 1024). That one with less than 48 kB of first-level
-/// cache does one is a guess, as in part_rows(): the oldest AVX-512 servers do two. With vectors of
-/// 256 bits the other way is faster by 15 to 40 %. Columns that leave a tile of one vector go the
-/// same way everywhere: where parts are cut would else change its bits.
+/// core that gets them from its second-level cache as fast as it needs them has no use for copies
+/// (Zen 4: 96 instead of 90 % of the peak for 128 × 256 weights, 91 instead of 82 for 1024 × 1024;
+/// Zen 5: no difference). With vectors of 256 bits the other way is faster by 15 to 40 %. Columns
+/// that leave a tile of one vector go the same way everywhere: where parts are cut would else
+/// change its bits.
 template <class T>
 [[nodiscard]] bool reads_in_place(Index columns) {
   if constexpr (lanes<T> * sizeof(T) < 64) return false;

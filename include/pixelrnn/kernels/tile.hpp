@@ -258,15 +258,19 @@ template <class T, int V>
   return bytes / (V * lanes<T> * static_cast<Index>(sizeof(T)));
 }
 
-/// Whether 32 kB of one operand stay in the first-level cache beside the other.
-[[nodiscard]] inline bool first_level_keeps_parts() { return first_level_cache() >= 48 * 1024; }
+/// Whether tiles had better read from the first-level cache: it keeps 32 kB of one operand beside
+/// the other, and the second one does not keep up with them. AMD's does, be it for one multiply-add
+/// of 512 bits a cycle (Zen 4) or for two (Zen 5).
+[[nodiscard]] inline bool first_level_keeps_parts() {
+  static const bool keeps = first_level_cache() >= 48 * 1024 && !is_amd();
+  return keeps;
+}
 
 /// Rows of a panel that a tile goes through before its sums are put down. 128 kB, a part of any
-/// second-level cache: a tile reads a vector of them for several multiply-adds, which that cache
-/// keeps up with where a core does one of 512 bits in a cycle (Zen 4; parts of 24 or 32 kB put sums
-/// down more often and cost 2 to 4 % of the peak there). A core that does two and has a
-/// first-level cache of 48 kB keeps 32 of them beside the left operand: 2 to 5 % more of the peak
-/// (K = 256 to 640, measured on an Intel server core; for others it is a guess). Where sums are cut
+/// second-level cache: a tile reads a vector of them for several multiply-adds (parts of 24 or 32
+/// kB put sums down more often and cost 2 to 5 % of the peak on Zen 4 and 5, 64 kB on Zen 5 one).
+/// Or 32 kB that stay in the first-level cache: 2 to 5 % more of the peak (K = 256 to 640, measured
+/// on an Intel server core; for others than AMD's and this it is a guess). Where sums are cut
 /// rounds nothing, except in a tile of one vector, which joins its two chains there: its narrow
 /// panels are never cut, so that chains are joined at the end of each term, on every processor.
 template <class T, int V>

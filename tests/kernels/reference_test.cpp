@@ -220,7 +220,7 @@ TEMPLATE_TEST_CASE("Reference: the bits of a row do not depend on the rows besid
   test::check_rows_do_not_depend_on_each_other<Reference, TestType>();
 }
 
-TEMPLATE_TEST_CASE("Reference: an LSTM step may begin with the sums of some terms",
+TEMPLATE_TEST_CASE("Reference: the sums of some terms go on with the others",
                    "[kernels][reference]", float, double) {
   test::check_sums_may_go_on<Reference, TestType>();
 }

@@ -4,10 +4,8 @@
 
 #include <pixelrnn/nn/backend.hpp>
 #include <pixelrnn/nn/diagonal_geometry.hpp>
-#include <pixelrnn/nn/init.hpp>
-#include <pixelrnn/nn/initial_state.hpp>
 #include <pixelrnn/nn/layer.hpp>
-#include <pixelrnn/nn/mask.hpp>
+#include <pixelrnn/nn/lstm_parameters.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -47,16 +45,7 @@ class DiagonalScan {
   static constexpr Index row_shift = Side::is_mirrored ? 1 : 0;
 
   DiagonalScan(DiagonalConfig config, Rng& rng)
-      : config_(checked(config)),
-        input_weights_({1, 1, config.in_channels, gates()}),
-        state_weights_({2, 1, config.hidden, gates()}),
-        bias_({1, 1, 1, gates()}),
-        h0_(detail::initial_parameter<State, Scalar>(config.hidden)),
-        c0_(detail::initial_parameter<State, Scalar>(config.hidden)) {
-    glorot_uniform(input_weights_.value(), config.in_channels, config.hidden, rng);
-    glorot_uniform(state_weights_.value(), 2 * config.hidden, config.hidden, rng);
-    apply_mask();
-  }
+      : config_(checked(config)), parameters_(config_, 1, 2, 1, rng) {}
 
   [[nodiscard]] const DiagonalConfig& config() const { return config_; }
   [[nodiscard]] Index flops(Index height, Index width) const {
@@ -65,17 +54,10 @@ class DiagonalScan {
                 left = seen * (width - 1);
     return 2 * gates() * (input * config_.in_channels + (above + left) * config_.hidden);
   }
-  void for_each_parameter(auto&& visit) {
-    visit("input_weights", input_weights_);
-    visit("state_weights", state_weights_);
-    visit("bias", bias_);
-    if constexpr (State::is_learned) visit("h0", h0_), visit("c0", c0_);
-  }
-  void apply_mask() {
-    pixelrnn::apply_mask(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count);
-  }
+  void for_each_parameter(auto&& visit) { parameters_.for_each_parameter(visit); }
+  void apply_mask() { parameters_.apply_mask(); }
   /// Any parameter, to tell a tape that this operation is trained.
-  [[nodiscard]] const Parameter<Scalar>& bias() const { return bias_; }
+  [[nodiscard]] const Parameter<Scalar>& bias() const { return parameters_.bias; }
 
   /// Packed weights and the states at column -1, made once a pass over the batch; those of each row
   /// if State is scanned.
@@ -187,8 +169,8 @@ class DiagonalScan {
   };
   [[nodiscard]] GradientLayout gradient_layout(Index height) const {
     GradientLayout at{};
-    at.state_weights = input_weights_.size();
-    at.bias = at.state_weights + state_weights_.size();
+    at.state_weights = parameters_.input_weights.size();
+    at.bias = at.state_weights + parameters_.state_weights.size();
     at.edge_z = at.bias + gates();
     at.edge_c = at.edge_z + height * gates();
     at.size = at.edge_c + height * config_.hidden;
@@ -258,9 +240,6 @@ class DiagonalScan {
     }
   }
 
-  [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
-    return masked(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count, workspace);
-  }
   /// Terms of a cell, in the order of its sums: h above, x, h left. And the first of them, which a
   /// row of a walk can have ahead.
   static constexpr Index term_count = 3, known_ahead = Side::is_mirrored ? 2 : 1;
@@ -268,12 +247,12 @@ class DiagonalScan {
   /// K_ss[0] above K_is above K_ss[1], or of these [first, last).
   [[nodiscard]] Weights pack(Workspace& workspace, Index first = 0, Index last = term_count) const {
     const Index in = config_.in_channels, hidden = config_.hidden;
-    const Scalar* const state = state_weights_.value().data();
+    const Scalar* const state = parameters_.state_weights.value().data();
     const auto matrix = [this](const Scalar* from, Index rows) {
       return kernels::Strided<Scalar>{from, rows, gates(), gates(), 1};
     };
     const std::array<kernels::Strided<Scalar>, term_count> matrices{
-        matrix(state, hidden), matrix(masked_input_weights(workspace).data(), in),
+        matrix(state, hidden), matrix(parameters_.masked_input_weights(workspace).data(), in),
         matrix(state + hidden * gates(), hidden)};
     const auto chosen = std::span(matrices).subspan(static_cast<std::size_t>(first),
                                                     static_cast<std::size_t>(last - first));
@@ -283,14 +262,13 @@ class DiagonalScan {
         kernels::allocate_packed<Kernels, Scalar>(workspace, rows, hidden, kernels::gate_count);
     rows = 0;
     for (const auto& m : chosen) Kernels::pack(packed, rows, m), rows += m.rows;
-    return {as_const(packed),
-            kernels::pack_gate_bias<Kernels>(workspace, bias_.value().data(), hidden)};
+    return {as_const(packed), parameters_.pack_bias(workspace)};
   }
   [[nodiscard]] Edges prepare_edges(Workspace& workspace, Index height,
                                     const Weights& weights) const {
     const Index hidden = config_.hidden;
     if constexpr (State::is_learned) {
-      return {{h0_.value().data(), 0}, {c0_.value().data(), 0}};
+      return {{parameters_.h0.value().data(), 0}, {parameters_.c0.value().data(), 0}};
     } else if constexpr (State::is_scanned) {
       Scalar* const h = workspace.template allocate_zero<Scalar>(height * hidden);
       Scalar* const c = workspace.template allocate_zero<Scalar>(height * hidden);
@@ -332,11 +310,7 @@ class DiagonalScan {
   void walk_cell(Cache& cache, Index row, Index j, kernels::Rows<const Scalar> x) const;
 
   DiagonalConfig config_;
-  Parameter<Scalar> input_weights_;
-  Parameter<Scalar> state_weights_;
-  Parameter<Scalar> bias_;
-  Parameter<Scalar> h0_;
-  Parameter<Scalar> c0_;
+  detail::LstmParameters<State, B> parameters_;
 };
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

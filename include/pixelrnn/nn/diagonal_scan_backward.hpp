@@ -11,14 +11,14 @@ auto DiagonalScan<Side, State, B>::prepare_backward(Workspace& workspace) const
     -> PreparedBackward {
   const Index in = config_.in_channels, hidden = config_.hidden;
   const auto to_input = kernels::allocate_packed<Kernels, Scalar>(workspace, gates(), in);
-  Kernels::pack(
-      to_input, 0,
-      kernels::Strided<Scalar>{masked_input_weights(workspace).data(), gates(), in, 1, gates()});
+  Kernels::pack(to_input, 0,
+                kernels::Strided<Scalar>{parameters_.masked_input_weights(workspace).data(),
+                                         gates(), in, 1, gates()});
   const auto to_state = kernels::allocate_packed<Kernels, Scalar>(workspace, 2 * gates(), hidden);
   for (Index tap = 0; tap < 2; ++tap) {
     Kernels::pack(to_state, tap * gates(),
-                  kernels::Strided<Scalar>{&state_weights_.value()(tap, 0, 0, 0), gates(), hidden,
-                                           1, gates()});
+                  kernels::Strided<Scalar>{&parameters_.state_weights.value()(tap, 0, 0, 0),
+                                           gates(), hidden, 1, gates()});
   }
   return {as_const(to_input), as_const(to_state),
           workspace.template allocate_zero<Scalar>(gates())};
@@ -149,20 +149,19 @@ void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Edges
       Kernels::add(gates(), dz, gradient + at.bias);
     }
   }
-  Kernels::add(input_weights_.size(), gradient, input_weights_.gradient().data());
-  Kernels::add(state_weights_.size(), gradient + at.state_weights,
-               state_weights_.gradient().data());
-  Kernels::add(gates(), gradient + at.bias, bias_.gradient().data());
+  Kernels::add(parameters_.input_weights.size(), gradient,
+               parameters_.input_weights.gradient().data());
+  Kernels::add(parameters_.state_weights.size(), gradient + at.state_weights,
+               parameters_.state_weights.gradient().data());
+  Kernels::add(gates(), gradient + at.bias, parameters_.bias.gradient().data());
   if constexpr (State::is_learned) {
     Kernels::add_column_sums(g.height, hidden, kernels::Rows<const Scalar>{dh, hidden},
-                             h0_.gradient().data());
+                             parameters_.h0.gradient().data());
     Kernels::add_column_sums(g.height, hidden,
                              kernels::Rows<const Scalar>{gradient + at.edge_c, hidden},
-                             c0_.gradient().data());
+                             parameters_.c0.gradient().data());
   }
-  if (config_.colours > 1) {
-    pixelrnn::apply_mask(MaskB{}, input_weights_.gradient(), config_.colours, kernels::gate_count);
-  }
+  parameters_.mask_gradient();
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

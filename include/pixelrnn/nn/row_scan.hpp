@@ -5,9 +5,8 @@
 #include <optional>
 
 #include <pixelrnn/nn/backend.hpp>
-#include <pixelrnn/nn/init.hpp>
-#include <pixelrnn/nn/initial_state.hpp>
 #include <pixelrnn/nn/layer.hpp>
+#include <pixelrnn/nn/lstm_parameters.hpp>
 #include <pixelrnn/nn/pieces.hpp>
 #include <pixelrnn/nn/tap_products.hpp>
 #include <pixelrnn/nn/taps.hpp>
@@ -52,15 +51,7 @@ class RowScan {
         state_taps_{{0, 0, config.kernel, 0, -reach_}},
         taps_to_input_(mirrored(input_taps_)),
         taps_to_state_(mirrored(state_taps_)),
-        input_weights_({1, config.kernel, config.in_channels, gates()}),
-        state_weights_({1, config.kernel, config.hidden, gates()}),
-        bias_({1, 1, 1, gates()}),
-        h0_(detail::initial_parameter<State, Scalar>(config.hidden)),
-        c0_(detail::initial_parameter<State, Scalar>(config.hidden)) {
-    glorot_uniform(input_weights_.value(), (reach_ + 1) * config.in_channels, config.hidden, rng);
-    glorot_uniform(state_weights_.value(), config.kernel * config.hidden, config.hidden, rng);
-    apply_mask();
-  }
+        parameters_(config_, config.kernel, 1, config.kernel, rng) {}
 
   [[nodiscard]] const RowConfig& config() const { return config_; }
   /// Columns on either side that K_ss reads, and on the left K_is.
@@ -75,21 +66,14 @@ class RowScan {
     }
     return 2 * gates() * (input * config_.in_channels + state * config_.hidden);
   }
-  void for_each_parameter(auto&& visit) {
-    visit("input_weights", input_weights_);
-    visit("state_weights", state_weights_);
-    visit("bias", bias_);
-    if constexpr (State::is_learned) visit("h0", h0_), visit("c0", c0_);
-  }
-  void apply_mask() {
-    pixelrnn::apply_mask(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count);
-  }
-  [[nodiscard]] const Parameter<Scalar>& bias() const { return bias_; }
+  void for_each_parameter(auto&& visit) { parameters_.for_each_parameter(visit); }
+  void apply_mask() { parameters_.apply_mask(); }
+  [[nodiscard]] const Parameter<Scalar>& bias() const { return parameters_.bias; }
 
   /// h[-1] and c[-1] at every column of a row.
   void begin(Scalar* h, Scalar* c, Index width) const {
-    fill_initial(h0_, h, width);
-    fill_initial(c0_, c, width);
+    fill_initial(parameters_.h0, h, width);
+    fill_initial(parameters_.c0, c, width);
   }
 
   /// Packed weights of a step, K_ss above K_is, and the bias; split: K_is alone, and K_ss.
@@ -105,9 +89,9 @@ class RowScan {
     const Index above = split ? 0 : state_length();
     const auto step = allocate(above + input_length());
     const auto state = split ? allocate(state_length()) : step;
-    pack_run<Kernels>(state, 0, state_weights_.value(), state_taps_[0]);
-    pack_run<Kernels>(step, above, masked_input_weights(workspace), input_taps_[0]);
-    return {as_const(step), as_const(state), pack_bias(workspace)};
+    pack_run<Kernels>(state, 0, parameters_.state_weights.value(), state_taps_[0]);
+    pack_run<Kernels>(step, above, parameters_.masked_input_weights(workspace), input_taps_[0]);
+    return {as_const(step), as_const(state), parameters_.pack_bias(workspace)};
   }
   /// `rows` cells: h and x from the first column that they read of either. If `start` holds what h
   /// gives, h is null.
@@ -127,7 +111,7 @@ class RowScan {
   }
   /// Whether a walk of so many images takes a step in two.
   [[nodiscard]] bool is_split(Index images) const {
-    return detail::row_ahead_pays<Scalar>(images, state_weights_.size());
+    return detail::row_ahead_pays<Scalar>(images, parameters_.state_weights.size());
   }
 
   /// Sizes and strides of one image's maps.
@@ -166,9 +150,9 @@ class RowScan {
     Workspace& scratch = tape.scratch();
     const Layout at(*this, s);
     const bool pairs = in_pairs(s.w()) && !tape.walk_bits();
-    const auto weights =
-        tape.template prepare<Prepared>(pairs ? static_cast<const void*>(&state_weights_) : &bias_,
-                                        [&](Workspace& room) { return prepare(room, pairs); });
+    const auto weights = tape.template prepare<Prepared>(
+        pairs ? static_cast<const void*>(&parameters_.state_weights) : &parameters_.bias,
+        [&](Workspace& room) { return prepare(room, pairs); });
     const Index workers = B::Execution::workers(tape.threads(), s.n());
     const Index grain = pairs ? 2 : 1;
     const Chunks spans = spans_of_row(s, grain, workers == 1 ? tape.threads() : 1);
@@ -234,9 +218,6 @@ class RowScan {
     }
     return false;
   }
-  [[nodiscard]] kernels::Rows<const Scalar> pack_bias(Workspace& workspace) const {
-    return kernels::pack_gate_bias<Kernels>(workspace, bias_.value().data(), config_.hidden);
-  }
   /// Values that a cell reads of h, and of x.
   [[nodiscard]] Index state_length() const { return config_.kernel * config_.hidden; }
   [[nodiscard]] Index input_length() const { return (reach_ + 1) * config_.in_channels; }
@@ -251,12 +232,9 @@ class RowScan {
       return Products::prepare(workspace, taps, weights, false, detail::pairs_save(taps),
                                kernels::gate_count);
     };
-    return {.weights = {.bias = pack_bias(workspace)},
-            .input = products(input_taps_, masked_input_weights(workspace)),
-            .state = products(state_taps_, state_weights_.value())};
-  }
-  [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
-    return masked(MaskB{}, input_weights_.value(), config_.colours, kernels::gate_count, workspace);
+    return {.weights = {.bias = parameters_.pack_bias(workspace)},
+            .input = products(input_taps_, parameters_.masked_input_weights(workspace)),
+            .state = products(state_taps_, parameters_.state_weights.value())};
   }
 
   /// One row of an image.
@@ -338,11 +316,7 @@ class RowScan {
   std::vector<TapRun> input_taps_;                     ///< mask B: columns j - reach .. j
   std::vector<TapRun> state_taps_;                     ///< columns j - reach .. j + reach
   std::vector<TapRun> taps_to_input_, taps_to_state_;  ///< of the way back
-  Parameter<Scalar> input_weights_;
-  Parameter<Scalar> state_weights_;
-  Parameter<Scalar> bias_;
-  Parameter<Scalar> h0_;
-  Parameter<Scalar> c0_;
+  detail::LstmParameters<State, B> parameters_;
 };
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

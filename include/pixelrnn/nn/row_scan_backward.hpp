@@ -22,20 +22,23 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
   const Index workers = B::Execution::workers(ctx.threads(), chunks.size());
   const bool pairs = in_pairs(s.w()), pairs_of_input = pairs && detail::pairs_save(input_taps_);
   Workspace& scratch = ctx.scratch();
-  const Products to_input(scratch, workers, s.w(), taps_to_input_,
-                          Products::prepare(scratch, taps_to_input_, masked_input_weights(scratch),
-                                            true, pairs_of_input));
+  const Products to_input(
+      scratch, workers, s.w(), taps_to_input_,
+      Products::prepare(scratch, taps_to_input_, parameters_.masked_input_weights(scratch), true,
+                        pairs_of_input));
   const Products to_state(
       scratch, workers, s.w(), taps_to_state_,
-      Products::prepare(scratch, taps_to_state_, state_weights_.value(), true, pairs));
+      Products::prepare(scratch, taps_to_state_, parameters_.state_weights.value(), true, pairs));
   const detail::TapGradients<B> input_gradients(scratch, workers, pieces, input_taps_,
-                                                input_weights_.value().shape(), pairs_of_input);
+                                                parameters_.input_weights.value().shape(),
+                                                pairs_of_input);
   const detail::TapGradients<B> state_gradients(scratch, workers, pieces, state_taps_,
-                                                state_weights_.value().shape(), pairs);
+                                                parameters_.state_weights.value().shape(), pairs);
   Scalar* const frames = scratch.template allocate<Scalar>(workers * at.input_size);
   Scalar* const states = scratch.template allocate_zero<Scalar>(workers * at.state_size);
   Scalar* const rows = scratch.template allocate<Scalar>(workers * 2 * at.cells_line);
-  const Index input_part = input_weights_.size(), state_part = state_weights_.size();
+  const Index input_part = parameters_.input_weights.size(),
+              state_part = parameters_.state_weights.size();
   const Index part = input_part + state_part + gates() + 2 * hidden;
   Scalar* const parts =
       detail::allocate_chunks<B, Scalar>(scratch, ctx.threads(), chunks.size(), part);
@@ -90,7 +93,7 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
           padded_frame<Kernels>(x + first_pixel * s.c(), s.c(), pieces, 0, s.h(), at.input_padding,
                                 false, frames + worker * at.input_size);
       input_gradients.add(worker, input, dz, d_input);
-      fill_initial(h0_, state, s.w());
+      fill_initial(parameters_.h0, state, s.w());
       for (Index r = 0; r + 1 < s.h(); ++r) {
         std::copy_n(y + (first_pixel + r * s.w()) * hidden, at.cells_line,
                     state + (r + 1) * at.state_line);
@@ -118,14 +121,12 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
     }
     from += count;
   };
-  reduce(input_weights_, input_part);
-  reduce(state_weights_, state_part);
-  reduce(bias_, gates());
-  reduce(h0_, hidden);
-  reduce(c0_, hidden);
-  if (config_.colours > 1) {
-    pixelrnn::apply_mask(MaskB{}, input_weights_.gradient(), config_.colours, kernels::gate_count);
-  }
+  reduce(parameters_.input_weights, input_part);
+  reduce(parameters_.state_weights, state_part);
+  reduce(parameters_.bias, gates());
+  reduce(parameters_.h0, hidden);
+  reduce(parameters_.c0, hidden);
+  parameters_.mask_gradient();
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

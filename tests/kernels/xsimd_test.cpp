@@ -40,8 +40,8 @@ TEMPLATE_TEST_CASE("Xsimd: the bits of a row do not depend on the rows beside it
   test::check_rows_do_not_depend_on_each_other<Xsimd, TestType>();
 }
 
-TEMPLATE_TEST_CASE("Xsimd: the sums of some terms go on with the others", "[kernels][xsimd]",
-                   float, double) {
+TEMPLATE_TEST_CASE("Xsimd: the sums of some terms go on with the others", "[kernels][xsimd]", float,
+                   double) {
   test::check_sums_may_go_on<Xsimd, TestType>();
 }
 

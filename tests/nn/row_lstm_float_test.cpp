@@ -37,11 +37,12 @@ TEMPLATE_TEST_CASE("Row LSTM in float has the same bits for any number of thread
   }
 }
 
-TEMPLATE_TEST_CASE("One image has the same bits when threads share its rows", "[nn][row_lstm]",
+TEMPLATE_TEST_CASE("One image has the same bits when threads share its units", "[nn][row_lstm]",
                    test::FloatXsimdBackend, test::FloatPairBackend) {
-  const auto layer = test::make_row_lstm<LearnedState, TestType>({24, 48, 3, 1}, test::calm);
-  // Four million FLOP a row: enough for four threads, and numbers of pixels and of pairs that none
-  // divides; and short rows, of which pairs take some at a time.
+  // Units that no number of threads divides, nor a vector.
+  const auto layer = test::make_row_lstm<LearnedState, TestType>({24, 56, 3, 1}, test::calm);
+  // Four million FLOP a row: enough for four threads; and short rows, of which pairs take some at a
+  // time.
   const auto in_colours = test::make_row_lstm<LearnedState, TestType>({24, 48, 3, 3}, test::calm);
   for (const auto& [height, width] : {std::pair{3, 57}, std::pair{3, 58}, std::pair{7, 32}}) {
     const Index threads = (layer.flops(2, width) - layer.flops(1, width)) / worth_a_thread;

@@ -143,8 +143,8 @@ class RowScan {
   }
 
   /// y (N, H, W, hidden) of all images. `maps` are for all of them if `keep`, else for as many
-  /// workers as B::Execution has for N images. Parallel over images; over parts of a row where
-  /// there is but one image and a row is work enough.
+  /// workers as B::Execution has for N images. Parallel over images; over units where there is but
+  /// one image and a row is work enough.
   void forward(Tape<Scalar>& tape, const Shape<4>& s, const Scalar* x, const Maps& maps, bool keep,
                Scalar* y) const {
     Workspace& scratch = tape.scratch();
@@ -154,10 +154,9 @@ class RowScan {
         pairs ? static_cast<const void*>(&parameters_.state_weights) : &parameters_.bias,
         [&](Workspace& room) { return prepare(room, pairs); });
     const Index workers = B::Execution::workers(tape.threads(), s.n());
-    const Index grain = pairs ? 2 : 1;
-    const Chunks spans = spans_of_row(s, grain, workers == 1 ? tape.threads() : 1);
+    const Chunks shares = shares_of_row(s, workers == 1 ? tape.threads() : 1);
     std::optional<PairRooms> rooms;
-    if (pairs) rooms.emplace(*this, scratch, std::max(workers, spans.size()), s.w(), weights);
+    if (pairs) rooms.emplace(*this, scratch, std::max(workers, shares.size()), s.w(), weights);
     Scalar* const frames = scratch.template allocate<Scalar>(workers * at.input_size);
     Scalar* const states = scratch.template allocate_zero<Scalar>(workers * at.state_size);
     const Pieces pieces(s);
@@ -179,14 +178,15 @@ class RowScan {
         row.r = r;
         row.c_prev = c + r * at.cells_line, row.c = row.c_prev + at.cells_line;
         row.h = state + (r + 1) * at.state_line, row.gates = z + r * at.gates_line + side;
-        B::Execution::for_each(tape.threads(), spans.size(), [&](Index span, Index) {
-          const Index first = grain * spans.first(span), last = grain * spans.last(span);
+        B::Execution::for_each(tape.threads(), shares.size(), [&](Index share, Index) {
+          const Index first = kernels::gate_grain * shares.first(share);
+          const Index last = std::min(config_.hidden, kernels::gate_grain * shares.last(share));
           if (pairs) {
-            compute_pairs(row, first, last, *rooms, worker + span);  // one of the two is 0
+            compute_pairs(row, first, last, *rooms, worker + share);  // one of the two is 0
           } else {
-            step(last - first, {row.before.at(r, 0, first - reach_), config_.hidden},
-                 {row.input.at(r, 0, first - reach_), s.c()}, weights.weights.step,
-                 weights.weights.bias, row.cells(first, 1));
+            step(s.w(), {row.before.at(r, 0, -reach_), config_.hidden},
+                 {row.input.at(r, 0, -reach_), s.c()}, weights.weights.step.part(first, last),
+                 weights.weights.bias, row.cells(0, 1));
           }
         });
         std::copy_n(row.h, at.cells_line, y + (image * s.h() + r) * at.cells_line);
@@ -272,34 +272,34 @@ class RowScan {
     kernels::Rows<const Scalar> bias;
     Scalar* sums;
   };
-  /// Columns [first, last) of a row.
+  /// Units [first, last) of the cells of a row.
   void compute_pairs(const Row& row, Index first, Index last, const PairRooms& rooms,
                      Index room) const {
     if constexpr (detail::can_pair<B>) {
-      const auto part = [=](Frame<Scalar> frame) {
-        frame.origin += first * frame.channels, frame.pixels = last - first;
-        return frame;
-      };
       Scalar* const sums = rooms.sums + room * rooms.size;
       const Index line = row.r % rooms.rows;
       if (line == 0) {
-        rooms.input(room, part(row.input), row.r, std::min(rooms.rows, row.input.lines - row.r),
-                    rooms.bias.data, nullptr, sums);
+        rooms.input.part(first, last)(room, row.input, row.r,
+                                      std::min(rooms.rows, row.input.lines - row.r),
+                                      rooms.bias.data, nullptr, sums);
       }
-      rooms.state.add_pairs(
-          room, part(row.before), row.r, 1, nullptr, sums + line * (last - first) * rooms.columns,
-          [&](detail::PairSum sum, Index pairs, std::span<const kernels::Term<Scalar>> terms,
-              const kernels::Packed<const Scalar>& weights, kernels::Rows<const Scalar> start) {
-            const Index column = sum == detail::PairSum::odd ? first + 1 : first;
-            Kernels::lstm_step(pairs, terms, weights, start, row.cells(column, 2));
-          });
+      rooms.state.part(first, last)
+          .add_pairs(
+              room, row.before, row.r, 1, nullptr, sums + line * row.input.pixels * rooms.columns,
+              [&](detail::PairSum sum, Index pairs, Terms terms,
+                  const kernels::Packed<const Scalar>& weights, kernels::Rows<const Scalar> start) {
+                Kernels::lstm_step(pairs, terms, weights, start,
+                                   row.cells(sum == detail::PairSum::odd ? 1 : 0, 2));
+              });
     }
   }
 
-  /// A row in as many parts as there are threads, if it is work enough for them; of whole grains.
-  [[nodiscard]] Chunks spans_of_row(const Shape<4>& x, Index grain, int threads) const {
+  /// The units of a row's cells, in as many shares of whole grains as there are threads, if it is
+  /// work enough for them: each thread then reads its own part of the weights.
+  [[nodiscard]] Chunks shares_of_row(const Shape<4>& x, int threads) const {
     const Index row = flops(2, x.w()) - flops(1, x.w());
-    return {x.w() / grain, B::Execution::workers(threads, row / worth_a_thread)};
+    const Index grains = (config_.hidden + kernels::gate_grain - 1) / kernels::gate_grain;
+    return {grains, B::Execution::workers(threads, row / worth_a_thread)};
   }
   void fill_initial(const Parameter<Scalar>& initial, Scalar* row, Index width) const {
     for (Index j = 0; j < width; ++j, row += config_.hidden) {

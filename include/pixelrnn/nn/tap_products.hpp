@@ -54,7 +54,9 @@ class TapProducts {
   /// Takes memory for so many workers, with lines of so many pixels at most.
   TapProducts(Workspace& workspace, Index workers, Index line_pixels,
               const std::vector<TapRun>& taps, const Weights& weights)
-      : taps_(taps), weights_(weights), columns_(columns_of(weights.packed[0])) {
+      : taps_(taps),
+        weights_(weights),
+        columns_(columns_of(weights.packed[0], weights.packed[0].units)) {
     term_count_ = std::ssize(taps);
     if (weights.in_pairs) {
       Index most = 0;
@@ -65,6 +67,12 @@ class TapProducts {
       rooms_ = workspace.allocate<T>(workers * room_);
     }
     terms_ = workspace.allocate<kernels::Term<T>>(workers * term_count_);
+  }
+  /// The same of units [first, last) alone, with the same memory: for threads that share units.
+  [[nodiscard]] TapProducts part(Index first, Index last) const {
+    TapProducts made = *this;
+    for (auto& packed : made.weights_.packed) packed = packed.part(first, last);
+    return made;
   }
   /// Lines of a frame that operator() takes at a time, at most.
   [[nodiscard]] Index lines(Index line_pixels) const {
@@ -105,7 +113,6 @@ class TapProducts {
     T* const both = rooms_ + worker * room_;
     T* const opposite = both + rows_ * columns_;
     T* const even = opposite + rows_ * columns_;
-    const kernels::Rows<T> odd_rows{both, columns_}, even_rows{even, columns_};
     const auto multiply = [&](PairSum sum, const T* shift, T* to) {
       K::affine(rows, gather(sum, worker, f, line, lines), weights_of(sum),
                 kernels::Rows<const T>{shift, 0}, kernels::Rows<const T>{},
@@ -113,26 +120,29 @@ class TapProducts {
     };
     multiply(PairSum::both, bias, both);
     multiply(PairSum::opposite, nullptr, opposite);
-    K::add_scaled(rows, columns_, odd_rows, T{1}, kernels::Rows<T>{opposite, columns_}, even_rows);
-    K::add_scaled(rows, columns_, odd_rows, T{-1}, kernels::Rows<T>{opposite, columns_}, odd_rows);
+    const Index first = columns_of(weights_.packed[0], weights_.packed[0].first);
+    const Index count = columns_of(weights_.packed[0], weights_.packed[0].last) - first;
+    const auto mine = [=, this](T* sums) { return kernels::Rows<T>{sums + first, columns_}; };
+    K::add_scaled(rows, count, mine(both), T{1}, mine(opposite), mine(even));
+    K::add_scaled(rows, count, mine(both), T{-1}, mine(opposite), mine(both));
     if (addend != nullptr) {
-      const kernels::Rows<const T> from_even{addend, 2 * columns_};
-      const kernels::Rows<const T> from_odd{addend + columns_, 2 * columns_};
-      K::move_rows(rows, columns_, from_even, even_rows, kernels::Store::Add);
-      K::move_rows(rows, columns_, from_odd, odd_rows, kernels::Store::Add);
+      const kernels::Rows<const T> from_even{addend + first, 2 * columns_};
+      const kernels::Rows<const T> from_odd{addend + columns_ + first, 2 * columns_};
+      K::move_rows(rows, count, from_even, mine(even), kernels::Store::Add);
+      K::move_rows(rows, count, from_odd, mine(both), kernels::Store::Add);
     }
     for (const PairSum sum : {PairSum::even, PairSum::odd}) {
       finish(sum, rows, gather(sum, worker, f, line, lines), weights_of(sum),
-             kernels::Rows<const T>(sum == PairSum::even ? even_rows : odd_rows));
+             kernels::Rows<const T>{sum == PairSum::even ? even : both, columns_});
     }
   }
 
  private:
   using Terms = std::span<const kernels::Term<T>>;
 
-  /// Values in a row of sums.
-  [[nodiscard]] static Index columns_of(const kernels::Packed<const T>& weights) {
-    return weights.groups == 1 ? weights.units : kernels::gate_row<K, T>(weights.units);
+  /// Values in a row of sums of so many units.
+  [[nodiscard]] static Index columns_of(const kernels::Packed<const T>& weights, Index units) {
+    return weights.groups == 1 ? units : kernels::gate_row<K, T>(units);
   }
   [[nodiscard]] const kernels::Packed<const T>& weights_of(PairSum sum) const {
     return weights_.packed[static_cast<std::size_t>(sum)];

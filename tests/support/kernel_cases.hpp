@@ -246,7 +246,7 @@ class StartRows {
     }
   }
   [[nodiscard]] kernels::Rows<const T> rows(Index first = 0) {
-    if (kind_ == Start::none) return {};
+    if (kind_ == Start::none) return {nullptr, 3};  // null, whatever the stride
     return kind_ == Start::rows ? sums_.rows(first) : kernels::Rows<T>{sums_.rows().data, 0};
   }
 

@@ -112,7 +112,7 @@ template <class T, int R, int V>
       unrolled<R>([&](auto r) PIXELRNN_INLINE_LAMBDA { to[r][v] = value; });
     });
   };
-  if (sums.start.stride == 0) {
+  if (!sums.start || sums.start.stride == 0) {
     fill(sum, sums.start.data);
   } else {
     const T* from = sums.start[first];

@@ -34,7 +34,9 @@ struct DiagonalGeometry {
   Index height, width;
   bool keep = true;
 
-  [[nodiscard]] constexpr Index diagonals() const { return height + width - 1; }
+  [[nodiscard]] constexpr Index diagonals() const {
+    return longest() == 0 ? 0 : height + width - 1;
+  }
   [[nodiscard]] constexpr Index longest() const { return std::min(height, width); }
   [[nodiscard]] constexpr Index first_row(Index d) const {
     return std::max<Index>(0, d - width + 1);

@@ -44,32 +44,30 @@ class DiagonalSum {
     const FeatureView<Scalar> y = tape.allocate(output_shape(s));
     const Scratch guard(tape.scratch());
     // What backward needs is kept for every image; without it a worker reuses its own.
-    const DiagonalGeometry g{s.h(), s.w(), tape.records()};
-    const Tasks tasks(*this, s, tape.threads(),
-                      {y.empty() ? 0 : s.n(),
-                       g.keep ? reduction_chunks : (s.n() + group_images - 1) / group_images});
+    const bool keep = tape.records();
+    const Index images = y.empty() ? 0 : s.n();
+    const Tasks tasks(*this, s, tape.threads(), {images, keep ? reduction_chunks : images});
     const Index workers = B::Execution::workers(tape.threads(), tasks.count);
-    Workspace& memory = g.keep ? tape.workspace() : tape.scratch();
+    Workspace& memory = keep ? tape.workspace() : tape.scratch();
     Saved saved;
     for_each_scan([&](auto i, const auto& scan) {
+      const DiagonalGeometry g = scan.geometry(s, keep);
       auto& prepared = std::get<i>(saved.prepared);
       const auto prepare = [&](Workspace& room) { return scan.prepare(room, g.height); };
-      const bool differs = g.keep || scan.prepares_rows;  // by recording, by height
+      const bool differs = keep || scan.prepares_rows;  // by recording, by height
       prepared = differs ? prepare(memory)
                          : tape.template prepare<std::decay_t<decltype(prepared)>>(&scan, prepare);
-      std::get<i>(saved.maps) =
-          scan.allocate_maps(memory, tape.scratch(), g, g.keep ? s.n() : workers * group_images,
-                             workers, group_images);
+      std::get<i>(saved.maps) = scan.allocate_maps(memory, g, keep ? images : workers);
     });
     const Scalar* const in = x.value().data();
     const Index in_size = s.h() * s.w() * s.c(), out_size = s.h() * s.w() * config().hidden;
     Scalar* const apart = tasks.room(tape.scratch(), y.size());
     B::Execution::for_each(tape.threads(), tasks.count, [&](Index task, Index worker) {
-      for_each_group(tasks, task, [&](auto i, const auto& scan, Index image, Index images) {
-        const Index slot = g.keep ? image : worker * group_images;
+      for_each_image(tasks, task, [&](auto i, const auto& scan, Index image) {
+        const DiagonalGeometry g = scan.geometry(s, keep);
         const Target to = target(i, y.data(), apart, true);
-        scan.forward(g, images, std::get<i>(saved.prepared), in + image * in_size,
-                     scan.maps_of(std::get<i>(saved.maps), g, slot, worker, group_images),
+        scan.forward(g, std::get<i>(saved.prepared), in + image * in_size,
+                     scan.maps_of(std::get<i>(saved.maps), g, keep ? image : worker),
                      to.map + image * out_size, to.store);
       });
     });
@@ -111,10 +109,6 @@ class DiagonalSum {
     void backward(pixelrnn::Backward<Scalar>& ctx) const { layer->reverse(ctx, saved); }
   };
 
-  /// Images that go through a scan together, at most: enough rows for the kernels even where a
-  /// diagonal is short, few enough for two diagonals of states to stay in a cache.
-  static constexpr Index group_images = 4;
-
   /// What is done in parallel: chunks of images or, where there are fewer of them than threads,
   /// each of the two scans of a chunk, the second of which then writes to a room of its own.
   struct Tasks {
@@ -148,16 +142,16 @@ class DiagonalSum {
     return {sum, scan == 0 && fresh ? kernels::Store::Overwrite : kernels::Store::Add};
   }
 
-  /// Calls f(index, scan, image, images) for each scan and group of images of a task, the groups
-  /// of a scan one after the other, as its weights stay in a cache meanwhile.
+  /// Calls f(index, scan, image) for each scan and image of a task, the images of a scan one after
+  /// the other, as its weights stay in a cache meanwhile.
   template <class F>
-  void for_each_group(const Tasks& tasks, Index task, F&& f) const {
+  void for_each_image(const Tasks& tasks, Index task, F&& f) const {
     const Chunks& chunks = tasks.chunks;
     const Index chunk = tasks.chunk(task);
     for_each_scan([&](auto i, const auto& scan) {
       if (!tasks.has(task, i)) return;
-      for (Index image = chunks.first(chunk); image < chunks.last(chunk); image += group_images) {
-        f(i, scan, image, std::min(group_images, chunks.last(chunk) - image));
+      for (Index image = chunks.first(chunk); image < chunks.last(chunk); ++image) {
+        f(i, scan, image);
       }
     });
   }
@@ -174,18 +168,20 @@ class DiagonalSum {
   void reverse(pixelrnn::Backward<Scalar>& ctx, const Saved& saved) const {
     const Shape<4> s = ctx.input(0).shape();
     if (ctx.output().empty()) return;
-    const DiagonalGeometry g{s.h(), s.w()};
     const Tasks tasks(*this, s, ctx.threads(), {s.n()});
     const Index chunks = tasks.chunks.size();
     const Index workers = B::Execution::workers(ctx.threads(), tasks.count);
     Workspace& scratch = ctx.scratch();
-    const Index values = std::get<0>(scans_).backward_values(g, group_images);
+    // Rooms of the taller scan do for both.
+    const auto& tallest = std::get<0>(scans_);
+    const DiagonalGeometry all = tallest.geometry(s, true);
+    const Index values = tallest.backward_values(all);
     Scalar* const rooms = scratch.template allocate<Scalar>(workers * values);
     auto* const pairs =
-        scratch.template allocate<kernels::RowPairs<Scalar>>(workers * g.diagonals());
+        scratch.template allocate<kernels::RowPairs<Scalar>>(workers * all.diagonals());
     std::tuple<typename Scans::PreparedBackward...> prepared;
     std::array<Scalar*, sizeof...(Scans)> parts;
-    const Index part = std::get<0>(scans_).gradient_layout(g.height).size;
+    const Index part = tallest.gradient_layout(all.height).size;
     for_each_scan([&](auto i, const auto& scan) {
       std::get<i>(prepared) = scan.prepare_backward(scratch);
       parts[i] = allocate_chunks<B, Scalar>(scratch, ctx.threads(), chunks, part);
@@ -198,12 +194,13 @@ class DiagonalSum {
     const Index in_size = s.h() * s.w() * s.c(), out_size = s.h() * s.w() * config().hidden;
     Scalar* const apart = tasks.room(scratch, wants_dx ? s.n() * in_size : 0);
     B::Execution::for_each(ctx.threads(), tasks.count, [&](Index task, Index worker) {
-      for_each_group(tasks, task, [&](auto i, const auto& scan, Index image, Index images) {
+      for_each_image(tasks, task, [&](auto i, const auto& scan, Index image) {
+        const DiagonalGeometry g = scan.geometry(s, true);
         const Target to = target(i, wants_dx ? claim.gradient.data() : nullptr, apart, claim.fresh);
-        scan.backward(g, images, std::get<i>(prepared), x + image * in_size,
-                      scan.maps_of(std::get<i>(saved.maps), g, image, worker, group_images),
-                      dy + image * out_size, wants_dx ? to.map + image * in_size : nullptr,
-                      to.store, {rooms + worker * values, pairs + worker * g.diagonals()},
+        scan.backward(g, std::get<i>(prepared), x + image * in_size,
+                      scan.maps_of(std::get<i>(saved.maps), g, image), dy + image * out_size,
+                      wants_dx ? to.map + image * in_size : nullptr, to.store,
+                      {rooms + worker * values, pairs + worker * all.diagonals()},
                       parts[i] + tasks.chunk(task) * part);
       });
     });
@@ -213,7 +210,8 @@ class DiagonalSum {
     for_each_scan([&](auto i, const auto& scan) {
       // The first chunk's part becomes the sum.
       add_chunks<B>(ctx.threads(), parts[i] + part, chunks - 1, part, part, parts[i]);
-      scan.finish(g, std::get<i>(saved.prepared).edges, std::get<i>(prepared), scratch, parts[i]);
+      scan.finish(scan.geometry(s, true), std::get<i>(saved.prepared).edges, std::get<i>(prepared),
+                  scratch, parts[i]);
     });
   }
 };

@@ -23,18 +23,19 @@ struct DiagonalConfig {
 /// means. h(-1, j) = 0; h and c at column -1 by the initial-state policy.
 ///   K_is [1][1][C][4·hidden] mask B    K_ss [2][1][hidden][4·hidden], above then left, no mask
 ///
-/// The cells of a diagonal r + j = d need only the diagonal before it, so each diagonal is one
-/// matrix product, over the diagonal's cells of several images at once: the longer it is, the
-/// better it uses weights that were fetched for it. A walk, which goes row by row, may have what
-/// the row above gives to a row for all of its cells at once; FromRight, which begins once a row is
-/// complete, what x gives too. The paper skews the map to make diagonals
-/// columns; here the states are stored by diagonals (DiagonalGeometry), so nothing of the skewed
-/// map's padding (49 % of it at 28 × 28) is stored or computed. skew() and unskew() in skew.hpp are
-/// the paper's formulation, which the tests hold this one to.
+/// The cells of a diagonal r + j = d need only the diagonal before it, so each diagonal of an image
+/// is one matrix product, which reads x where it lies: from one cell to the next a row down and a
+/// column back. A walk, which goes row by row, may have what the row above gives to a row for all
+/// of its cells at once; FromRight, which begins once a row is complete, what x gives too. The
+/// paper skews the map to make diagonals columns; here the states are stored by diagonals
+/// (DiagonalGeometry), so nothing of the skewed map's padding (49 % of it at 28 × 28) is stored or
+/// computed. skew() and unskew() in skew.hpp are the paper's formulation, which the tests hold this
+/// one to.
 ///
-/// This class works on a group of images, for the layers in diagonal_lstm.hpp. Output row r is
-/// scan row r for FromLeft and scan row r-1 for FromRight, whose first row is zero ("the right
-/// output map is then shifted down by one row"): so either direction is causal by itself.
+/// This class works on one image, for the layers in diagonal_lstm.hpp. Output row r is scan row r
+/// for FromLeft and scan row r-1 for FromRight, whose first row is zero ("the right output map is
+/// then shifted down by one row"): so either direction is causal by itself. The last row of
+/// FromRight would go nowhere and is left out.
 /// Cost: 8·hidden·(C + 2·hidden) FLOP a pixel. Saves 6·hidden values a pixel.
 template <ScanSide Side, InitialState State, class B>
 class DiagonalScan {
@@ -49,15 +50,20 @@ class DiagonalScan {
 
   [[nodiscard]] const DiagonalConfig& config() const { return config_; }
   [[nodiscard]] Index flops(Index height, Index width) const {
-    const Index seen = height - row_shift;  // the last row of a shifted scan goes nowhere
-    const Index input = seen * width, above = std::max<Index>(0, seen - 1) * width,
-                left = seen * (width - 1);
+    const Index rows = height - row_shift;
+    const Index input = rows * width, above = std::max<Index>(0, rows - 1) * width,
+                left = rows * (width - 1);
     return 2 * gates() * (input * config_.in_channels + (above + left) * config_.hidden);
   }
   void for_each_parameter(auto&& visit) { parameters_.for_each_parameter(visit); }
   void apply_mask() { parameters_.apply_mask(); }
   /// Any parameter, to tell a tape that this operation is trained.
   [[nodiscard]] const Parameter<Scalar>& bias() const { return parameters_.bias; }
+
+  /// The cells of a map that are computed.
+  [[nodiscard]] static DiagonalGeometry geometry(const Shape<4>& x, bool keep) {
+    return {std::max<Index>(0, x.h() - row_shift), x.w(), keep};
+  }
 
   /// Packed weights and the states at column -1, made once a pass over the batch; those of each row
   /// if State is scanned.
@@ -80,69 +86,54 @@ class DiagonalScan {
     return {weights, prepare_edges(workspace, height, weights)};
   }
 
-  /// States, cells and gates of a group of images by diagonals: a cell (DiagonalGeometry) is one
-  /// row for each image. And the inputs of one diagonal.
+  /// States, cells and gates of an image's cells by diagonals (DiagonalGeometry).
   struct Maps {
     Scalar* states;
     Scalar* cells;
     Scalar* gates;
-    Scalar* inputs;
   };
-  /// For `images` images altogether, and as many workers that have up to `group` at a time.
-  [[nodiscard]] Maps allocate_maps(Workspace& saved, Workspace& scratch, const DiagonalGeometry& g,
-                                   Index images, Index workers, Index group) const {
+  /// For so many images, and those of one of them.
+  [[nodiscard]] Maps allocate_maps(Workspace& workspace, const DiagonalGeometry& g,
+                                   Index images) const {
     const Index size = images * g.states() * config_.hidden;
-    return {saved.template allocate<Scalar>(size), saved.template allocate<Scalar>(size),
-            saved.template allocate<Scalar>(images * g.gates() * gates()),
-            scratch.template allocate<Scalar>(workers * group * g.longest() * config_.in_channels)};
+    return {workspace.template allocate<Scalar>(size), workspace.template allocate<Scalar>(size),
+            workspace.template allocate<Scalar>(images * g.gates() * gates())};
   }
-  /// Those of the group from `image` on, for a worker.
-  [[nodiscard]] Maps maps_of(const Maps& all, const DiagonalGeometry& g, Index image, Index worker,
-                             Index group) const {
+  [[nodiscard]] Maps maps_of(const Maps& all, const DiagonalGeometry& g, Index image) const {
     return {all.states + image * g.states() * config_.hidden,
             all.cells + image * g.states() * config_.hidden,
-            all.gates + image * g.gates() * gates(),
-            all.inputs + worker * group * g.longest() * config_.in_channels};
+            all.gates + image * g.gates() * gates()};
   }
 
-  /// Scans images x (images, H, W, C) and stores the outputs, or adds them, to y (images, H, W,
-  /// hidden).
-  void forward(const DiagonalGeometry& g, Index images, const Prepared& p, const Scalar* x,
-               const Maps& maps, Scalar* y, kernels::Store store) const {
-    const Index hidden = config_.hidden, in = config_.in_channels;
-    const auto state = [&](Index d, Index r) {
-      return maps.states + g.state(d, r) * images * hidden;
-    };
-    const auto cell = [&](Index d, Index r) {
-      return maps.cells + g.state(d, r) * images * hidden;
-    };
+  /// Scans an image x (H, W, C) and stores the outputs, or adds them, to y (H, W, hidden).
+  void forward(const DiagonalGeometry& g, const Prepared& p, const Scalar* x, const Maps& maps,
+               Scalar* y, kernels::Store store) const {
+    const Index hidden = config_.hidden;
+    const auto state = [&](Index d, Index r) { return maps.states + g.state(d, r) * hidden; };
+    const auto cell = [&](Index d, Index r) { return maps.cells + g.state(d, r) * hidden; };
     const auto begin_edges = [&](Index d) {  // what lies above and left of diagonal d + 1
-      if (g.first_row(d) == 0) std::fill_n(state(d, -1), images * hidden, Scalar{0});
+      if (g.first_row(d) == 0) std::fill_n(state(d, -1), hidden, Scalar{0});
       const Index r = d + 1;
-      for (Index b = 0; r < g.height && r == g.last_row(d) && b < images; ++b) {
-        std::copy_n(p.edges.h[r], hidden, state(d, r) + b * hidden);
-        std::copy_n(p.edges.c[r], hidden, cell(d, r) + b * hidden);
+      if (r < g.height && r == g.last_row(d)) {
+        std::copy_n(p.edges.h[r], hidden, state(d, r));
+        std::copy_n(p.edges.c[r], hidden, cell(d, r));
       }
     };
-    if (row_shift > 0 && store == kernels::Store::Overwrite) {
-      for (Index b = 0; b < images; ++b) {
-        std::fill_n(y + b * g.height * g.width * hidden, g.width * hidden, Scalar{0});
-      }
+    if (store == kernels::Store::Overwrite) {
+      std::fill_n(y, row_shift * g.width * hidden, Scalar{0});
     }
     begin_edges(-1);
     for (Index d = 0; d < g.diagonals(); ++d) {
       const Index r = g.first_row(d), rows = g.rows(d);
-      gather(g, images, d, 0, rows, in, x, maps.inputs);
-      step(rows * images, {state(d - 1, r - 1), hidden}, {maps.inputs, in},
+      step(rows, {state(d - 1, r - 1), hidden}, pixels(g, d, 0, config_.in_channels, x),
            {state(d - 1, r), hidden}, p.weights,
-           kernels::LstmStep<Scalar>{
-               .c_prev = {cell(d - 1, r), hidden},
-               .c = {cell(d, r), hidden},
-               .h = {state(d, r), hidden},
-               .gates = {maps.gates + g.gate(d, r) * images * gates(), gates()}});
+           kernels::LstmStep<Scalar>{.c_prev = {cell(d - 1, r), hidden},
+                                     .c = {cell(d, r), hidden},
+                                     .h = {state(d, r), hidden},
+                                     .gates = {maps.gates + g.gate(d, r) * gates(), gates()}});
       begin_edges(d);
-      const Index shown = std::min(rows, g.height - row_shift - r);
-      scatter(g, images, d, row_shift, shown, hidden, state(d, r), y, store);
+      Kernels::move_rows(rows, hidden, kernels::Rows<const Scalar>{state(d, r), hidden},
+                         pixels(g, d, row_shift, hidden, y), store);
     }
   }
 
@@ -158,9 +149,8 @@ class DiagonalScan {
     Scalar* values;
     kernels::RowPairs<Scalar>* pairs;
   };
-  [[nodiscard]] Index backward_values(const DiagonalGeometry& g, Index group) const {
-    return group * ((g.longest() + g.height) * config_.hidden +
-                    (g.height * g.width + g.longest()) * config_.in_channels);
+  [[nodiscard]] Index backward_values(const DiagonalGeometry& g) const {
+    return (g.longest() + g.height) * config_.hidden;
   }
   /// Gradients of one direction in one stretch of memory: K_is, K_ss, b, then for each row those of
   /// the pre-activations next to column -1 (H · 4·hidden) and of c at column -1 (H · hidden).
@@ -176,7 +166,7 @@ class DiagonalScan {
     at.size = at.edge_c + height * config_.hidden;
     return at;
   }
-  void backward(const DiagonalGeometry& g, Index images, const PreparedBackward& p, const Scalar* x,
+  void backward(const DiagonalGeometry& g, const PreparedBackward& p, const Scalar* x,
                 const Maps& maps, const Scalar* dy, Scalar* dx, kernels::Store store,
                 const BackwardRoom& room, Scalar* gradient) const;
   /// Adds the summed gradients of all images to the parameters.
@@ -215,29 +205,12 @@ class DiagonalScan {
   }
   [[nodiscard]] Index gates() const { return kernels::gate_count * config_.hidden; }
 
-  /// From the cell `shift` rows below the first of diagonal d on: their pixels in a map of image b.
+  /// Of the cells of diagonal d, or `shift` rows below them: their pixels in a map.
   template <class T>
   [[nodiscard]] static kernels::Rows<T> pixels(const DiagonalGeometry& g, Index d, Index shift,
-                                               Index channels, T* maps, Index b) {
-    const Index r = g.first_row(d), pixel = g.pixel<Side>(r + shift, d - r);
-    return {maps + (b * g.height * g.width + pixel) * channels, g.pixel_step<Side>() * channels};
-  }
-  /// The first `rows` pixels of a diagonal to cells, and back.
-  static void gather(const DiagonalGeometry& g, Index images, Index d, Index shift, Index rows,
-                     Index channels, const Scalar* maps, Scalar* cells) {
-    for (Index b = 0; b < images; ++b) {
-      Kernels::move_rows(rows, channels, pixels(g, d, shift, channels, maps, b),
-                         kernels::Rows<Scalar>{cells + b * channels, images * channels},
-                         kernels::Store::Overwrite);
-    }
-  }
-  static void scatter(const DiagonalGeometry& g, Index images, Index d, Index shift, Index rows,
-                      Index channels, const Scalar* cells, Scalar* maps, kernels::Store store) {
-    for (Index b = 0; b < images; ++b) {
-      Kernels::move_rows(rows, channels,
-                         kernels::Rows<const Scalar>{cells + b * channels, images * channels},
-                         pixels(g, d, shift, channels, maps, b), store);
-    }
+                                               Index channels, T* map) {
+    const Index r = g.first_row(d);
+    return {map + g.pixel<Side>(r + shift, d - r) * channels, g.pixel_step<Side>() * channels};
   }
 
   /// Terms of a cell, in the order of its sums: h above, x, h left. And the first of them, which a

@@ -26,84 +26,77 @@ auto DiagonalScan<Side, State, B>::prepare_backward(Workspace& workspace) const
 
 /// Diagonals from last to first; the gates become dz, the gradients of the pre-activations:
 ///   dL/dh(r, j) = dy(r, j) + dz(r+1, j)·K_ss[0]ᵀ + dz(r, j+1)·K_ss[1]ᵀ     dx = dz·K_isᵀ.
-/// Then, each as one product over all images of the group,
+/// Then, each as one product over all diagonals,
 ///   dK_is = Σ xᵀdz   dK_ss[0] = Σ h(r-1, j)ᵀdz   dK_ss[1] = Σ h(r, j-1)ᵀdz.
-/// dy (images, H, W, hidden) is the gradient of the layer's output; dx may be null.
+/// dy (H, W, hidden) is the gradient of the layer's output; dx may be null.
 template <ScanSide Side, InitialState State, class B>
-void DiagonalScan<Side, State, B>::backward(const DiagonalGeometry& g, Index images,
-                                            const PreparedBackward& p, const Scalar* x,
-                                            const Maps& maps, const Scalar* dy, Scalar* dx,
-                                            kernels::Store store, const BackwardRoom& room,
-                                            Scalar* gradient) const {
+void DiagonalScan<Side, State, B>::backward(const DiagonalGeometry& g, const PreparedBackward& p,
+                                            const Scalar* x, const Maps& maps, const Scalar* dy,
+                                            Scalar* dx, kernels::Store store,
+                                            const BackwardRoom& room, Scalar* gradient) const {
   using Rows = kernels::Rows<Scalar>;
   using ConstRows = kernels::Rows<const Scalar>;
   const Index hidden = config_.hidden, in = config_.in_channels;
-  const auto state = [&](Index d, Index r) {
-    return maps.states + g.state(d, r) * images * hidden;
-  };
-  const auto cell = [&](Index d, Index r) { return maps.cells + g.state(d, r) * images * hidden; };
-  const auto dz = [&](Index d, Index r) { return maps.gates + g.gate(d, r) * images * gates(); };
-  Scalar* const dh = room.values;                          // of the cells of one diagonal
-  Scalar* const dc = dh + g.longest() * images * hidden;   // of c(r, j), for each row r
-  Scalar* const inputs = dc + g.height * images * hidden;  // x by diagonals
-  Scalar* const d_inputs = inputs + g.height * g.width * images * in;  // of one diagonal
+  const auto state = [&](Index d, Index r) { return maps.states + g.state(d, r) * hidden; };
+  const auto cell = [&](Index d, Index r) { return maps.cells + g.state(d, r) * hidden; };
+  const auto dz = [&](Index d, Index r) { return maps.gates + g.gate(d, r) * gates(); };
+  Scalar* const dh = room.values;                // of the cells of one diagonal
+  Scalar* const dc = dh + g.longest() * hidden;  // of c(r, j), for each row r
   const GradientLayout at = gradient_layout(g.height);
 
-  std::fill_n(dc, g.height * images * hidden, Scalar{0});
+  if (dx != nullptr && store == kernels::Store::Overwrite) {  // rows that are left out
+    std::fill_n(dx + g.height * g.width * in, row_shift * g.width * in, Scalar{0});
+  }
+  std::fill_n(dc, g.height * hidden, Scalar{0});
   for (Index d = 0; d <= g.diagonals(); ++d) {  // before, between and after the diagonals
-    std::fill_n(dz(d, g.first_row(d) - 1), images * gates(), Scalar{0});
+    std::fill_n(dz(d, g.first_row(d) - 1), gates(), Scalar{0});
   }
   for (Index d = g.diagonals() - 1; d >= 0; --d) {
-    const Index r = g.first_row(d), rows = g.rows(d), all = rows * images;
-    const Index shown = std::min(rows, g.height - row_shift - r);
-    std::fill_n(dh + shown * images * hidden, (rows - shown) * images * hidden, Scalar{0});
-    gather(g, images, d, row_shift, shown, hidden, dy, dh);
+    const Index r = g.first_row(d), rows = g.rows(d);
+    const ConstRows of_output = pixels(g, d, row_shift, hidden, dy);
     if (d + 1 < g.diagonals()) {
       const std::array<kernels::Term<Scalar>, 2> terms{
           kernels::Term<Scalar>{dz(d + 1, r + 1), gates(), gates()},
           kernels::Term<Scalar>{dz(d + 1, r), gates(), gates()}};
-      Kernels::affine(all, Terms(terms), p.to_state, ConstRows{}, ConstRows{dh, hidden},
-                      Rows{dh, hidden});
+      Kernels::affine(rows, Terms(terms), p.to_state, ConstRows{}, of_output, Rows{dh, hidden});
+    } else {
+      Kernels::move_rows(rows, hidden, of_output, Rows{dh, hidden}, kernels::Store::Overwrite);
     }
     Kernels::lstm_step_backward(
-        all, hidden,
+        rows, hidden,
         kernels::LstmStepBackward<Scalar>{.c_prev = {cell(d - 1, r), hidden},
                                           .c = {cell(d, r), hidden},
                                           .dh = {dh, hidden},
-                                          .dc = {dc + r * images * hidden, hidden},
-                                          .dc_prev = {dc + r * images * hidden, hidden},
+                                          .dc = {dc + r * hidden, hidden},
+                                          .dc_prev = {dc + r * hidden, hidden},
                                           .gates = {dz(d, r), gates()}});
-    for (Index b = 0; d < g.height && b < images; ++b) {  // row d begins here
-      Kernels::add(gates(), dz(d, d) + b * gates(), gradient + at.edge_z + d * gates());
+    if (d < g.height) {  // row d begins here
+      Kernels::add(gates(), dz(d, d), gradient + at.edge_z + d * gates());
     }
-    gather(g, images, d, 0, rows, in, x, inputs + g.cells_before(d) * images * in);
     if (dx == nullptr) continue;
     const kernels::Term<Scalar> term{dz(d, r), gates(), gates()};
-    Kernels::affine(all, Terms(&term, 1), p.to_input, ConstRows{}, ConstRows{}, Rows{d_inputs, in});
-    scatter(g, images, d, 0, rows, in, d_inputs, dx, store);
+    const Rows to = pixels(g, d, 0, in, dx);
+    Kernels::affine(rows, Terms(&term, 1), p.to_input, ConstRows{},
+                    store == kernels::Store::Add ? ConstRows(to) : ConstRows{}, to);
   }
-  for (Index r = 0; r < g.height; ++r) {
-    for (Index b = 0; b < images; ++b) {
-      Kernels::add(hidden, dc + (r * images + b) * hidden, gradient + at.edge_c + r * hidden);
-    }
-  }
+  Kernels::add(g.height * hidden, dc, gradient + at.edge_c);
 
-  const auto weight_gradient = [&](Index channels, Scalar* to, auto source) {
+  const auto weight_gradient = [&](Index channels, Index stride, Scalar* to, auto source) {
     const auto count = static_cast<std::size_t>(g.diagonals());
     for (Index d = 0; d < g.diagonals(); ++d) {
-      room.pairs[d] = {source(d), dz(d, g.first_row(d)), g.rows(d) * images};
+      room.pairs[d] = {source(d), dz(d, g.first_row(d)), g.rows(d)};
     }
     Kernels::add_outer_products(std::span<const kernels::RowPairs<Scalar>>(room.pairs, count),
-                                kernels::RowShape{channels, channels},
+                                kernels::RowShape{channels, stride},
                                 kernels::RowShape{gates(), gates()}, Rows{to, gates()});
   };
-  weight_gradient(in, gradient, [&](Index d) { return inputs + g.cells_before(d) * images * in; });
+  weight_gradient(in, g.pixel_step<Side>() * in, gradient,
+                  [&](Index d) { return pixels(g, d, 0, in, x).data; });
   Scalar* const above = gradient + at.state_weights;
-  weight_gradient(hidden, above, [&](Index d) { return state(d - 1, g.first_row(d) - 1); });
-  weight_gradient(hidden, above + hidden * gates(),
+  weight_gradient(hidden, hidden, above, [&](Index d) { return state(d - 1, g.first_row(d) - 1); });
+  weight_gradient(hidden, hidden, above + hidden * gates(),
                   [&](Index d) { return state(d - 1, g.first_row(d)); });
-  Kernels::add_column_sums(g.gates() * images, gates(), ConstRows{maps.gates, gates()},
-                           gradient + at.bias);
+  Kernels::add_column_sums(g.gates(), gates(), ConstRows{maps.gates, gates()}, gradient + at.bias);
 }
 
 template <ScanSide Side, InitialState State, class B>

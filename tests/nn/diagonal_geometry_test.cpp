@@ -10,7 +10,8 @@ using namespace pixelrnn;
 
 namespace {
 
-const std::vector<Shape<2>> maps{{1, 1}, {1, 6}, {6, 1}, {2, 2}, {3, 5}, {5, 3}, {4, 4}, {7, 12}};
+const std::vector<Shape<2>> maps{{1, 1}, {1, 6}, {6, 1}, {2, 2}, {3, 5}, {5, 3},
+                                 {4, 4}, {0, 6}, {6, 0}, {0, 0}, {7, 12}};
 
 }  // namespace
 

@@ -66,11 +66,16 @@ class Worker:
         self.settle()
         return answer
 
-    def settle(self, step=0.05):
+    def settle(self, step=0.05, limit=10):
         """Waits until the process rests: one that still gives back its memory, having answered,
-        would take processors from the next (JAX for half a second, after a step that held 8 GB)."""
+        would take processors from the next (JAX for half a second, after a step that held 8 GB).
+        Says so of one that never does, as with OMP_WAIT_POLICY=active."""
+        end = time.monotonic() + limit
         before = None
         while before != (before := self.processor_time()):
+            if time.monotonic() > end:
+                say(f"{self.name} does not rest between turns: the others' times suffer")
+                return
             time.sleep(step)
 
     def processor_time(self):

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <limits>
+
 #include "support/allocations.hpp"
 #include "support/diagonal_cases.hpp"
 
@@ -36,6 +39,37 @@ TEMPLATE_TEST_CASE("The gradient of Diagonal LSTM is right in either direction",
       CHECK(test::gradcheck_says(
                 layer, random_map<double>(test::with_channels(map, c.in_channels), 2)) == "");
     }
+  }
+}
+
+TEMPLATE_TEST_CASE("The gradient of a Diagonal LSTM that is used twice is added up",
+                   "[nn][diagonal_lstm]", (DiagonalBiLSTM<LearnedState, XsimdBackend>),
+                   (DiagonalLSTM<FromRight, LearnedState, XsimdBackend>),
+                   (DiagonalLSTM<FromRight, PaddedScanState, ReferenceBackend>)) {
+  for (const DiagonalCase& c : test::small_diagonal_cases) {
+    test::UsedTwice<TestType> layer{test::make_diagonal<TestType>(c)};
+    for (const Shape<3>& map : test::small_maps) {
+      CAPTURE(c, map);
+      CHECK(test::gradcheck_says(
+                layer, random_map<double>(test::with_channels(map, c.in_channels), 2)) == "");
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("The scan from the right never touches the last row, which it would shift away",
+                   "[nn][diagonal_lstm]", (DiagonalLSTM<FromRight, LearnedState, ReferenceBackend>),
+                   (DiagonalLSTM<FromRight, PaddedScanState, EigenBackend>),
+                   (DiagonalLSTM<FromRight, LearnedState, XsimdBackend>)) {
+  const auto layer = test::make_diagonal<TestType>({2, 3, 1});
+  for (const Index height : {Index{1}, Index{2}, Index{5}}) {
+    CAPTURE(height);
+    const auto x = random_map<double>({2, height, 4, 2}, 2);
+    auto spoilt = x;
+    for (Index n = 0; n < 2; ++n) {
+      std::fill_n(&spoilt(n, height - 1, 0, 0), 4 * 2, std::numeric_limits<double>::quiet_NaN());
+    }
+    CHECK(test::bit_difference(test::output(layer, spoilt), test::output(layer, x)) == "");
+    CHECK(test::bit_difference(test::gradients(layer, spoilt), test::gradients(layer, x)) == "");
   }
 }
 

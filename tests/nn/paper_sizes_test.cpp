@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The layers at the size of MNIST: long recurrences, whole groups of images, products in parts.
+// The layers at the size of MNIST: long recurrences, batches in parts, products in parts.
 #include "support/conv_cases.hpp"
 #include "support/diagonal_cases.hpp"
 #include "support/row_lstm_cases.hpp"

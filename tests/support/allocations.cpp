@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <new>
 
@@ -15,13 +16,17 @@ std::atomic<std::size_t> allocations{0};
 std::atomic<std::size_t> all_bytes{0};
 std::atomic<std::size_t> last_allowed{unlimited};
 
-/// Aligned memory, or null when memory or budget is out.
+/// Aligned memory, or null when memory or budget is out. Its floats are NaN, as large as blocks of
+/// tests are: what is read before it is written shall not look like a zero.
 void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
   // Sanitizers end the program on sizes that malloc merely refuses.
   constexpr std::size_t absurd = std::size_t{1} << 46;
   all_bytes += bytes;
   if (++allocations > last_allowed || bytes > absurd) return nullptr;
-  return std::aligned_alloc(alignment, (bytes / alignment + 1) * alignment);
+  void* const memory = std::aligned_alloc(alignment, (bytes / alignment + 1) * alignment);
+  constexpr std::size_t large = std::size_t{1} << 28;
+  if (memory != nullptr && bytes < large) std::memset(memory, 0xff, bytes);
+  return memory;
 }
 
 void* require(void* memory) {

@@ -44,6 +44,18 @@ template <class L>
   return layer;
 }
 
+/// A layer whose input's gradient has two contributions, the second of which is added.
+template <class L>
+struct UsedTwice {
+  using Scalar = typename L::Scalar;
+  using BackendPolicy = typename L::BackendPolicy;
+  L layer;
+  [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
+    return add(layer.forward(x), layer.forward(x));
+  }
+  void for_each_parameter(auto&& visit) { layer.for_each_parameter(visit); }
+};
+
 /// What an initial-state policy means on the skewed map.
 template <class State>
 inline constexpr naive::Edge edge_of =

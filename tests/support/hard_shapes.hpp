@@ -38,7 +38,7 @@ template <class M>
   return verify_samplers(model, keep, Multinomial{}, {.seed = 52, .threads = 2}, batch).where;
 }
 
-/// What breaks tiles, vectors and groups of images.
+/// What breaks tiles, vectors and parts of batches.
 struct HardShape {
   ImageShape image;
   Index hidden, batch;

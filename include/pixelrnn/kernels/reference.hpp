@@ -144,7 +144,7 @@ struct Reference {
   static void add(Index count, const T* x, T* y) noexcept {
     for (Index i = 0; i < count; ++i) y[i] += x[i];
   }
-  /// to[r] = from[r], or to[r] += from[r]: gathers and scatters the cells of a diagonal.
+  /// to[r] = from[r], or to[r] += from[r]: between the cells of a diagonal and their pixels, say.
   template <class T>
   static void move_rows(Index rows, Index columns, Rows<const T> from, Rows<T> to,
                         Store store) noexcept {

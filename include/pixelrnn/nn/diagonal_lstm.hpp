@@ -13,7 +13,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 namespace detail {
 
 /// The sum of one or two diagonal scans of the same input, y = Σ scan(x), as one operation:
-/// parallel over images, no map of either direction is copied or added in a pass of its own.
+/// parallel over images; where there are few, over both directions too, the second of which then
+/// has maps of its own that are added in the end.
 template <class B, class... Scans>
 class DiagonalSum {
  public:
@@ -142,8 +143,8 @@ class DiagonalSum {
     return {sum, scan == 0 && fresh ? kernels::Store::Overwrite : kernels::Store::Add};
   }
 
-  /// Calls f(index, scan, image) for each scan and image of a task, the images of a scan one after
-  /// the other, as its weights stay in a cache meanwhile.
+  /// Calls f(index, scan, image) for each scan and image of a task, all images of a scan one after
+  /// the other: its weights stay in a cache meanwhile.
   template <class F>
   void for_each_image(const Tasks& tasks, Index task, F&& f) const {
     const Chunks& chunks = tasks.chunks;
@@ -172,8 +173,10 @@ class DiagonalSum {
     const Index chunks = tasks.chunks.size();
     const Index workers = B::Execution::workers(ctx.threads(), tasks.count);
     Workspace& scratch = ctx.scratch();
-    // Rooms of the taller scan do for both.
+    // Rooms of the taller scan do for both: from the left, if there is one.
     const auto& tallest = std::get<0>(scans_);
+    static_assert(
+        ((std::tuple_element_t<0, std::tuple<Scans...>>::row_shift <= Scans::row_shift) && ...));
     const DiagonalGeometry all = tallest.geometry(s, true);
     const Index values = tallest.backward_values(all);
     Scalar* const rooms = scratch.template allocate<Scalar>(workers * values);

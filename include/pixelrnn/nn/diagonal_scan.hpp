@@ -50,7 +50,7 @@ class DiagonalScan {
 
   [[nodiscard]] const DiagonalConfig& config() const { return config_; }
   [[nodiscard]] Index flops(Index height, Index width) const {
-    const Index rows = height - row_shift;
+    const Index rows = std::max<Index>(0, height - row_shift);
     const Index input = rows * width, above = std::max<Index>(0, rows - 1) * width,
                 left = rows * (width - 1);
     return 2 * gates() * (input * config_.in_channels + (above + left) * config_.hidden);
@@ -152,8 +152,8 @@ class DiagonalScan {
   [[nodiscard]] Index backward_values(const DiagonalGeometry& g) const {
     return (g.longest() + g.height) * config_.hidden;
   }
-  /// Gradients of one direction in one stretch of memory: K_is, K_ss, b, then for each row those of
-  /// the pre-activations next to column -1 (H · 4·hidden) and of c at column -1 (H · hidden).
+  /// Gradients of one direction in one stretch of memory: K_is, K_ss, b, then for each row that is
+  /// scanned those of the pre-activations next to column -1 (4·hidden) and of c at column -1.
   struct GradientLayout {
     Index state_weights, bias, edge_z, edge_c, size;
   };

@@ -54,7 +54,7 @@ void DiagonalScan<Side, State, B>::step(Cache& cache, Index row, Index column,
 
 template <ScanSide Side, InitialState State, class B>
 void DiagonalScan<Side, State, B>::end_row(Cache& cache, Index row) const {
-  if (row + 1 == cache.height) return;  // FromRight, what this row would give goes nowhere
+  if (row + 1 >= cache.height) return;  // FromRight, what this row would give goes nowhere
   if constexpr (Side::is_mirrored) {
     if (cache.is_split) sum_ahead(cache, row);
     for (Index j = 0; j < cache.inputs.shape()[1]; ++j) {

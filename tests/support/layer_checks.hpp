@@ -34,6 +34,15 @@ template <class L>
   return report.passed ? "" : report.where;
 }
 
+/// The gradients of a layer are right on small maps.
+template <class L>
+void check_gradients(L& layer, Index in_channels) {
+  for (const Shape<3>& map : small_maps) {
+    CAPTURE(map);
+    CHECK(gradcheck_says(layer, random_map<double>(with_channels(map, in_channels), 2)) == "");
+  }
+}
+
 /// The walk gives what forward gives: the same bits if the kernels promise them.
 template <class B, class L>
 void check_walk_is_forward(const L& layer, const FeatureMap<typename L::Scalar>& x) {

@@ -50,7 +50,7 @@ class DiagonalScan {
 
   [[nodiscard]] const DiagonalConfig& config() const { return config_; }
   [[nodiscard]] Index flops(Index height, Index width) const {
-    const Index rows = std::max<Index>(0, height - row_shift);
+    const Index rows = scanned_rows(height);
     const Index input = rows * width, above = std::max<Index>(0, rows - 1) * width,
                 left = rows * (width - 1);
     return 2 * gates() * (input * config_.in_channels + (above + left) * config_.hidden);
@@ -62,7 +62,7 @@ class DiagonalScan {
 
   /// The cells of a map that are computed.
   [[nodiscard]] static DiagonalGeometry geometry(const Shape<4>& x, bool keep) {
-    return {std::max<Index>(0, x.h() - row_shift), x.w(), keep};
+    return {scanned_rows(x.h()), x.w(), keep};
   }
 
   /// Packed weights and the states at column -1, made once a pass over the batch; those of each row
@@ -204,6 +204,9 @@ class DiagonalScan {
     return c;
   }
   [[nodiscard]] Index gates() const { return kernels::gate_count * config_.hidden; }
+  [[nodiscard]] static constexpr Index scanned_rows(Index height) {
+    return std::max<Index>(0, height - row_shift);
+  }
 
   /// Of the cells of diagonal d, or `shift` rows below them: their pixels in a map.
   template <class T>

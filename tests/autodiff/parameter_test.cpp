@@ -48,6 +48,15 @@ struct Tied {
   }
 };
 
+/// Of two rows the first, of the second what stands before the diagonal.
+struct Masked {
+  using Scalar = double;
+  Parameter<double> weights{
+      {1, 2, 3, 4}, [](Index, Index row, Index from, Index to) { return row == 0 || from < to; }};
+  Parameter<double> bias{Shape<4>{1, 1, 1, 4}};
+  void for_each_parameter(auto&& visit) { visit("weights", weights), visit("bias", bias); }
+};
+
 }  // namespace
 
 TEST_CASE("A parameter has a zero value and a zero gradient at birth", "[autodiff][parameter]") {
@@ -124,4 +133,29 @@ TEST_CASE("All gradients of an owner are cleared together", "[autodiff][paramete
   for (const auto& [name, parameter] : parameters(net)) parameter->gradient().data()[0] = 9;
   clear_gradients(net);
   for (const auto& [name, parameter] : parameters(net)) CHECK(parameter->gradient().data()[0] == 0);
+}
+
+TEST_CASE("What a mask forbids is not counted, and zeroed on demand", "[autodiff][parameter]") {
+  Masked owner;
+  CHECK(owner.weights.size() == 24);
+  CHECK(owner.weights.trained() == 12 + 6);
+  CHECK(parameter_count(owner) == 12 + 6 + 4);
+  for (const auto& [name, parameter] : parameters(owner)) {
+    std::fill(parameter->value().begin(), parameter->value().end(), 7.0);
+  }
+  apply_masks(owner);
+  const auto w = std::as_const(owner.weights).value();
+  for (Index from = 0; from < 3; ++from) {
+    for (Index to = 0; to < 4; ++to) {
+      CHECK(w(0, 0, from, to) == 7);
+      CHECK(w(0, 1, from, to) == (from < to ? 7 : 0));
+    }
+  }
+  CHECK(owner.bias.value()(0, 0, 0, 3) == 7);
+  // Copies keep the rule.
+  Parameter<double> copy = owner.weights;
+  std::fill(copy.value().begin(), copy.value().end(), 7.0);
+  copy.apply_mask();
+  CHECK(copy.trained() == 18);
+  CHECK(copy.value()(0, 1, 2, 1) == 0);
 }

@@ -68,7 +68,7 @@ TEST_CASE("Sequential passes the gradient check", "[nn][sequential]") {
   const GradcheckReport report = gradcheck(net, random_map<double>({2, 3, 4, 2}, 2));
   INFO(report.where);
   CHECK(report);
-  CHECK(report.checked == 2 * 3 * 4 * 2 + parameter_count(net));
+  CHECK(report.checked == 2 * 3 * 4 * 2 + test::value_count(net));
 }
 
 TEST_CASE("A sequence walks to the bits it gives for a whole map", "[nn][sequential]") {

@@ -81,7 +81,7 @@ TEST_CASE("A stack passes the gradient check, with skips and without", "[nn][sta
     const GradcheckReport report = gradcheck(stack, random_map<double>({2, 3, 2, 4}, 3));
     INFO(report.where);
     CHECK(report);
-    CHECK(report.checked == 2 * 3 * 2 * 4 + parameter_count(stack));
+    CHECK(report.checked == 2 * 3 * 2 * 4 + test::value_count(stack));
   }
 }
 

@@ -12,6 +12,7 @@
 #include "support/catch.hpp"
 #include "support/layers.hpp"
 #include "support/naive.hpp"
+#include "support/random.hpp"
 
 namespace pixelrnn::test {
 
@@ -30,7 +31,7 @@ inline const std::vector<Shape<3>> maps{{1, 1, 1}, {2, 1, 9}, {1, 8, 1},   {2, 5
 template <class L>
 [[nodiscard]] std::string gradcheck_says(L& layer, const FeatureMap<double>& x) {
   const GradcheckReport report = gradcheck(layer, x, {.threads = 2});
-  if (report.checked != x.size() + parameter_count(layer)) return "not every value was checked";
+  if (report.checked != x.size() + value_count(layer)) return "not every value was checked";
   return report.passed ? "" : report.where;
 }
 

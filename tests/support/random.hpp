@@ -32,4 +32,12 @@ void randomise(Layer& layer, std::uint64_t seed, double bound = 1) {
   }
 }
 
+/// Values of all parameters, those that a mask forbids included.
+template <class Owner>
+[[nodiscard]] Index value_count(const Owner& owner) {
+  Index count = 0;
+  for (const auto& [name, parameter] : parameters(owner)) count += parameter->size();
+  return count;
+}
+
 }  // namespace pixelrnn::test

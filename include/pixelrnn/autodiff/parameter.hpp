@@ -37,19 +37,31 @@ class GradientTarget {
 }  // namespace detail
 
 /// A trained tensor of rank 4: weights are [kernel height][kernel width][C_in][C_out], a bias is
-/// (1, 1, 1, C). The gradient is scratch of whoever trains, not part of the value, so it is
-/// mutable: a const model can be differentiated, by one thread at a time or, with GradientRooms, by
-/// several.
+/// (1, 1, 1, C). Elements that a mask forbids are zero and stay so. The gradient is scratch of
+/// whoever trains, not part of the value, so it is mutable: a const model can be differentiated, by
+/// one thread at a time or, with GradientRooms, by several.
 template <class T>
 class Parameter {
  public:
   using Scalar = T;
+  /// Whether the element at four indices may be other than zero.
+  using Allowed = std::function<bool(Index, Index, Index, Index)>;
 
   Parameter() = default;
-  explicit Parameter(Shape<4> shape) : value_(shape) {}
+  /// Without a rule everything is allowed.
+  explicit Parameter(Shape<4> shape, Allowed allowed = {})
+      : value_(shape), allowed_(std::move(allowed)), trained_(value_.size()) {
+    for_each_forbidden([this](Index) { --trained_; });
+  }
 
   [[nodiscard]] const Shape<4>& shape() const { return value_.shape(); }
   [[nodiscard]] Index size() const { return value_.size(); }
+  /// Elements that are trained: those that are allowed.
+  [[nodiscard]] Index trained() const { return trained_; }
+  /// Zeroes what is forbidden: for values that come from elsewhere.
+  void apply_mask() {
+    for_each_forbidden([this](Index i) { value_.data()[i] = T{0}; });
+  }
   [[nodiscard]] FeatureView<T> value() { return value_; }
   [[nodiscard]] FeatureView<const T> value() const { return value_; }
 
@@ -64,7 +76,25 @@ class Parameter {
   void clear_gradient() const { gradient_.fill(T{0}); }
 
  private:
+  template <class Use>
+  void for_each_forbidden(Use use) const {
+    if (!allowed_) return;
+    const Shape<4>& s = shape();
+    Index i = 0;
+    for (Index a = 0; a < s[0]; ++a) {
+      for (Index b = 0; b < s[1]; ++b) {
+        for (Index c = 0; c < s[2]; ++c) {
+          for (Index d = 0; d < s[3]; ++d, ++i) {
+            if (!allowed_(a, b, c, d)) use(i);
+          }
+        }
+      }
+    }
+  }
+
   FeatureMap<T> value_;
+  Allowed allowed_;
+  Index trained_ = 0;
   mutable FeatureMap<T> gradient_;
 };
 
@@ -136,12 +166,18 @@ template <class Owner>
   return found;
 }
 
-/// Number of trained values.
+/// Number of trained values: what a mask forbids is none.
 template <class Owner>
 [[nodiscard]] Index parameter_count(const Owner& owner) {
   Index count = 0;
-  for (const auto& [name, parameter] : parameters(owner)) count += parameter->size();
+  for (const auto& [name, parameter] : parameters(owner)) count += parameter->trained();
   return count;
+}
+
+/// Zeroes what masks forbid, in all parameters: for weights that come from elsewhere.
+template <class Owner>
+void apply_masks(Owner& owner) {
+  for (const auto& [name, parameter] : parameters(owner)) parameter->apply_mask();
 }
 
 template <class Owner>

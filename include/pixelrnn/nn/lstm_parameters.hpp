@@ -23,7 +23,8 @@ class LstmParameters {
   /// of rows × columns.
   template <class Config>
   LstmParameters(const Config& config, Index kernel, Index rows, Index columns, Rng& rng)
-      : input_weights({1, kernel, config.in_channels, kernels::gate_count * config.hidden}),
+      : input_weights(shape_of(config, kernel), mask_rule(MaskB{}, shape_of(config, kernel),
+                                                          config.colours, kernels::gate_count)),
         state_weights({rows, columns, config.hidden, kernels::gate_count * config.hidden}),
         bias({1, 1, 1, kernels::gate_count * config.hidden}),
         h0(initial_parameter<State, Scalar>(config.hidden)),
@@ -41,10 +42,11 @@ class LstmParameters {
     visit("bias", bias);
     if constexpr (State::is_learned) visit("h0", h0), visit("c0", c0);
   }
-  void apply_mask() { mask(input_weights.value()); }
+  void apply_mask() { input_weights.apply_mask(); }
   /// For gradients that were summed over all weights.
   void mask_gradient() const {
-    if (colours_ > 1) mask(input_weights.gradient());
+    if (colours_ == 1) return;
+    pixelrnn::apply_mask(MaskB{}, input_weights.gradient(), colours_, kernels::gate_count);
   }
   [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
     return masked(MaskB{}, input_weights.value(), colours_, kernels::gate_count, workspace);
@@ -57,8 +59,9 @@ class LstmParameters {
   Parameter<Scalar> input_weights, state_weights, bias, h0, c0;
 
  private:
-  void mask(TensorView<Scalar, 4> weights) const {
-    pixelrnn::apply_mask(MaskB{}, weights, colours_, kernels::gate_count);
+  template <class Config>
+  static Shape<4> shape_of(const Config& config, Index kernel) {
+    return {1, kernel, config.in_channels, kernels::gate_count * config.hidden};
   }
   Index hidden_, colours_;
 };

@@ -44,21 +44,28 @@ struct Mask {
   return mask.sees_self ? from <= to : from < to;
 }
 
-/// Zeroes what the mask forbids of weights [kernel height][kernel width][C_in][gates · units], or
-/// of their gradient. Colour groups of the outputs are taken inside each gate: grouping all 4·h
+/// The mask as a rule for weights of shape [kernel height][kernel width][C_in][gates · units]:
+/// rule(y, x, in, out). Colour groups of the outputs are taken inside each gate: grouping all 4·h
 /// gate maps at once would let every unit see every colour (the classic leak).
+[[nodiscard]] constexpr auto mask_rule(Mask mask, const Shape<4>& s, Index colours,
+                                       Index gates = 1) {
+  return [mask, colours, rows = s[0], columns = s[1], in = s[2], units = s[3] / gates](
+             Index y, Index x, Index i, Index o) {
+    return is_allowed(mask, y - rows / 2, x - columns / 2, colour_group(i, in, colours),
+                      colour_group(o % units, units, colours));
+  };
+}
+
+/// Zeroes what the mask forbids of such weights, or of their gradient.
 template <class T>
 void apply_mask(Mask mask, TensorView<T, 4> weights, Index colours, Index gates = 1) {
   const Shape<4>& s = weights.shape();
-  const Index in = s[2], units = s[3] / gates;
+  const auto is_allowed_at = mask_rule(mask, s, colours, gates);
   for (Index y = 0; y < s[0]; ++y) {
     for (Index x = 0; x < s[1]; ++x) {
-      for (Index i = 0; i < in; ++i) {
+      for (Index i = 0; i < s[2]; ++i) {
         for (Index o = 0; o < s[3]; ++o) {
-          if (!is_allowed(mask, y - s[0] / 2, x - s[1] / 2, colour_group(i, in, colours),
-                          colour_group(o % units, units, colours))) {
-            weights(y, x, i, o) = T{0};
-          }
+          if (!is_allowed_at(y, x, i, o)) weights(y, x, i, o) = T{0};
         }
       }
     }

@@ -50,7 +50,7 @@ class ModelOf final : public AnyModel {
   std::vector<ParameterInfo> parameters() const override {
     std::vector<ParameterInfo> result;
     for (const auto& [name, parameter] : pixelrnn::parameters(model_)) {
-      result.push_back({name, parameter->shape()});
+      result.push_back({name, parameter->shape(), parameter->trained()});
     }
     return result;
   }
@@ -65,6 +65,13 @@ class ModelOf final : public AnyModel {
 
   Evaluation evaluate(const Images& images, const EvaluateOptions& options) const override {
     return pixelrnn::evaluate(model_, images, options);
+  }
+  Tensor<double, 4> nats_map(const Images& images, const EvaluateOptions& options) const override {
+    return pixelrnn::nats_map(model_, images, options);
+  }
+  FeatureMap<float> logits_map(const Images& images,
+                               const EvaluateOptions& options) const override {
+    return pixelrnn::logits_map(model_, images, options);
   }
   Images complete(const Images& known, const KeepMask& keep, const SampleOptions& options,
                   AnyRule rule, AnySampler sampler) const override {

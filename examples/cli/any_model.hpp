@@ -56,6 +56,7 @@ class AnyModel {
   struct ParameterInfo {
     std::string name;
     Shape<4> shape;
+    Index trained = 0;  ///< elements that no mask forbids
   };
   /// Useful FLOP for one image, element-wise work not counted. A training step is three times the
   /// forward pass (each product once more for the gradient of either factor), less the gradient
@@ -74,6 +75,10 @@ class AnyModel {
 
   [[nodiscard]] virtual Evaluation evaluate(const Images& images,
                                             const EvaluateOptions& options) const = 0;
+  [[nodiscard]] virtual Tensor<double, 4> nats_map(const Images& images,
+                                                   const EvaluateOptions& options) const = 0;
+  [[nodiscard]] virtual FeatureMap<float> logits_map(const Images& images,
+                                                     const EvaluateOptions& options) const = 0;
   [[nodiscard]] virtual Images complete(const Images& known, const KeepMask& keep,
                                         const SampleOptions& options, AnyRule rule,
                                         AnySampler sampler) const = 0;
@@ -90,7 +95,7 @@ class AnyModel {
 
   [[nodiscard]] Index parameter_count() const {
     Index count = 0;
-    for (const ParameterInfo& parameter : parameters()) count += parameter.shape.count();
+    for (const ParameterInfo& parameter : parameters()) count += parameter.trained;
     return count;
   }
 };

@@ -32,6 +32,8 @@ struct Train {
   std::string schedule = "constant";
   Index warmup = 0;
   double clip_norm = 0, average_decay = 0;
+  Index patience = 0;      ///< epochs without a better validation after which to stop; 0: any
+  bool keep_best = false;  ///< keep the weights of the epoch with the best validation too
   std::uint64_t seed = 1;
   int threads = 0;
 
@@ -46,11 +48,12 @@ struct Train {
 
 /// A model file and which weights of it.
 struct ModelFile {
-  std::string path, weights = "averaged";
+  std::string path, weights = "best";
 
   [[nodiscard]] std::unique_ptr<AnyModel> load() const {
-    return load_model(path,
-                      weights == "averaged" ? StoredWeights::averaged : StoredWeights::trained);
+    return load_model(path, weights == "best"       ? StoredWeights::best
+                            : weights == "averaged" ? StoredWeights::averaged
+                                                    : StoredWeights::trained);
   }
 };
 
@@ -63,7 +66,7 @@ struct Evaluate {
   Index baseline_limit = 0;
   Index batch_size = 32;
   int threads = 0;
-  std::string json;
+  std::string json, logits, nats_map;  ///< files to write, or none
 
   [[nodiscard]] int run() const;
 };

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <optional>
 
+#include <pixelrnn/io/npy.hpp>
+
 #include "commands.hpp"
 #include "independent_pixels.hpp"
 #include "output.hpp"
@@ -13,7 +15,7 @@ int Evaluate::run() const {
   std::vector<NamedFile> read{{"--model", model.path}};
   for (const std::string& path : data) read.push_back({"--data", path});
   for (const std::string& path : baseline) read.push_back({"--baseline", path});
-  require_separate(read, {{"--json", json}});
+  require_separate(read, {{"--json", json}, {"--logits", logits}, {"--nats-map", nats_map}});
   const Console console(json);
   const std::unique_ptr<AnyModel> net = model.load();
   const Preparation how =
@@ -34,6 +36,9 @@ int Evaluate::run() const {
     console.write(format("%.4f nats/image  independent pixels  binarization %s\n", *independent,
                          result.binarization.c_str()));
   }
+  const EvaluateOptions options{.batch_size = batch_size, .threads = threads};
+  if (!logits.empty()) write_npy(logits, net->logits_map(images, options));
+  if (!nats_map.empty()) write_npy(nats_map, net->nats_map(images, options));
   Figures figures;
   figures.set("nats_per_image", result.nats_per_image());
   figures.set("bits_per_dim", result.bits_per_dim());

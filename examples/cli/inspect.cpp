@@ -74,7 +74,8 @@ int Inspect::run() const {
   if (image.subpixels() <= largest_with_field) {
     const Index row = image.height / 2, column = image.width / 2;
     const Tensor<unsigned char, 2> field = field_of(*model, row, column);
-    const Index seen = std::count(field.begin(), field.end(), 1);
+    // What comes earlier: in colour the pixel's logits see its own first colours too.
+    const Index seen = std::count(field.begin(), &field(row, column), 1);
     text += format("receptive field of pixel (%td, %td): %td of %td earlier pixels\n", row, column,
                    seen, row * image.width + column);
     if (image.height <= 64 && image.width <= 76) text += drawing_of(field, row, column);

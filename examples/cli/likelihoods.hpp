@@ -24,10 +24,16 @@ decltype(auto) with_likelihood(int levels, Make make) {
       return make.template operator()<Categorical<8>>();
     case 16:
       return make.template operator()<Categorical<16>>();
+    case 32:
+      return make.template operator()<Categorical<32>>();
+    case 64:
+      return make.template operator()<Categorical<64>>();
+    case 128:
+      return make.template operator()<Categorical<128>>();
     case 256:
       return make.template operator()<Categorical<256>>();
     default:
-      detail::fail<ConfigError>("levels is ", levels, ", expected 2, 4, 8, 16 or 256");
+      detail::fail<ConfigError>("levels is ", levels, ", expected a power of 2 from 2 to 256");
   }
 }
 

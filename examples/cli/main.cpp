@@ -42,6 +42,15 @@ Command add_evaluate(CLI::App& app) {
   parser->add_option("--batch-size", evaluate->batch_size, "Images of a pass")
       ->transform(whole(1))
       ->capture_default_str();
+  parser
+      ->add_option(
+          "--logits", evaluate->logits,
+          "Write the logits of all images to this .npy file: (N, H, W, C * logits), float32")
+      ->check(file_name());
+  parser
+      ->add_option("--nats-map", evaluate->nats_map,
+                   "Write -ln p of every sub-pixel to this .npy file: (N, H, W, C), float64")
+      ->check(file_name());
   add_threads(*parser, evaluate->threads);
   add_json(*parser, evaluate->json);
   return {parser, [=] { return evaluate->run(); }};
@@ -95,7 +104,8 @@ Command add_inspect(CLI::App& app) {
   CLI::App* const parser = app.add_subcommand(
       "inspect", "Show architecture, weights, cost and receptive field of a model");
   const auto inspect = std::make_shared<Inspect>();
-  parser->add_option("--model", inspect->path, "Model file that train has written")->required();
+  parser->add_option("file,--model", inspect->path, "Model file that train has written")
+      ->required();
   add_json(*parser, inspect->json);
   return {parser, [=] { return inspect->run(); }};
 }
@@ -106,7 +116,7 @@ Command add_benchmark(CLI::App& app) {
   const auto image = std::make_shared<std::string>("28x28x1");
   add_model_spec(*parser, benchmark->model);
   parser->add_option("--levels", benchmark->model.levels, "Levels of a pixel")
-      ->check(CLI::IsMember({2, 4, 8, 16, 256}))
+      ->check(levels())
       ->capture_default_str();
   parser->add_option("--image", *image, "HEIGHTxWIDTHxCHANNELS")->capture_default_str();
   parser->add_option("--batch-size", benchmark->batch_size, "Images of a pass")

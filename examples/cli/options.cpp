@@ -34,8 +34,10 @@ void add_preparation(CLI::App& parser, PreparationOptions& options) {
 }
 void add_model_file(CLI::App& parser, ModelFile& file) {
   parser.add_option("--model", file.path, "Model file that train has written")->required();
-  parser.add_option("--weights", file.weights, "averaged (if they were kept) or trained")
-      ->check(CLI::IsMember({"averaged", "trained"}))
+  parser
+      .add_option("--weights", file.weights,
+                  "Of the best epoch (else averaged), averaged (else trained), or trained last")
+      ->check(CLI::IsMember({"best", "averaged", "trained"}))
       ->capture_default_str();
 }
 void add_model_spec(CLI::App& parser, ModelSpec& spec) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <pixelrnn/io/file.hpp>
+#include <pixelrnn/training/content_hash.hpp>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
@@ -49,16 +50,18 @@ Schedule chosen_schedule(const Train& options, Index steps) {
   return constant_rate();
 }
 
-/// A checkpoint goes on with the data it was trained on: their order depends on their number.
+/// A checkpoint goes on with the data it was trained on: their order depends on their number, and
+/// the best epoch is the best on the images it was validated on.
 void require_same_data(const Train& options, const Metadata& words) {
   const auto trained_on = read_metadata(options.resume);
-  for (const char* key : {"data.images", "data.binarization"}) {
-    const auto before = trained_on.find(key);
-    if (before != trained_on.end() && before->second != words.at(key)) {
-      detail::fail<ConfigError>(options.resume, ": it was trained with ", key, " = ",
-                                detail::in_quotes(before->second), ", these are ", words.at(key),
-                                "; resume with the same data");
-    }
+  std::vector<const char*> keys{"data.images", "data.binarization", "data.content"};
+  if (options.patience > 0 || options.keep_best) keys.push_back("data.validation_content");
+  for (const char* const key : keys) {
+    const auto before = trained_on.find(key), now = words.find(key);
+    if (before == trained_on.end() || now == words.end() || before->second == now->second) continue;
+    detail::fail<ConfigError>(options.resume, ": it was trained with ", key, " = ",
+                              detail::in_quotes(before->second), ", these are ", now->second,
+                              "; resume with the same data");
   }
 }
 
@@ -77,10 +80,14 @@ void require_separate_files(const Train& options) {
 int Train::run() const {
   require_separate_files(*this);
   const Console console(json);
-  TrainingSet images = prepare_training(part_of(read_images(data), 0, limit), preparation);
+  Metadata kept = words;
+  GreyImages source = part_of(read_images(data), 0, limit);
+  kept["data.content"] = content_hash(source.images);
+  TrainingSet images = prepare_training(std::move(source), preparation);
   std::optional<Images> held_out;
   if (!validation.empty()) {
     held_out = prepare(part_of(read_images(validation), 0, validation_limit), preparation);
+    kept["data.validation_content"] = content_hash(*held_out);
   }
 
   ModelSpec spec = model;
@@ -94,8 +101,8 @@ int Train::run() const {
                                         .threads = threads,
                                         .clip_norm = clip_norm,
                                         .average_decay = average_decay,
+                                        .keep_best = keep_best,
                                         .schedule = chosen_schedule(*this, end)});
-  Metadata kept = words;
   kept["data.images"] = std::to_string(images.count());
   kept["data.binarization"] = images.binarization();
   if (!resume.empty()) {
@@ -116,7 +123,7 @@ int Train::run() const {
 
   const Interrupt interrupt;
   std::optional<double> train_nats;
-  FitOptions fit{.epochs = epochs, .steps = steps, .batch_size = batch_size};
+  FitOptions fit{.epochs = epochs, .steps = steps, .batch_size = batch_size, .patience = patience};
   if (held_out) fit.validation = &*held_out;
   fit.on_step = [&](const StepReport& step) {
     progress.step(step);
@@ -139,11 +146,19 @@ int Train::run() const {
   trainer->save(out, kept);
   progress.finish();
 
-  const bool done = report.epochs >= epochs || (steps > 0 && report.steps >= steps);
+  const bool done =
+      report.stagnated || report.epochs >= epochs || (steps > 0 && report.steps >= steps);
   if (done) {
-    if (report.steps == begin) {
+    if (report.stagnated) {
+      console.write(format("stopped early: %td epochs without a better validation\n", patience));
+    } else if (report.steps == begin) {
       console.write(
           format("no step was left to do: --epochs is %td, --steps %td\n", epochs, steps));
+    }
+    if (report.best) {
+      console.write(format("best epoch %td: validation %.3f nats, %s%s\n", report.best->epoch + 1,
+                           report.best->nats_per_image, report.validation_binarization.c_str(),
+                           keep_best ? "; its weights are kept" : ""));
     }
     console.write(format("wrote %s after %td steps\n", harmless(out).c_str(), report.steps));
   } else {
@@ -161,6 +176,10 @@ int Train::run() const {
   if (report.validation_nats_per_image) {
     figures.set("validation_nats_per_image", *report.validation_nats_per_image);
     figures.set("validation_binarization", report.validation_binarization);
+  }
+  if (report.best) {
+    figures.set("best_epoch", report.best->epoch + 1);
+    figures.set("best_validation_nats_per_image", report.best->nats_per_image);
   }
   figures.set("images", images.count());
   figures.set("parameters", net->parameter_count());

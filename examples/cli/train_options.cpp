@@ -57,6 +57,7 @@ constexpr std::pair<const char*, const char*> resumed_options[] = {
     {"--warmup", "option.warmup"},
     {"--clip-norm", "option.clip-norm"},
     {"--average-decay", "option.average-decay"},
+    {"--patience", "option.patience"},
     {"--seed", "option.seed"},
 };
 
@@ -73,6 +74,7 @@ Metadata words_of(const Train& train) {
   words["option.warmup"] = std::to_string(train.warmup);
   words["option.clip-norm"] = format("%.17g", train.clip_norm);
   words["option.average-decay"] = format("%.17g", train.average_decay);
+  words["option.patience"] = std::to_string(train.patience);
   words["option.seed"] = std::to_string(train.seed);
   return words;
 }
@@ -99,6 +101,7 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
                                   ", which ", name, " does not take");
       }
     }
+    train.keep_best = train.keep_best || words.contains("trainer.keep_best");
     const auto skip = words.find("skip");
     if (skip != words.end() && skip->second == "true") train.model.skip = true;
     fallback = preparation_in(words, spec_of(train.resume).levels);
@@ -129,8 +132,8 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
   add_preparation(*parser, *preparation);
   parser
       ->add_option("--levels", preparation->levels,
-                   "Levels of a pixel: 2, or with --binarize none also 4, 8, 16, 256")
-      ->check(CLI::IsMember({2, 4, 8, 16, 256}));
+                   "Levels of a sub-pixel: 2, or with --binarize none any power of 2 up to 256")
+      ->check(levels());
   add_model_spec(*parser, train->model);
   parser->add_option("--epochs", train->epochs, "Passes over the data, in all")
       ->transform(whole(1))
@@ -164,6 +167,13 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
   parser->add_option("--seed", train->seed, "Of the weights and of the order of the images")
       ->transform(whole(0, any_seed))
       ->capture_default_str();
+  parser
+      ->add_option("--patience", train->patience,
+                   "Stop when so many epochs in a row have not improved on --valid; 0: do not")
+      ->transform(whole(0))
+      ->capture_default_str();
+  parser->add_flag("--keep-best", train->keep_best,
+                   "Keep the weights of the epoch that was best on --valid beside the last ones");
   add_threads(*parser, train->threads);
   parser->add_option("--out", train->out, "Model file, also written after every epoch")
       ->required()
@@ -179,6 +189,12 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
   add_json(*parser, train->json);
   return {parser, [=] {
             complete_options(*parser, *train, *preparation);
+            for (const auto& [wanted, name] : {std::pair(train->patience > 0, "--patience"),
+                                               {train->keep_best, "--keep-best"}}) {
+              if (!wanted || !train->validation.empty()) continue;
+              detail::fail<ConfigError>(name, " compares epochs by held-out images; give them as ",
+                                        "--valid");
+            }
             train->command_line = repeatable(arguments);
             return train->run();
           }};

@@ -10,6 +10,7 @@
 #include <pixelrnn/kernels/reference.hpp>
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>
+#include <pixelrnn/models/fingerprint.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
 #include <pixelrnn/nn/relu.hpp>

@@ -102,11 +102,19 @@ TEST_CASE("An image model gives the logits of its net", "[models][model]") {
 
 TEST_CASE("A custom model is described as one, unless it says more", "[models][model]") {
   CHECK(make<Bernoulli>({4, 5, 1}).describe() ==
-        std::map<std::string, std::string>{
-            {"model", "custom"}, {"image", "4x5x1"}, {"likelihood", "bernoulli"}});
+        std::map<std::string, std::string>{{"model", "custom"},
+                                           {"image", "4x5x1"},
+                                           {"likelihood", "bernoulli"},
+                                           {"net", "Sequential(MaskedConv2d<A>(1->1, 3x3))"},
+                                           {"encoding", "-1..1"}});
   CHECK(make<Categorical<3>>({4, 5, 3}, 3, {{"model", "mine"}, {"depth", "1"}}).describe() ==
         std::map<std::string, std::string>{
-            {"model", "mine"}, {"depth", "1"}, {"image", "4x5x3"}, {"likelihood", "categorical3"}});
+            {"model", "mine"},
+            {"depth", "1"},
+            {"image", "4x5x3"},
+            {"likelihood", "categorical3"},
+            {"net", "Sequential(MaskedConv2d<A>(3->9, 3x3, colours 3))"},
+            {"encoding", "-1..1"}});
 }
 
 TEST_CASE("A net must end in the logits its likelihood reads", "[models][model]") {

@@ -114,13 +114,24 @@ TEST_CASE("PixelCNN passes the gradient check as a whole", "[models][pixel_cnn]"
 TEST_CASE("PixelCNN says what it is", "[models][pixel_cnn]") {
   Rng rng(1);
   const Colour model({.image = {4, 5, 3}, .layers = 2, .hidden = 6, .head = 7, .skip = true}, rng);
+  const std::string net =
+      "Sequential(MaskedConv2d<A>(3->12, 7x7, colours 3), Stack(2 of Residual("
+      "MaskedConv2d<B>(12->6, 1x1, of max(x, 0), colours 3), "
+      "MaskedConv2d<B>(6->6, 3x3, of max(x, 0), colours 3), "
+      "MaskedConv2d<B>(6->12, 1x1, of max(x, 0), colours 3)), "
+      "skips 2 of MaskedConv2d<B>(12->12, 1x1, colours 3)), "
+      "MaskedConv2d<B>(12->7, 1x1, of max(x, 0), colours 3), "
+      "MaskedConv2d<B>(7->7, 1x1, of max(x, 0), colours 3), "
+      "MaskedConv2d<B>(7->9, 1x1, colours 3))";
   CHECK(model.describe() == std::map<std::string, std::string>{{"model", "pixel_cnn"},
                                                                {"image", "4x5x3"},
                                                                {"likelihood", "categorical3"},
                                                                {"layers", "2"},
                                                                {"hidden", "6"},
                                                                {"head", "7"},
-                                                               {"skip", "true"}});
+                                                               {"skip", "true"},
+                                                               {"encoding", "-1..1"},
+                                                               {"net", net}});
 }
 
 TEST_CASE("PixelCNN's parameters have names and their number can be counted by hand",
@@ -140,10 +151,12 @@ TEST_CASE("PixelCNN's parameters have names and their number can be counted by h
                                  "head1.weights",         "head1.bias",
                                  "head2.weights",         "head2.bias",
                                  "logits.weights",        "logits.bias"});
-  const Index input = 7 * 7 * 3 * 12 + 12;
-  const Index block = (12 * 6 + 6) + (3 * 3 * 6 * 6 + 6) + (6 * 12 + 12);
-  const Index skip = 12 * 12 + 12;
-  const Index head = (12 * 7 + 7) + (7 * 7 + 7) + (7 * 9 + 9);
+  // Of colour groups of n maps (2 and 2 and 2 of six, 3 and 2 and 2 of seven) each feeds itself and
+  // those after it; the first layer's centre only those after it.
+  const Index input = 24 * 3 * 12 + 3 * 4 + 12;
+  const Index block = (48 + 6) + (4 * 6 * 6 + 24 + 6) + (48 + 12);
+  const Index skip = 96 + 12;
+  const Index head = (52 + 7) + (33 + 7) + (45 + 9);
   CHECK(parameter_count(model) == input + 2 * block + 2 * skip + head);
 }
 

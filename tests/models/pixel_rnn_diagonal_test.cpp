@@ -125,6 +125,10 @@ TEST_CASE("A Diagonal BiLSTM model says what it is", "[models][pixel_rnn][diagon
   Rng rng(1);
   const DiagonalRNN<PaddedScanState> model(
       {.image = {4, 5, 1}, .layers = 2, .hidden = 6, .head = 7}, rng);
+  const std::string net =
+      "Sequential(MaskedConv2d<A>(1->12, 7x7), Stack(2 of Residual(DiagonalBiLSTM<padded_scan>"
+      "(12->6), MaskedConv2d<B>(6->12, 1x1))), MaskedConv2d<B>(12->7, 1x1, of max(x, 0)), "
+      "MaskedConv2d<B>(7->7, 1x1, of max(x, 0)), MaskedConv2d<B>(7->1, 1x1))";
   CHECK(model.describe() == std::map<std::string, std::string>{{"model", "diagonal_bilstm"},
                                                                {"image", "4x5x1"},
                                                                {"likelihood", "bernoulli"},
@@ -132,7 +136,9 @@ TEST_CASE("A Diagonal BiLSTM model says what it is", "[models][pixel_rnn][diagon
                                                                {"hidden", "6"},
                                                                {"head", "7"},
                                                                {"skip", "false"},
-                                                               {"initial_state", "padded_scan"}});
+                                                               {"initial_state", "padded_scan"},
+                                                               {"encoding", "-1..1"},
+                                                               {"net", net}});
 }
 
 TEST_CASE("A Diagonal BiLSTM model's parameters have names and can be counted by hand",
@@ -161,12 +167,14 @@ TEST_CASE("A Diagonal BiLSTM model's parameters have names and can be counted by
                                  "head2.bias",
                                  "logits.weights",
                                  "logits.bias"});
-  const Index direction = 12 * 24 + 2 * 6 * 24 + 24;
-  CHECK(parameter_count(model) == (7 * 7 * 3 * 12 + 12) + 2 * (direction + 6 + 6) + (6 * 12 + 12) +
-                                      (12 * 7 + 7) + (7 * 7 + 7) + (7 * 9 + 9));
+  // Of colour groups of n maps (2 and 2 and 2 of six, 3 and 2 and 2 of seven) each feeds itself and
+  // those after it; the first layer's centre only those after it.
+  const Index state = 2 * 6 * 24 + 24;
+  CHECK(parameter_count(model) == (24 * 3 * 12 + 3 * 4 + 12) + 2 * (4 * 48 + state + 6 + 6) +
+                                      (48 + 12) + (52 + 7) + (33 + 7) + (45 + 9));
   const DiagonalRNN<PaddedScanState> padded(
       {.image = {4, 5, 1}, .layers = 3, .hidden = 6, .head = 7}, rng);
-  CHECK(parameter_count(padded) == (7 * 7 * 12 + 12) + 3 * (2 * direction + 6 * 12 + 12) +
+  CHECK(parameter_count(padded) == (24 * 12 + 12) + 3 * (2 * (12 * 24 + state) + 6 * 12 + 12) +
                                        (12 * 7 + 7) + (7 * 7 + 7) + (7 + 1));
 }
 

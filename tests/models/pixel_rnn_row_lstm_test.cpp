@@ -94,6 +94,10 @@ TEMPLATE_TEST_CASE("A Row LSTM model passes the gradient check as a whole",
 TEST_CASE("A Row LSTM model says what it is", "[models][pixel_rnn][row_lstm]") {
   Rng rng(1);
   const RowRNN<LearnedState> model({.image = {4, 5, 1}, .layers = 2, .hidden = 6, .head = 7}, rng);
+  const std::string net =
+      "Sequential(MaskedConv2d<A>(1->12, 7x7), Stack(2 of Residual(RowLSTM<learned>(12->6, k 3), "
+      "MaskedConv2d<B>(6->12, 1x1))), MaskedConv2d<B>(12->7, 1x1, of max(x, 0)), "
+      "MaskedConv2d<B>(7->7, 1x1, of max(x, 0)), MaskedConv2d<B>(7->1, 1x1))";
   CHECK(model.describe() == std::map<std::string, std::string>{{"model", "row_lstm"},
                                                                {"image", "4x5x1"},
                                                                {"likelihood", "bernoulli"},
@@ -101,7 +105,9 @@ TEST_CASE("A Row LSTM model says what it is", "[models][pixel_rnn][row_lstm]") {
                                                                {"hidden", "6"},
                                                                {"head", "7"},
                                                                {"skip", "false"},
-                                                               {"initial_state", "learned"}});
+                                                               {"initial_state", "learned"},
+                                                               {"encoding", "-1..1"},
+                                                               {"net", net}});
   const RowRNN<ZeroState> other({.image = {4, 5, 1}, .layers = 2, .hidden = 6, .head = 7}, rng);
   CHECK(other.describe().at("initial_state") == "zero");
 }
@@ -118,13 +124,16 @@ TEST_CASE("A Row LSTM model's parameters have names and their number can be coun
             "blocks.0.recurrence.h0", "blocks.0.recurrence.c0", "blocks.0.upsample.weights",
             "blocks.0.upsample.bias", "blocks.skip0.weights", "blocks.skip0.bias", "head1.weights",
             "head1.bias", "head2.weights", "head2.bias", "logits.weights", "logits.bias"});
-  const Index input = 7 * 7 * 3 * 12 + 12;
-  const Index recurrence = 3 * 12 * 24 + 3 * 6 * 24 + 24 + 6 + 6;
-  const Index upsample = 6 * 12 + 12, skip = 12 * 12 + 12;
-  const Index head = (12 * 7 + 7) + (7 * 7 + 7) + (7 * 9 + 9);
+  // Of colour groups of n maps (2 and 2 and 2 of six, 3 and 2 and 2 of seven) each feeds itself and
+  // those after it; the first layer's centre only those after it.
+  const Index input = 24 * 3 * 12 + 3 * 4 + 12;
+  const Index state = 3 * 6 * 24 + 24;
+  const Index recurrence = 12 * 24 + 4 * 48 + state + 6 + 6;
+  const Index upsample = 48 + 12, skip = 96 + 12;
+  const Index head = (52 + 7) + (33 + 7) + (45 + 9);
   CHECK(parameter_count(model) == input + recurrence + upsample + skip + head);
   const RowRNN<ZeroState> zero({.image = {4, 5, 1}, .layers = 3, .hidden = 6, .head = 7}, rng);
-  CHECK(parameter_count(zero) == (7 * 7 * 12 + 12) + 3 * (recurrence - 6 - 6 + upsample) +
+  CHECK(parameter_count(zero) == (24 * 12 + 12) + 3 * (2 * 12 * 24 + state + 6 * 12 + 12) +
                                      (12 * 7 + 7) + (7 * 7 + 7) + (7 + 1));
 }
 

@@ -137,3 +137,42 @@ TEST_CASE("Evaluation refuses images that do not fit and batches of nothing",
   CHECK_THROWS_ERROR(evaluate(model, Images(1, shape, 3), {.threads = -1}), ConfigError,
                      "threads is -1");
 }
+
+TEST_CASE("An image whose likelihood is no number is named, not averaged", "[training][evaluate]") {
+  Colour model = colour_model();
+  const Images images = test::random_images(5, shape, 3, 2);
+  CHECK_NOTHROW(static_cast<void>(evaluate(model, images)));
+  parameters(model).back().parameter->value().data()[1] = std::nanf("");
+  CHECK_THROWS_ERROR(static_cast<void>(evaluate(model, images)), NumericError,
+                     "evaluate: the nats of image 0 are NaN; the model's weights are not finite or "
+                     "diverged");
+  CHECK_THROWS_ERROR(static_cast<void>(nats_map(model, images)), NumericError,
+                     "nats_map: the nats of image 0 are NaN");
+}
+
+TEST_CASE("The map of logits is what the likelihood reads, whatever the batch",
+          "[training][evaluate]") {
+  const Colour model = colour_model();
+  const Images images = test::random_images(5, shape, 3, 2);
+  const FeatureMap<float> logits = logits_map(model, images, {.batch_size = 2});
+  CHECK(logits.shape() == Shape<4>{5, 3, 4, 9});
+  const Tensor<double, 4> nats = nats_map(model, images);
+  for (Index i = 0; i < nats.size(); ++i) {
+    const double expected = static_cast<double>(
+        Categorical<3>::nats(logits.data() + 3 * i, int{images.pixels().data()[i]}));
+    CHECK(nats.data()[i] == Approx(expected).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("Nats by class are the means over the images of each label", "[training][evaluate]") {
+  const Evaluation result{{{1}, {2}, {4}, {8}, {16}}, shape, "none"};
+  const std::vector<int> labels{7, 0, 7, 3, 0};
+  const std::vector<ClassNats> classes = nats_by_class(result, labels);
+  REQUIRE(classes.size() == 3);
+  CHECK((classes[0].label == 0 && classes[0].images == 2 && classes[0].nats_per_image == 9));
+  CHECK((classes[1].label == 3 && classes[1].images == 1 && classes[1].nats_per_image == 8));
+  CHECK((classes[2].label == 7 && classes[2].images == 2 && classes[2].nats_per_image == 2.5));
+  CHECK(nats_by_class(Evaluation{}, {}).empty());
+  CHECK_THROWS_ERROR(static_cast<void>(nats_by_class(result, std::span(labels).first(4))),
+                     ShapeError, "there are 4 labels for 5 images");
+}

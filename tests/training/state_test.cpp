@@ -59,3 +59,26 @@ TEST_CASE("All words that differ are listed", "[training][state]") {
   CHECK_THROWS_ERROR(require_metadata("here", {{"a", "1"}, {"b", "1"}}, {{"a", "1"}}), ConfigError,
                      "model or run; b is missing, expected 1");
 }
+
+TEST_CASE("Of long words what is shown is where they differ", "[training][state]") {
+  const std::string same(200, 's');
+  CHECK_THROWS_ERROR(
+      require_metadata("here", {{"net", same + "zero" + same}}, {{"net", same + "learned" + same}}),
+      ConfigError,
+      "net is \"..." + std::string(30, 's') + "learned" + std::string(43, 's') +
+          "...\", expected \"..." + std::string(30, 's') + "zero" + std::string(46, 's') + "...\"");
+  // One is the beginning of the other.
+  CHECK_THROWS_ERROR(
+      require_metadata("here", {{"net", same + "x"}}, {{"net", same}}), ConfigError,
+      "is \"..." + std::string(30, 's') + "\", expected \"..." + std::string(30, 's') + "x\"");
+}
+
+TEST_CASE("Files that do not say what the net is are taken at their other words",
+          "[training][state]") {
+  const Metadata expected{{"encoding", "-1..1"}, {"model", "x"}, {"net", "ReLU"}};
+  CHECK_NOTHROW(require_metadata("here", expected, {{"model", "x"}}));
+  CHECK_THROWS_ERROR(require_metadata("here", expected, {{"model", "x"}, {"net", "custom"}}),
+                     ConfigError, "net is \"custom\", expected \"ReLU\"");
+  CHECK_THROWS_ERROR(require_metadata("here", expected, {{"net", "ReLU"}}), ConfigError,
+                     "model is missing");
+}

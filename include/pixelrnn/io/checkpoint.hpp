@@ -3,32 +3,36 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <filesystem>
 #include <set>
-#include <sstream>
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <pixelrnn/core/error.hpp>
+#include <pixelrnn/io/matching_tensors.hpp>
 #include <pixelrnn/io/safetensors_reader.hpp>
 #include <pixelrnn/io/safetensors_writer.hpp>
-#include <pixelrnn/models/model.hpp>
+#include <pixelrnn/models/fingerprint.hpp>
 #include <pixelrnn/training/state.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// Which weights to take from the checkpoint of a trainer that keeps a weight average.
+/// Which weights to take from the checkpoint of a trainer that keeps several.
 enum class StoredWeights {
-  averaged,  ///< the average if the file has one: the weights a Trainer validates with
-  trained,   ///< those that training goes on from
+  best,      ///< those of the best epoch if the file has them (TrainerOptions::keep_best), else ...
+  averaged,  ///< ... the average if the file has one: the weights a Trainer validates with, else
+             ///< ...
+  trained,   ///< ... those that training goes on from
 };
 
-/// What can be saved and resumed: Trainer, or a class of a user's that offers the same.
+/// What can be saved and resumed: Trainer, or a class of a user's that offers the same. One that
+/// has a model() has keeps_average(), with_average(use), has_best_weights() and with_best(use) too,
+/// and gets the model's fingerprints kept.
 ///   state()        every tensor that matters, by name, as views that loading writes through
 ///   metadata()     description(), and where training stands
 ///   restore(words) takes that from metadata(); throws and changes nothing if the words do not fit
@@ -46,6 +50,48 @@ namespace detail {
 
 inline constexpr const char* checkpoint_format = "pixelrnn";
 inline constexpr const char* checkpoint_version = "1";
+
+/// The word that holds a model's fingerprint, and what stands before it and before the names of
+/// tensors for weights that are not the trained ones.
+inline constexpr const char* fingerprint_word = "fingerprint";
+inline constexpr const char *average_prefix = "average.", *best_prefix = "best.";
+
+/// What stands before the names of the weights that were asked for, or the next best a file has.
+[[nodiscard]] inline std::string prefix_of(StoredWeights which, const Metadata& words) {
+  if (which == StoredWeights::best && words.contains("trainer.keep_best") &&
+      words.contains("trainer.best_epoch")) {
+    return best_prefix;
+  }
+  const auto average = words.find("trainer.average");
+  const bool has_average = average != words.end() && average->second == "true";
+  return which != StoredWeights::trained && has_average ? average_prefix : "";
+}
+
+/// The fingerprint of a model as a word of a file. Throws NumericError if it is not finite.
+template <Model M>
+[[nodiscard]] std::string checked_fingerprint(const char* where, const std::filesystem::path& path,
+                                              const M& model) {
+  const std::vector<double> numbers = fingerprint(model);
+  for (const double value : numbers) {
+    if (std::isfinite(value)) continue;
+    fail<NumericError>(where, ": with these weights a logit of the model is ", value,
+                       ", expected finite ones: training diverged; ", path, " is left as it was");
+  }
+  return fingerprint_text(numbers);
+}
+
+/// Throws NumericError if a value is not finite: nobody could go on from it.
+inline void require_finite(const char* where, const std::filesystem::path& path,
+                           const std::vector<StoredTensor>& tensors) {
+  for (const StoredTensor& tensor : tensors) {
+    for (std::size_t i = 0; i < tensor.size(); ++i) {
+      const double value = floating_value(tensor, i);
+      if (std::isfinite(value)) continue;
+      fail<NumericError>(where, ": value ", i, " of ", tensor.name, " is ", value,
+                         ", expected finite ones: training diverged; ", path, " is left as it was");
+    }
+  }
+}
 
 /// Writes tensors with the words of their owner and `extra` ones.
 inline void write_checkpoint(const char* where, const std::filesystem::path& path,
@@ -96,163 +142,120 @@ inline void require_checkpoint(const char* where, const std::filesystem::path& p
   }
 }
 
-[[nodiscard]] inline std::string shape_text(const std::vector<Index>& shape) {
-  std::string text = "(";
-  for (const Index extent : shape) {
-    if (text.size() > 1) text += ", ";
-    text += std::to_string(extent);
-  }
-  return text + ')';
-}
-
-/// One kind of difference between a file and what is wanted, as a list for an error. Only the first
-/// are spelled out: a stranger's file may have a hundred thousand.
-class DifferenceList {
- public:
-  explicit DifferenceList(const char* title) : title_(title) {}
-  template <class... Parts>
-  void add(const Parts&... parts) {
-    constexpr std::size_t spelled_out = 16;
-    if (++count_ <= spelled_out) ((text_ << (count_ == 1 ? "" : ", ")) << ... << parts);
-    if (count_ > spelled_out)
-      more_ = std::string(" and ") + std::to_string(count_ - spelled_out) + " more";
-  }
-  /// "; title: first, second" or nothing.
-  [[nodiscard]] std::string text() const {
-    return count_ == 0 ? "" : std::string("; ") + title_ + ": " + text_.str() + more_;
-  }
-
- private:
-  const char* title_;
-  std::ostringstream text_;
-  std::string more_;
-  std::size_t count_ = 0;
-};
-
-/// A tensor that a file should hold.
-struct Wanted {
-  std::string name;
-  std::vector<Index> shape;
-};
-template <class T>
-[[nodiscard]] Wanted wanted(const std::string& name, const FeatureView<T>& values) {
-  const Shape<4> shape = values.shape();
-  return {name, {shape.extent.begin(), shape.extent.end()}};
-}
-
-/// The values of the wanted tensors, in their order. `ignored(name)` says which others may be in
-/// the file. Changes nothing; throws one ConfigError with all that does not fit, words included.
-template <class T, class Ignored>
-[[nodiscard]] std::vector<std::vector<T>> matching_values(const char* where,
-                                                          const SafetensorsFile& file,
-                                                          const Metadata& expected,
-                                                          const std::vector<Wanted>& tensors,
-                                                          Ignored ignored) {
-  DifferenceList words("words"), missing("missing"), shapes("shapes"), unexpected("unexpected");
-  for (const auto& [key, value] : expected) {
-    const auto word = file.metadata().find(key);
-    if (word == file.metadata().end()) {
-      words.add(key, " is missing, expected ", value);
-    } else if (word->second != value) {
-      words.add(key, " is ", detail::in_quotes(word->second), ", expected ",
-                detail::in_quotes(value));
-    }
-  }
-  std::set<std::string_view> known;
-  for (const Wanted& want : tensors) {
-    known.insert(want.name);
-    const StoredTensor* tensor = file.find(want.name);
-    if (tensor == nullptr) {
-      missing.add(want.name);
-    } else if (tensor->shape != want.shape || !is_floating(tensor->dtype)) {
-      shapes.add(want.name, " is ", name_of(tensor->dtype), ' ', shape_text(tensor->shape),
-                 ", expected floating-point ", shape_text(want.shape));
-    }
-  }
-  for (const StoredTensor& tensor : file.tensors()) {
-    if (!known.contains(tensor.name) && !ignored(tensor.name)) {
-      unexpected.add(detail::in_quotes(tensor.name));
-    }
-  }
-  const std::string differences = words.text() + missing.text() + shapes.text() + unexpected.text();
-  if (!differences.empty()) {
-    fail<ConfigError>(where, ": ", file.path(), " does not fit", differences);
-  }
-
-  std::vector<std::vector<T>> values;
-  values.reserve(tensors.size());
-  for (const Wanted& want : tensors) values.push_back(to_values<T>(file.at(want.name)));
-  return values;
-}
-
-/// Copies values read by matching_values to where they belong.
-template <class T>
-void assign(const std::vector<std::vector<T>>& values, const std::vector<NamedTensor<T>>& to) {
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    std::copy(values[i].begin(), values[i].end(), to[i].values.begin());
+/// Throws ConfigError if the file has a fingerprint and the model, with the file's weights,
+/// another.
+template <Model M>
+void require_fingerprint(const char* where, const SafetensorsFile& file, const std::string& word,
+                         const M& model) {
+  const auto expected = file.metadata().find(word);
+  if (expected == file.metadata().end()) return;
+  const std::string difference = fingerprint_difference(fingerprint(model), expected->second);
+  if (!difference.empty()) {
+    fail<ConfigError>(where, ": ", file.path(),
+                      " has weights of this model's names and shapes, but ", difference,
+                      "; expected the model that was saved: see its activations, the "
+                      "state outside the image, and encode()");
   }
 }
 
 }  // namespace detail
 
-/// Writes the weights of a model with model.describe() as metadata, and `extra` words of your own.
-/// The file appears whole or not at all. Throws FileError if it cannot be written, ConfigError if
-/// an extra word is one of describe(). Within Trainer::with_average it writes the averaged weights.
+/// Writes the weights of a model with model.describe() and its fingerprint as metadata, and `extra`
+/// words of your own. The file appears whole or not at all. Throws FileError if it cannot be
+/// written, ConfigError if an extra word is one of describe(), NumericError if a weight or a logit
+/// of the fingerprint is not finite. Within Trainer::with_average it writes the averaged weights.
 template <Model M>
 void save_weights(const std::filesystem::path& path, const M& model, const Metadata& extra = {}) {
+  const char* const where = "save_weights";
   std::vector<StoredTensor> tensors;
   for (const auto& [name, parameter] : parameters(model)) {
     tensors.push_back(stored(name, parameter->value()));
   }
-  detail::write_checkpoint("save_weights", path, tensors, model.describe(), extra);
+  detail::require_finite(where, path, tensors);
+  Metadata words = model.describe();
+  words[detail::fingerprint_word] = detail::checked_fingerprint(where, path, model);
+  detail::write_checkpoint(where, path, tensors, std::move(words), extra);
 }
 
 /// Reads weights into a model: from a file of save_weights, from the checkpoint of a trainer, or
 /// from any safetensors file that has exactly the model's names and shapes. Floating-point types
-/// are converted. Nothing is changed unless all of the file fits. Throws FileError if the file
-/// cannot be read, beginning with the rule of read_safetensors that it breaks (S14: it holds NaN or
-/// infinity); ConfigError listing every missing, unexpected or differently shaped tensor and, for
-/// files of ours, every word of model.describe() that differs; ValueError if a double is too large
-/// for a float model.
+/// are converted, and what masks forbid is zero afterwards. Nothing is changed unless all of the
+/// file fits. Throws FileError if the file cannot be read, beginning with the rule of
+/// read_safetensors that it breaks (S14: it holds NaN or infinity); ConfigError listing every
+/// missing, unexpected or differently shaped tensor and, for files of ours, every word of
+/// model.describe() that differs, and if the file has a fingerprint that is not this model's;
+/// ValueError if a double is too large for a float model.
 template <Model M>
 void load_weights(const std::filesystem::path& path, M& model,
-                  StoredWeights which = StoredWeights::averaged) {
+                  StoredWeights which = StoredWeights::best) {
   using T = typename M::Scalar;
   const char* const where = "load_weights";
   const SafetensorsFile file = detail::open_checkpoint(where, path);
-  const auto average = file.metadata().find("trainer.average");
   const bool ours = detail::is_checkpoint(file.metadata());
-  const bool averaged = which == StoredWeights::averaged && ours &&
-                        average != file.metadata().end() && average->second == "true";
+  const std::string prefix = ours ? detail::prefix_of(which, file.metadata()) : "";
 
   const std::vector<NamedTensor<T>> weights = weights_of(model);
-  const std::string prefix = averaged ? "average." : "", other_prefix = averaged ? "" : "average.";
   std::vector<detail::Wanted> tensors;
   // The rest of a checkpoint: the weights that were not asked for, and the state of the rule.
   std::set<std::string> others;
   for (const auto& [name, values] : weights) {
     tensors.push_back(detail::wanted(prefix + name, values));
-    others.insert(other_prefix + name);
+    for (const char* other : {"", detail::average_prefix, detail::best_prefix}) {
+      others.insert(other + name);
+    }
   }
   const auto ignored = [&](const std::string& name) {
     return ours && (name.starts_with("optimizer.") || others.contains(name));
   };
-  detail::assign(detail::matching_values<T>(where, file, ours ? model.describe() : Metadata{},
-                                            tensors, ignored),
-                 weights);
+  detail::Exchange<T> exchange(
+      detail::matching_values<T>(where, file, ours ? model.describe() : Metadata{}, tensors,
+                                 ignored),
+      weights);
+  if (ours) {
+    detail::require_fingerprint(where, file, prefix + detail::fingerprint_word, model);
+  }
+  exchange.keep();
+  apply_masks(model);
 }
+
+namespace detail {
+
+/// Calls use(model, word of its fingerprint) with a trainer's model as it is, and with the averaged
+/// and the best weights if the trainer has them. Resumable classes that have no model are left out.
+template <class S, class Use>
+void for_each_weights(S& trainer, Use&& use) {
+  if constexpr (requires { requires Model<std::remove_cvref_t<decltype(trainer.model())>>; }) {
+    const std::string word = fingerprint_word;
+    use(trainer.model(), word);
+    if (trainer.keeps_average()) {
+      trainer.with_average([&] { use(trainer.model(), average_prefix + word); });
+    }
+    if (trainer.has_best_weights()) {
+      trainer.with_best([&] { use(trainer.model(), best_prefix + word); });
+    }
+  }
+}
+
+}  // namespace detail
 
 /// Writes everything a trainer needs to go on with the same bits: weights, the update rule's state,
 /// the weight average, and as metadata the trainer's words (model, rule, seed, steps, epoch and
-/// position in it) and `extra` ones of your own. The file appears whole or not at all. May be
-/// called from the trainer's callbacks. Throws FileError if the file cannot be written, ConfigError
-/// if an extra word is one of the trainer's.
+/// position in it), the model's fingerprint and `extra` words of your own. The file appears whole
+/// or not at all. May be called from the trainer's callbacks. Throws FileError if the file cannot
+/// be written, ConfigError if an extra word is one of the trainer's, NumericError if training has
+/// diverged: a tensor or a logit of the fingerprint is not finite.
 template <Resumable S>
 void save_checkpoint(const std::filesystem::path& path, S& trainer, const Metadata& extra = {}) {
+  const char* const where = "save_checkpoint";
   const auto state = trainer.state();
   std::vector<StoredTensor> tensors;
   for (const auto& [name, values] : state) tensors.push_back(stored(name, values));
-  detail::write_checkpoint("save_checkpoint", path, tensors, trainer.metadata(), extra);
+  detail::require_finite(where, path, tensors);
+  Metadata words = trainer.metadata();
+  detail::for_each_weights(trainer, [&](const auto& model, const std::string& word) {
+    words[word] = detail::checked_fingerprint(where, path, model);
+  });
+  detail::write_checkpoint(where, path, tensors, std::move(words), extra);
 }
 
 /// Puts a trainer, made with the same kind of model, rule, seed and averaging, where the saved one
@@ -269,10 +272,21 @@ void load_checkpoint(const std::filesystem::path& path, S& trainer) {
   using T = typename std::decay_t<decltype(state.front().values)>::Scalar;
   std::vector<detail::Wanted> tensors;
   for (const auto& [name, values] : state) tensors.push_back(detail::wanted(name, values));
-  const auto values = detail::matching_values<T>(where, file, trainer.description(), tensors,
-                                                 [](const std::string&) { return false; });
+  auto values = detail::matching_values<T>(where, file, trainer.description(), tensors,
+                                           [](const std::string&) { return false; });
+  detail::Exchange<T> exchange(std::move(values), state);
+  const Metadata before = trainer.metadata();
   trainer.restore(file.metadata());
-  detail::assign(values, state);
+  try {
+    detail::for_each_weights(trainer, [&](const auto& model, const std::string& word) {
+      detail::require_fingerprint(where, file, word, model);
+    });
+  } catch (...) {
+    trainer.restore(before);
+    throw;
+  }
+  exchange.keep();
+  detail::for_each_weights(trainer, [](auto& model, const std::string&) { apply_masks(model); });
 }
 
 /// The words of a checkpoint: what it is of, where training stood, and the extra ones. Reads the

@@ -49,14 +49,19 @@ class ImageModel {
     }
     std::ostringstream shape;
     shape << image;
-    description_.insert({{"image", shape.str()}, {"likelihood", L::name()}, {"model", "custom"}});
+    description_.insert({{"image", shape.str()},
+                         {"likelihood", L::name()},
+                         {"model", "custom"},
+                         {"net", description_of(net_)},
+                         {"encoding", "-1..1"}});
   }
 
   [[nodiscard]] ImageShape image_shape() const { return image_; }
   [[nodiscard]] const Net& net() const { return net_; }
   [[nodiscard]] Net& net() { return net_; }
   /// Everything that fixes the shapes of the parameters and the meaning of the output, as words:
-  /// checkpoints carry it and refuse a model that differs.
+  /// the net, layer by layer, and how levels are encoded. Checkpoints carry it and refuse a model
+  /// that differs.
   [[nodiscard]] std::map<std::string, std::string> describe() const { return description_; }
 
   /// Levels 0 .. V-1 as net inputs: evenly from -1 to 1 (the paper scales and centres). A black

@@ -34,6 +34,14 @@ class DiagonalSum {
     return std::apply([=](const Scans&... scan) { return (scan.flops(height, width) + ...); },
                       scans_);
   }
+  /// "DiagonalBiLSTM<learned>(32->16)"
+  [[nodiscard]] std::string describe() const {
+    using First = std::tuple_element_t<0, std::tuple<Scans...>>;
+    std::string text = name;
+    text += sizeof...(Scans) == 2 ? "<" : First::row_shift > 0 ? "<from right, " : "<from left, ";
+    text += First::state_name;
+    return text + '>' + describe_sizes(config().in_channels, config().hidden, config().colours);
+  }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
   void apply_mask() {
     std::apply([](Scans&... scan) { (scan.apply_mask(), ...); }, scans_);

@@ -44,6 +44,7 @@ class DiagonalScan {
   using Kernels = typename B::Kernels;
   using Terms = std::span<const kernels::Term<Scalar>>;
   static constexpr Index row_shift = Side::is_mirrored ? 1 : 0;
+  static constexpr std::string_view state_name = State::name;
 
   DiagonalScan(DiagonalConfig config, Rng& rng)
       : config_(checked(config)), parameters_(config_, 1, 2, 1, rng) {}

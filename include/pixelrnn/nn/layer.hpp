@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <string>
 
 #include <pixelrnn/autodiff/tape.hpp>
 #include <pixelrnn/nn/walk.hpp>
@@ -95,7 +96,29 @@ template <class L>
   }
 }
 
+/// What a layer computes, in words: its kind, sizes, activation, and the state outside the image.
+/// Model files carry it and are held to it. "custom" for a layer that does not say, by a member
+/// std::string describe() const.
+template <class L>
+[[nodiscard]] std::string description_of(const L& layer) {
+  if constexpr (requires {
+                  { layer.describe() } -> std::convertible_to<std::string>;
+                }) {
+    return layer.describe();
+  } else {
+    return "custom";
+  }
+}
+
 namespace detail {
+
+/// "(in->out, colours 3)", with `more` before the colours; grey needs no word.
+[[nodiscard]] inline std::string describe_sizes(Index in, Index out, Index colours,
+                                                const std::string& more = {}) {
+  std::string text = '(' + std::to_string(in) + "->" + std::to_string(out) + more;
+  if (colours > 1) text += ", colours " + std::to_string(colours);
+  return text + ')';
+}
 
 /// Throws ShapeError unless the map has `channels` channels; `knob` names the option that says so.
 inline void require_channels(const char* where, const Shape<4>& x, Index channels,

@@ -38,8 +38,7 @@ class MaskedConvolution {
                            config.colours)),
         taps_of_gradient_(mirrored(taps_)),
         pairs_save_(pairs_save(taps_)),
-        weights_(
-            {config.kernel_height, config.kernel_width, config.in_channels, config.out_channels}),
+        weights_(shape_of(config), mask_rule(mask, shape_of(config), config.colours)),
         bias_({1, 1, 1, config.out_channels}) {
     const Index reach = config.kernel_width / 2 * config.dilation;
     const Index above = config.kernel_height / 2 * config.dilation;
@@ -63,9 +62,19 @@ class MaskedConvolution {
     }
     return 2 * products * config_.in_channels * config_.out_channels;
   }
+  /// "MaskedConv2d<A>(1->32, 7x7)"
+  [[nodiscard]] std::string describe() const {
+    const Config& c = config_;
+    std::string more =
+        ", " + std::to_string(c.kernel_height) + 'x' + std::to_string(c.kernel_width);
+    if (c.dilation > 1) more += ", dilation " + std::to_string(c.dilation);
+    if (c.relu_input) more += ", of max(x, 0)";
+    return std::string("MaskedConv2d<") + (mask_.sees_self ? 'B' : 'A') + '>' +
+           describe_sizes(c.in_channels, c.out_channels, c.colours, more);
+  }
   void for_each_parameter(auto&& visit) { visit("weights", weights_), visit("bias", bias_); }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
-  void apply_mask() { pixelrnn::apply_mask(mask_, weights_.value(), config_.colours); }
+  void apply_mask() { weights_.apply_mask(); }
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
     const FeatureView<Scalar> y = convolve(x, nullptr);
@@ -271,6 +280,9 @@ class MaskedConvolution {
     }
   };
 
+  static Shape<4> shape_of(const Config& c) {
+    return {c.kernel_height, c.kernel_width, c.in_channels, c.out_channels};
+  }
   static Config checked(const Config& c) {
     const auto odd = [](Index k) { return k > 0 && k % 2 == 1; };
     if (c.in_channels < 1 || c.out_channels < 1 || !odd(c.kernel_height) || !odd(c.kernel_width) ||

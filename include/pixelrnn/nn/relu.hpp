@@ -43,6 +43,7 @@ class ReLU {
     return tape.record("ReLU", y, {x}, Op{});
   }
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return x; }
+  [[nodiscard]] std::string describe() const { return "ReLU"; }
   void for_each_parameter(auto&&) {}
 
   [[nodiscard]] Cache make_cache(Walk) const { return {}; }

@@ -35,6 +35,10 @@ class Residual {
     return y;
   }
   [[nodiscard]] Index flops(Index height, Index width) const { return inner_.flops(height, width); }
+  /// "Residual(ReLU, ...)"
+  [[nodiscard]] std::string describe() const {
+    return "Residual(" + inner_.describe_layers() + ')';
+  }
   void for_each_parameter(auto&& visit) { inner_.for_each_parameter(visit); }
 
   struct Cache {

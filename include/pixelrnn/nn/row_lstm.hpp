@@ -40,6 +40,12 @@ requires(!State::is_scanned) class RowLSTM {
     return x.with_channels(config().hidden);
   }
   [[nodiscard]] Index flops(Index height, Index width) const { return scan_.flops(height, width); }
+  /// "RowLSTM<learned>(32->16, k 3)"
+  [[nodiscard]] std::string describe() const {
+    return "RowLSTM<" + std::string(State::name) + '>' +
+           detail::describe_sizes(config().in_channels, config().hidden, config().colours,
+                                  ", k " + std::to_string(config().kernel));
+  }
   void for_each_parameter(auto&& visit) { scan_.for_each_parameter(visit); }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
   void apply_mask() { scan_.apply_mask(); }

@@ -65,6 +65,18 @@ class Sequential {
         [=](const auto&... layer) { return (pixelrnn::flops(layer, height, width) + ...); },
         layers_);
   }
+  /// "Sequential(ReLU, ...)"
+  [[nodiscard]] std::string describe() const { return "Sequential(" + describe_layers() + ')'; }
+  /// What is in the brackets.
+  [[nodiscard]] std::string describe_layers() const {
+    std::string text;
+    std::apply(
+        [&text](const auto&... layer) {
+          ((text += (text.empty() ? "" : ", ") + description_of(layer)), ...);
+        },
+        layers_);
+    return text;
+  }
   void for_each_parameter(auto&& visit) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (visit(std::to_string(I), std::get<I>(layers_)), ...);

@@ -84,6 +84,12 @@ class Stack {
     for (const SkipLayer& skip : skips_) total += pixelrnn::flops(skip, height, width);
     return total;
   }
+  /// "Stack(7 of Residual(...), skips 7 of MaskedConv2d...)"
+  [[nodiscard]] std::string describe() const {
+    std::string text = "Stack(" + describe_all(blocks_);
+    if (!skips_.empty()) text += ", skips " + describe_all(skips_);
+    return text + ')';
+  }
   void for_each_parameter(auto&& visit) {
     for (std::size_t l = 0; l < blocks_.size(); ++l) visit(std::to_string(l), blocks_[l]);
     for (std::size_t l = 0; l < skips_.size(); ++l) visit("skip" + std::to_string(l), skips_[l]);
@@ -129,6 +135,18 @@ class Stack {
   }
 
  private:
+  /// Equal neighbours once, with their number.
+  template <class L>
+  [[nodiscard]] static std::string describe_all(const std::vector<L>& layers) {
+    std::string text;
+    for (std::size_t first = 0, end; first < layers.size(); first = end) {
+      const std::string one = description_of(layers[first]);
+      for (end = first + 1; end < layers.size() && description_of(layers[end]) == one;) ++end;
+      text += (first > 0 ? ", " : "") + std::to_string(end - first) + " of " + one;
+    }
+    return text;
+  }
+
   std::vector<Block> blocks_;
   std::vector<SkipLayer> skips_;
 };

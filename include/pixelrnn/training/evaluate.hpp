@@ -2,6 +2,10 @@
 // Exact likelihood of images under a model: nats, bits/dim, and a map of where they come from.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,31 +61,50 @@ void for_each_logits(const char* where, const M& model, const Images& images,
   }
 }
 
-}  // namespace detail
+/// Throws NumericError if the nats of an image are not a number.
+inline void require_number(const char* where, double nats, Index image) {
+  if (std::isnan(nats)) {
+    fail<NumericError>(where, ": the nats of image ", image,
+                       " are NaN; the model's weights are not ", "finite or diverged");
+  }
+}
 
-/// Exact -ln p(x) of every image. Throws ShapeError or ConfigError if the images do not fit.
+/// Of every image, NaN included.
 template <Model M>
-[[nodiscard]] Evaluation evaluate(const M& model, const Images& images,
-                                  EvaluateOptions options = {}) {
+[[nodiscard]] Evaluation evaluate_unchecked(const M& model, const Images& images,
+                                            EvaluateOptions options) {
   using L = typename M::Likelihood;
   Evaluation result{{}, images.image_shape(), images.binarization()};
   result.image_nats.resize(static_cast<std::size_t>(images.count()));
-  detail::for_each_logits(
-      "evaluate", model, images, options, [&](Index first, auto logits, auto levels) {
-        const auto z = logits.value();
-        ExecutionOf<M>::for_each(options.threads, levels.shape().n(), [&](Index n, Index) {
-          double sum = 0;
-          for (Index i = 0; i < levels[n].size(); ++i) {
-            sum += static_cast<double>(
-                L::nats(z[n].data() + i * L::outputs, int{levels[n].data()[i]}));
-          }
-          result.image_nats[static_cast<std::size_t>(first + n)] = {sum};
-        });
-      });
+  for_each_logits("evaluate", model, images, options, [&](Index first, auto logits, auto levels) {
+    const auto z = logits.value();
+    ExecutionOf<M>::for_each(options.threads, levels.shape().n(), [&](Index n, Index) {
+      double sum = 0;
+      for (Index i = 0; i < levels[n].size(); ++i) {
+        sum += static_cast<double>(L::nats(z[n].data() + i * L::outputs, int{levels[n].data()[i]}));
+      }
+      result.image_nats[static_cast<std::size_t>(first + n)] = {sum};
+    });
+  });
   return result;
 }
 
-/// -ln p(x_i | x_<i) of every sub-pixel, (N, H, W, C): sums to the nats of each image.
+}  // namespace detail
+
+/// Exact -ln p(x) of every image. Throws ShapeError or ConfigError if the images do not fit,
+/// NumericError if the model gives NaN.
+template <Model M>
+[[nodiscard]] Evaluation evaluate(const M& model, const Images& images,
+                                  EvaluateOptions options = {}) {
+  Evaluation result = detail::evaluate_unchecked(model, images, options);
+  for (Index n = 0; n < images.count(); ++n) {
+    detail::require_number("evaluate", result.image_nats[static_cast<std::size_t>(n)].value, n);
+  }
+  return result;
+}
+
+/// -ln p(x_i | x_<i) of every sub-pixel, (N, H, W, C): sums to the nats of each image. Throws as
+/// evaluate does.
 template <Model M>
 [[nodiscard]] Tensor<double, 4> nats_map(const M& model, const Images& images,
                                          EvaluateOptions options = {}) {
@@ -93,9 +116,55 @@ template <Model M>
         double* const out = map.data() + first * images.image_shape().subpixels();
         for (Index i = 0; i < levels.size(); ++i) {
           out[i] = static_cast<double>(L::nats(z.data() + i * L::outputs, int{levels.data()[i]}));
+          detail::require_number("nats_map", out[i], first + i / images.image_shape().subpixels());
         }
       });
   return map;
+}
+
+/// The logits of all images, (N, H, W, C · outputs), as their likelihood reads them: for other
+/// programs. Memory for all of them at once. Throws ShapeError or ConfigError as evaluate does.
+template <Model M>
+[[nodiscard]] FeatureMap<typename M::Scalar> logits_map(const M& model, const Images& images,
+                                                        EvaluateOptions options = {}) {
+  const Shape<4> s = images.pixels().shape();
+  FeatureMap<typename M::Scalar> map(s.with_channels(s.c() * M::Likelihood::outputs));
+  detail::for_each_logits("logits_map", model, images, options,
+                          [&](Index first, auto logits, const auto&) {
+                            const auto z = logits.value();
+                            std::copy(z.begin(), z.end(), map.view()[first].data());
+                          });
+  return map;
+}
+
+/// The mean over the images of one class.
+struct ClassNats {
+  int label = 0;
+  Index images = 0;
+  double nats_per_image = 0;
+};
+
+/// The means of an evaluation over the images of each label that occurs, in the order of labels.
+/// Throws ShapeError unless there is a label for each image.
+[[nodiscard]] inline std::vector<ClassNats> nats_by_class(const Evaluation& evaluation,
+                                                          std::span<const int> labels) {
+  if (std::ssize(labels) != evaluation.images()) {
+    detail::fail<ShapeError>("nats_by_class: there are ", labels.size(), " labels for ",
+                             evaluation.images(), " images, expected one an image");
+  }
+  std::map<int, ClassNats> classes;
+  for (std::size_t n = 0; n < labels.size(); ++n) {
+    ClassNats& one = classes[labels[n]];
+    one.label = labels[n];
+    one.nats_per_image += evaluation.image_nats[n].value;
+    ++one.images;
+  }
+  std::vector<ClassNats> means;
+  for (auto& [label, one] : classes) {
+    one.nats_per_image /= static_cast<double>(one.images);
+    means.push_back(one);
+  }
+  return means;
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

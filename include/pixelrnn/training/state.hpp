@@ -2,8 +2,12 @@
 // Named tensors: what a checkpoint holds, as views of the memory they live in.
 #pragma once
 
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <pixelrnn/autodiff/parameter.hpp>
@@ -30,21 +34,51 @@ template <class Owner>
 /// Words of a checkpoint: a model's description, a trainer's position.
 using Metadata = std::map<std::string, std::string>;
 
-/// Throws ConfigError unless every word of `expected` stands in `found` with the same value; lists
-/// all that differ.
-inline void require_metadata(const char* where, const Metadata& expected, const Metadata& found) {
-  std::ostringstream wrong;
+namespace detail {
+
+/// The shortest decimal digits that are this number again, in every locale.
+[[nodiscard]] inline std::string number_text(double value) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+}
+
+/// Text in quotes; of a long one what stands near the place where it begins to differ from another.
+[[nodiscard]] inline std::string quoted_near_difference(std::string_view text,
+                                                        std::string_view other) {
+  constexpr std::size_t early = 60, before = 30;
+  const auto at = static_cast<std::size_t>(
+      std::mismatch(text.begin(), text.end(), other.begin(), other.end()).first - text.begin());
+  if (at < early) return in_quotes(text);
+  return "\"..." + in_quotes(text.substr(at - before)).substr(1);
+}
+
+/// How `found` differs from the words that are expected. Files of before 0.1.0 do not say what the
+/// net is nor how levels are encoded: they are taken at their other words.
+[[nodiscard]] inline std::vector<std::string> differing_words(const Metadata& expected,
+                                                              const Metadata& found) {
+  std::vector<std::string> differing;
   for (const auto& [key, value] : expected) {
     const auto word = found.find(key);
     if (word == found.end()) {
-      wrong << "; " << key << " is missing, expected " << value;
+      if (key == "net" || key == "encoding") continue;
+      differing.push_back(key + " is missing, expected " + value);
     } else if (word->second != value) {
-      wrong << "; " << key << " is " << detail::in_quotes(word->second) << ", expected "
-            << detail::in_quotes(value);
+      differing.push_back(key + " is " + quoted_near_difference(word->second, value) +
+                          ", expected " + quoted_near_difference(value, word->second));
     }
   }
-  if (!wrong.str().empty()) {
-    detail::fail<ConfigError>(where, ": the file describes another model or run", wrong.str());
+  return differing;
+}
+
+}  // namespace detail
+
+/// Throws ConfigError unless every word of `expected` stands in `found` with the same value; lists
+/// all that differ.
+inline void require_metadata(const char* where, const Metadata& expected, const Metadata& found) {
+  std::string wrong;
+  for (const std::string& word : detail::differing_words(expected, found)) wrong += "; " + word;
+  if (!wrong.empty()) {
+    detail::fail<ConfigError>(where, ": the file describes another model or run", wrong);
   }
 }
 

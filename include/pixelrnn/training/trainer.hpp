@@ -2,7 +2,6 @@
 // Trainer: shuffled batches, loss, reverse sweep, clipping, update; resumable at any step.
 #pragma once
 
-#include <functional>
 #include <limits>
 #include <locale>
 #include <optional>
@@ -10,91 +9,15 @@
 #include <string>
 
 #include <pixelrnn/optim/optimizer.hpp>
-#include <pixelrnn/optim/schedule.hpp>
 #include <pixelrnn/optim/weight_average.hpp>
 #include <pixelrnn/training/batch_gradient.hpp>
+#include <pixelrnn/training/best_weights.hpp>
 #include <pixelrnn/training/dataset.hpp>
 #include <pixelrnn/training/evaluate.hpp>
+#include <pixelrnn/training/fit_options.hpp>
 #include <pixelrnn/training/state.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
-
-/// What stays the same for the life of a trainer.
-struct TrainerOptions {
-  std::uint64_t seed = 1;    ///< of the order of the images
-  int threads = 0;           ///< 0: as many as OpenMP offers
-  double clip_norm = 0;      ///< largest global gradient norm; 0: no clipping
-  double average_decay = 0;  ///< of the weight average; 0: none is kept
-  Schedule schedule = constant_rate();
-};
-
-/// After each step: mean nats per image of the batch, before the update.
-struct StepReport {
-  Index step = 0;      ///< steps taken so far, this one included
-  Index epoch = 0;     ///< counted from 0
-  Index position = 0;  ///< images of this epoch seen so far
-  Index images = 0;    ///< images of this batch
-  double nats_per_image = 0;
-  double gradient_norm = 0;
-};
-/// After each epoch.
-struct EpochReport {
-  Index epoch = 0;  ///< counted from 0
-  Index step = 0;
-  double train_nats_per_image = 0;                        ///< mean over the epoch, even if resumed
-  std::optional<double> validation_nats_per_image;        ///< with FitOptions::validation
-  std::string binarization{}, validation_binarization{};  ///< what the nats are those of
-};
-struct FitReport {
-  Index steps = 0, epochs = 0;  ///< of the trainer's whole life
-  double last_nats_per_image = std::numeric_limits<double>::quiet_NaN();
-  std::optional<double> validation_nats_per_image;
-  std::string binarization{}, validation_binarization{};
-  bool stopped = false;  ///< by a callback
-};
-
-/// One call of fit. `epochs` and `steps` are totals of the trainer's life, so that a restored
-/// trainer finishes what was begun; steps = 0 is no limit. Callbacks return whether to go on; the
-/// trainer may be checkpointed from within them.
-struct FitOptions {
-  Index epochs = 1;
-  Index steps = 0;
-  Index batch_size = 16;
-  const Images* validation =
-      nullptr;  ///< evaluated after each epoch, with averaged weights if kept
-  std::function<bool(const StepReport&)> on_step{};
-  std::function<bool(const EpochReport&)> on_epoch{};
-};
-
-/// An on_epoch callback that stops when the validation nats have not improved by `least` for
-/// `patience` epochs. Throws ConfigError if patience < 1; at run time if there is no validation
-/// set. What it has seen is not part of a checkpoint: a resumed training begins to count anew.
-class EarlyStopping {
- public:
-  explicit EarlyStopping(Index patience, double least = 0) : patience_(patience), least_(least) {
-    if (patience < 1) {
-      detail::fail<ConfigError>("EarlyStopping: patience is ", patience, ", expected 1 or more");
-    }
-  }
-  bool operator()(const EpochReport& report) {
-    if (!report.validation_nats_per_image) {
-      detail::fail<ConfigError>("EarlyStopping: there is no validation set; give one as ",
-                                "FitOptions::validation");
-    }
-    if (*report.validation_nats_per_image < best_ - least_) {
-      best_ = *report.validation_nats_per_image;
-      waited_ = 0;
-      return true;
-    }
-    return ++waited_ < patience_;
-  }
-
- private:
-  Index patience_;
-  double least_;
-  double best_ = std::numeric_limits<double>::infinity();
-  Index waited_ = 0;
-};
 
 /// Trains a model by maximum likelihood: the loss of a batch is its mean nats per image. The model
 /// must outlive the trainer and stay where it is. Same seed, same binary: same bits for any number
@@ -109,6 +32,10 @@ class Trainer {
         options_(std::move(options)),
         optimizer_(rule, parameters(model)),
         gradient_(model, options_.threads) {
+    if (!options_.schedule) {
+      detail::fail<ConfigError>("Trainer: TrainerOptions::schedule is an empty function, expected ",
+                                "constant_rate(), cosine_rate() or any factor by step");
+    }
     if (!(options_.clip_norm >= 0)) {
       detail::fail<ConfigError>("Trainer: clip_norm is ", options_.clip_norm,
                                 ", expected 0 (no clipping) or more");
@@ -116,6 +43,7 @@ class Trainer {
     if (options_.average_decay != 0) {
       average_.emplace(options_.average_decay, parameters(model));
     }
+    if (options_.keep_best) best_weights_.emplace(model);
   }
 
   [[nodiscard]] M& model() { return model_; }
@@ -123,6 +51,9 @@ class Trainer {
   [[nodiscard]] Index steps() const { return optimizer_.steps(); }
   [[nodiscard]] Index epoch() const { return epoch_; }
   [[nodiscard]] Index position() const { return position_; }
+  /// The epoch, counted from 0, that ended with the lowest validation nats so far; none before the
+  /// first with a validation set.
+  [[nodiscard]] std::optional<BestEpoch> best() const { return best_; }
   /// Bytes of activations, saved state and gradients the largest step so far has used, at most:
   /// each worker's largest count, whether they fell together or not.
   [[nodiscard]] std::size_t peak_bytes() const { return gradient_.peak_bytes(); }
@@ -130,7 +61,8 @@ class Trainer {
   /// Trains on Images, DynamicImages or another DataSet. Throws ShapeError or ConfigError if the
   /// data do not fit the model or the schedule gives no rate, NumericError if a loss or gradient is
   /// not finite; the weights are then those before the failing step. NumericError too if a
-  /// validation loss is not finite: on_epoch, which may save, is not called then.
+  /// validation loss is not finite: on_epoch, which may save, is not called then. Afterwards the
+  /// model has the weights of the last step: see with_best and take_best.
   template <DataSet Data>
   FitReport fit(const Data& data, const FitOptions& options) {
     check(data, options);
@@ -139,6 +71,8 @@ class Trainer {
     if (options.validation != nullptr) {
       report.validation_binarization = options.validation->binarization();
     }
+    // A run that has waited long enough does not begin anew when it is resumed.
+    report.stopped = report.stagnated = is_stagnant(options);
     while (!report.stopped && epoch_ < options.epochs && !finished(options)) {
       const double count = static_cast<double>(data.count());
       epoch_order(data.count(), options_.seed, static_cast<Index>(epoch_), order_);
@@ -153,16 +87,21 @@ class Trainer {
       if (options.validation != nullptr) {
         epoch.validation_nats_per_image = validate(*options.validation, options);
         report.validation_nats_per_image = epoch.validation_nats_per_image;
+        epoch.is_best = consider(epoch);
       }
       epoch.binarization = report.binarization;
       epoch.validation_binarization = report.validation_binarization;
       if (options.on_epoch && !options.on_epoch(epoch)) report.stopped = true;
+      if (is_stagnant(options)) report.stopped = report.stagnated = true;
     }
+    report.best = best_;
     report.steps = steps();
     report.epochs = epoch_;
     return report;
   }
 
+  [[nodiscard]] bool keeps_average() const { return average_.has_value(); }
+  [[nodiscard]] bool has_best_weights() const { return best_weights_ && best_; }
   /// Calls use() with the averaged weights in place of the trained ones, if an average is kept.
   template <class Use>
   decltype(auto) with_average(Use&& use) {
@@ -177,6 +116,24 @@ class Trainer {
     } swap(average_);
     return use();
   }
+  /// Calls use() with the weights of the best epoch (their average, if one is kept) in place of the
+  /// trained ones. Throws ConfigError if they are not kept (TrainerOptions::keep_best) or no epoch
+  /// has ended with a validation yet.
+  template <class Use>
+  decltype(auto) with_best(Use&& use) {
+    require_best("with_best");
+    struct Swap {
+      BestWeights<Scalar>& best;
+      explicit Swap(BestWeights<Scalar>& b) : best(b) { best.swap(); }
+      ~Swap() { best.swap(); }
+    } swap(*best_weights_);
+    return use();
+  }
+  /// Gives the model these weights for good: at the end of a training. Throws likewise.
+  void take_best() {
+    require_best("take_best");
+    best_weights_->copy_to_model();
+  }
 
   /// Everything a checkpoint must hold beside metadata(): weights, the update rule's state, the
   /// weight average.
@@ -189,6 +146,7 @@ class Trainer {
             {"optimizer." + tensors[p].name + "." + Rule::state_names[s], optimizer_.state(p, s)});
       }
       if (average_) tensors.push_back({"average." + tensors[p].name, average_->average(p)});
+      if (best_weights_) tensors.push_back({"best." + tensors[p].name, best_weights_->values(p)});
     }
     return tensors;
   }
@@ -198,6 +156,7 @@ class Trainer {
     words["trainer.rule"] = Rule::name;
     words["trainer.seed"] = std::to_string(options_.seed);
     words["trainer.average"] = average_ ? "true" : "false";
+    if (best_weights_) words["trainer.keep_best"] = "true";
     return words;
   }
   /// description() and where training stands.
@@ -206,11 +165,11 @@ class Trainer {
     words["trainer.steps"] = std::to_string(steps());
     words["trainer.epoch"] = std::to_string(epoch_);
     words["trainer.position"] = std::to_string(position_);
-    std::ostringstream nats;
-    nats.imbue(std::locale::classic());
-    nats.precision(std::numeric_limits<double>::max_digits10);
-    nats << epoch_nats_;
-    words["trainer.epoch_nats"] = nats.str();
+    words["trainer.epoch_nats"] = detail::number_text(epoch_nats_);
+    if (best_) {
+      words["trainer.best_epoch"] = std::to_string(best_->epoch);
+      words["trainer.best_nats"] = detail::number_text(best_->nats_per_image);
+    }
     return words;
   }
   /// Takes the position from metadata(); the tensors are restored through state().
@@ -220,7 +179,13 @@ class Trainer {
     const Index steps = number(words, "trainer.steps");
     const Index epoch = number(words, "trainer.epoch");
     const Index position = number(words, "trainer.position");
-    epoch_nats_ = nats_of(words);
+    const double nats = nats_of(words, "trainer.epoch_nats");
+    std::optional<BestEpoch> best;
+    if (words.contains("trainer.best_epoch")) {
+      best = {number(words, "trainer.best_epoch"), nats_of(words, "trainer.best_nats")};
+    }
+    epoch_nats_ = nats;
+    best_ = best;
     epoch_ = epoch;
     position_ = position;
     optimizer_.set_steps(steps);
@@ -242,12 +207,39 @@ class Trainer {
     }
     if (options.validation != nullptr) {
       require_images("Trainer::fit validation", model_, *options.validation);
+    } else if (options.patience > 0 || options_.keep_best) {
+      detail::fail<ConfigError>("Trainer::fit: ", options.patience > 0 ? "patience" : "keep_best",
+                                " needs images to compare epochs by; give them as ",
+                                "FitOptions::validation");
+    }
+    if (options.patience < 0) {
+      detail::fail<ConfigError>("Trainer::fit: patience is ", options.patience,
+                                ", expected 0 (no end before the last epoch) or more");
     }
     if (position_ > data.count()) {
       detail::fail<ConfigError>("Trainer::fit: the checkpoint stands at image ", position_,
                                 " of an epoch, the data have ", data.count(),
                                 "; resume with the data it was trained on");
     }
+  }
+  void require_best(const char* what) const {
+    if (has_best_weights()) return;
+    detail::fail<ConfigError>(
+        "Trainer::", what, ": there are no best weights, expected ",
+        "TrainerOptions::keep_best and an epoch that ended with a validation");
+  }
+  /// Takes an epoch for the best if it is; says whether.
+  bool consider(const EpochReport& epoch) {
+    const double nats = *epoch.validation_nats_per_image;
+    // Without images the validation is NaN, and none is the best.
+    if (std::isnan(nats) || (best_ && nats >= best_->nats_per_image)) return false;
+    if (best_weights_) with_average([this] { best_weights_->copy_from_model(); });
+    best_ = {epoch.epoch, nats};
+    return true;
+  }
+  /// Whether as many epochs as one has patience for ended without a gain.
+  [[nodiscard]] bool is_stagnant(const FitOptions& options) const {
+    return options.patience > 0 && best_ && epoch_ - 1 - best_->epoch >= options.patience;
   }
   [[nodiscard]] bool finished(const FitOptions& options) const {
     return options.steps > 0 && steps() >= options.steps;
@@ -269,11 +261,23 @@ class Trainer {
                                ? clip_gradients(optimizer_.parameters(), options_.clip_norm)
                                : gradient_norm(optimizer_.parameters());
     if (!std::isfinite(report.gradient_norm)) fail_non_finite(report, x, levels);
+    require_squares(report);
     optimizer_.step(rate_factor);
     if (average_) average_->update();
     position_ += images;
     epoch_nats_ += report.nats_per_image * static_cast<double>(images);
     return report;
+  }
+
+  /// Rules keep squares of gradients, which must be finite too: 1.8·10¹⁹ is the largest in float.
+  void require_squares(const StepReport& report) const {
+    const double norm = options_.clip_norm > 0 ? std::min(report.gradient_norm, options_.clip_norm)
+                                               : report.gradient_norm;
+    const double most = std::sqrt(static_cast<double>(std::numeric_limits<Scalar>::max()));
+    if (norm <= most) return;
+    detail::fail<NumericError>("Trainer: step ", report.step, " (epoch ", report.epoch + 1,
+                               ") has gradient norm ", norm, ", expected at most ", most,
+                               "; try a smaller learning_rate or TrainerOptions::clip_norm");
   }
 
   /// The schedule's factor for the next step.
@@ -303,8 +307,8 @@ class Trainer {
 
   double validate(const Images& images, const FitOptions& options) {
     const double nats = with_average([&] {
-      return evaluate(model_, images,
-                      {.batch_size = options.batch_size, .threads = options_.threads})
+      return detail::evaluate_unchecked(
+                 model_, images, {.batch_size = options.batch_size, .threads = options_.threads})
           .nats_per_image();
     });
     if (!std::isfinite(nats) && images.count() > 0) {
@@ -351,14 +355,14 @@ class Trainer {
     }
     return static_cast<Index>(std::stoll(text));
   }
-  static double nats_of(const Metadata& words) {
-    const auto word = words.find("trainer.epoch_nats");
+  static double nats_of(const Metadata& words, const std::string& key) {
+    const auto word = words.find(key);
     const std::string text = word == words.end() ? "" : word->second;
     std::istringstream in(text);
     in.imbue(std::locale::classic());
     double nats = 0;
     if (!(in >> nats) || !in.eof() || !std::isfinite(nats)) {
-      detail::fail<ConfigError>("Trainer::restore: trainer.epoch_nats is ", detail::in_quotes(text),
+      detail::fail<ConfigError>("Trainer::restore: ", key, " is ", detail::in_quotes(text),
                                 ", expected a number");
     }
     return nats;
@@ -368,6 +372,8 @@ class Trainer {
   TrainerOptions options_;
   Optimizer<Rule, Scalar> optimizer_;
   std::optional<WeightAverage<Scalar>> average_;
+  std::optional<BestWeights<Scalar>> best_weights_;
+  std::optional<BestEpoch> best_;
   BatchGradient<M> gradient_;
   FeatureMap<Scalar> x_;
   Tensor<Images::Level, 4> batch_;

@@ -112,6 +112,33 @@ TEST_CASE("select refuses an index that is not there", "[core][images]") {
   CHECK_THROWS_AS(images.select(negative), ShapeError);
 }
 
+TEST_CASE("Images have a label each, or none", "[core][images]") {
+  Images images = counting(3, {1, 2, 1});
+  CHECK(images.labels().empty());
+  images.set_labels({7, 0, 1000});
+  CHECK(images.labels() == std::vector<int>{7, 0, 1000});
+  CHECK_THROWS_ERROR(images.set_labels({1, 2}), ShapeError,
+                     "Images::set_labels: there are 2 labels, expected 3, one an image");
+  CHECK_THROWS_ERROR(images.set_labels({1, 2, 3, 4}), ShapeError, "4 labels, expected 3");
+  CHECK_THROWS_ERROR(images.set_labels({1, -2, 3}), ValueError,
+                     "label 1 is -2, expected 0 or more");
+  CHECK(images.labels() == std::vector<int>{7, 0, 1000});  // what was refused changed nothing
+  images.set_labels({});
+  CHECK(images.labels().empty());
+}
+
+TEST_CASE("Labels follow their images into every part", "[core][images]") {
+  Images images = counting(4, {1, 2, 1});
+  images.set_labels({10, 11, 12, 13});
+  CHECK(images.slice(1, 2).labels() == std::vector<int>{11, 12});
+  CHECK(images.first(3).labels() == std::vector<int>{10, 11, 12});
+  CHECK(images.first(0).labels().empty());
+  const std::vector<Index> wanted{3, 0, 3};
+  CHECK(images.select(wanted).labels() == std::vector<int>{13, 10, 13});
+  CHECK(Images(images).labels() == images.labels());
+  CHECK(grid(images).labels().empty());
+}
+
 TEST_CASE("grid lays images out by rows with a gap of the middle level", "[core][images]") {
   const Images images = counting(3, {2, 2, 1});
   const Images whole = grid(images, 2);

@@ -29,13 +29,16 @@ TEST_CASE("Grey stays grey: luma of (v, v, v) is v", "[core][luma]") {
   for (int v = 0; v < 256; ++v) CHECK(int{luma(v, v, v)} == v);
 }
 
-TEST_CASE("to_grey takes each pixel by itself and keeps levels and binarization", "[core][luma]") {
+TEST_CASE("to_grey takes each pixel by itself and keeps levels, binarization and labels",
+          "[core][luma]") {
   Images colour(2, {1, 2, 3}, 2, "fixed");
   // Image 0: green, blue; image 1: black, white.
   colour[0](0, 0, 1) = 1;
   colour[0](0, 1, 2) = 1;
   for (Index c = 0; c < 3; ++c) colour[1](0, 1, c) = 1;
+  colour.set_labels({4, 8});
   const Images grey = to_grey(colour);
+  CHECK(grey.labels() == std::vector<int>{4, 8});
   CHECK(grey.count() == 2);
   CHECK(grey.image_shape() == ImageShape{1, 2, 1});
   CHECK(grey.levels() == 2);

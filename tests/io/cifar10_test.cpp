@@ -39,15 +39,15 @@ TEST_CASE("CIFAR-10's colour planes become colours side by side", "[io][cifar10]
   write_text(directory / "batch", batch({3, 9}));
   write_text(directory / "batch.gz", zip(batch({3, 9})));
   for (const char* name : {"batch", "batch.gz"}) {
-    const LabelledImages both = read_labelled_cifar10(directory / name);
-    CHECK(both.labels == std::vector<std::uint8_t>{3, 9});
-    CHECK(both.images.pixels().shape() == Shape<4>{2, 32, 32, 3});
-    CHECK(both.images.levels() == 256);
+    const Images images = read_cifar10(directory / name);
+    CHECK(images.labels() == std::vector<int>{3, 9});
+    CHECK(images.pixels().shape() == Shape<4>{2, 32, 32, 3});
+    CHECK(images.levels() == 256);
     int wrong = 0;
     for (int i = 0; i < 2; ++i) {
       for (int p = 0; p < 1024; ++p) {
         for (int c = 0; c < 3; ++c) {
-          if (both.images[i](p / 32, p % 32, c) != pixel(i, p, c)) ++wrong;
+          if (images[i](p / 32, p % 32, c) != pixel(i, p, c)) ++wrong;
         }
       }
     }
@@ -60,9 +60,9 @@ TEST_CASE("Batches are read one after the other", "[io][cifar10]") {
   write_text(directory / "a", batch({1, 2}));
   write_text(directory / "b", batch({3}));
   const auto a = directory / "a", b = directory / "b";
-  CHECK(read_labelled_cifar10({a, b}).labels == std::vector<std::uint8_t>{1, 2, 3});
+  CHECK(read_cifar10({a, b}).labels() == std::vector<int>{1, 2, 3});
   const std::vector<std::filesystem::path> list{b, a};
-  CHECK(read_labelled_cifar10(list).labels == std::vector<std::uint8_t>{3, 1, 2});
+  CHECK(read_cifar10(list).labels() == std::vector<int>{3, 1, 2});
   CHECK(read_cifar10({a, b}).count() == 3);
   CHECK(read_cifar10(list).count() == 3);
   CHECK(read_cifar10(a).count() == 2);

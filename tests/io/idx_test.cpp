@@ -47,7 +47,7 @@ Images read(const std::string& content, const IdxOptions& options = {}) {
   write_text(directory / "file", content);
   return read_idx(directory / "file", options);
 }
-std::vector<std::uint8_t> read_labels(const std::string& content, int classes = 10) {
+std::vector<int> read_labels(const std::string& content, int classes = 10) {
   const test::TemporaryDirectory directory;
   write_text(directory / "file", content);
   return read_idx_labels(directory / "file", classes);
@@ -184,25 +184,30 @@ TEST_CASE("The cap holds for a file and for what it unpacks to", "[io][idx]") {
 }
 
 TEST_CASE("Labels are read and held below the number of classes", "[io][idx]") {
-  CHECK(read_labels(idx({3}, std::string("\0\x09\5", 3))) == std::vector<std::uint8_t>{0, 9, 5});
-  CHECK(read_labels(zip(idx({1}, "\7"))) == std::vector<std::uint8_t>{7});
+  CHECK(read_labels(idx({3}, std::string("\0\x09\5", 3))) == std::vector<int>{0, 9, 5});
+  CHECK(read_labels(zip(idx({1}, "\7"))) == std::vector<int>{7});
   CHECK_THROWS_ERROR(read_labels(idx({2}, "\1\x0a")), FileError,
                      "offset 9: the value is 10, expected 0 to 9 (classes)");
   CHECK(read_labels(idx({2}, "\1\x0a"), 11).size() == 2);
   CHECK_THROWS_ERROR(read_labels(idx({1, 1, 1}, "\1")), FileError, "3 axes, expected labels");
 }
 
-TEST_CASE("Images and labels must be of one number", "[io][idx]") {
+TEST_CASE("Images come with the labels of another file, which must be as many", "[io][idx]") {
   const test::TemporaryDirectory directory;
   write_text(directory / "images", idx({2, 1, 1}, std::string("\1\0", 2)));
   write_text(directory / "labels", idx({2}, "\3\4"));
   write_text(directory / "more", idx({3}, "\3\4\5"));
-  const LabelledImages both =
-      read_labelled_idx(directory / "images", directory / "labels", {.levels = 2});
-  CHECK(both.images.levels() == 2);
-  CHECK(both.labels == std::vector<std::uint8_t>{3, 4});
-  CHECK_THROWS_ERROR(read_labelled_idx(directory / "images", directory / "more"), FileError,
-                     "3 labels");
+  const Images images =
+      read_idx(directory / "images", {.levels = 2, .labels = directory / "labels"});
+  CHECK(images.levels() == 2);
+  CHECK(images.labels() == std::vector<int>{3, 4});
+  CHECK(read_idx(directory / "images").labels().empty());
+  CHECK_THROWS_ERROR(read_idx(directory / "images", {.labels = directory / "more"}), FileError,
+                     "has 2 images, but");
+  CHECK_THROWS_ERROR(read_idx(directory / "images", {.labels = directory / "labels", .classes = 4}),
+                     FileError, "the value is 4, expected 0 to 3");
+  CHECK_THROWS_ERROR(read_idx(directory / "images", {.labels = directory / "none"}), FileError,
+                     "No such file");
 }
 
 TEST_CASE("An IDX file that promises much is refused for little, zipped too", "[io][idx]") {

@@ -180,6 +180,16 @@ TEST_CASE("Two levels are a threshold, and say so", "[training][binarize]") {
   CHECK(quantize(binary, 2).binarization() == "stochastic(1)");
 }
 
+TEST_CASE("Labels stay with images whose levels change", "[training][binarize]") {
+  Images grey = test::random_images(3, {4, 4, 1}, 256, 1);
+  const std::vector<int> labels{5, 300, 0};
+  grey.set_labels(labels);
+  CHECK(binarize(grey, Threshold{}).labels() == labels);
+  CHECK(binarize(grey, Stochastic{1}).labels() == labels);
+  CHECK(binarize(grey, Dynamic{1}).labels() == labels);
+  for (const int levels : {2, 16, 256}) CHECK(quantize(grey, levels).labels() == labels);
+}
+
 TEST_CASE("What is binary is not binarised again", "[training][binarize]") {
   const Images binary = binarize(ramp(256), Threshold{7});
   const char* const says =

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <pixelrnn/core/tensor.hpp>
 
@@ -14,7 +15,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// N images of one size, (N, H, W, C), whose values are whole levels 0 .. levels-1: 2 levels for
 /// binary images, 256 for 8-bit ones. `binarization` says how grey became binary ("none" if it did
-/// not): a likelihood means nothing without it.
+/// not): a likelihood means nothing without it. `labels` say what each image shows, if anybody has
+/// said.
 class Images {
  public:
   using Level = std::uint8_t;
@@ -48,15 +50,38 @@ class Images {
   [[nodiscard]] int levels() const { return levels_; }
   [[nodiscard]] const std::string& binarization() const { return binarization_; }
 
+  /// One number from 0 up an image, or none at all.
+  [[nodiscard]] const std::vector<int>& labels() const { return labels_; }
+  /// Sets the labels; an empty list takes them away. Throws ShapeError if they are not as many as
+  /// the images, ValueError if one is negative.
+  void set_labels(std::vector<int> labels) {
+    if (!labels.empty() && static_cast<Index>(labels.size()) != count()) {
+      detail::fail<ShapeError>("Images::set_labels: there are ", labels.size(),
+                               " labels, expected ", count(), ", one an image (or none)");
+    }
+    const auto bad =
+        std::find_if(labels.begin(), labels.end(), [](int label) { return label < 0; });
+    if (bad != labels.end()) {
+      detail::fail<ValueError>("Images::set_labels: label ", bad - labels.begin(), " is ", *bad,
+                               ", expected 0 or more");
+    }
+    labels_ = std::move(labels);
+  }
+
   [[nodiscard]] TensorView<Level, 4> pixels() { return pixels_; }
   [[nodiscard]] TensorView<const Level, 4> pixels() const { return pixels_; }
   /// Image i as (H, W, C); not checked.
   [[nodiscard]] TensorView<Level, 3> operator[](Index i) { return pixels()[i]; }
   [[nodiscard]] TensorView<const Level, 3> operator[](Index i) const { return pixels()[i]; }
 
-  /// Copies of images [first, first + count). Throws ShapeError if there are not so many.
+  /// Copies of images [first, first + count), labels too. Throws ShapeError if there are not so
+  /// many.
   [[nodiscard]] Images slice(Index first, Index count) const {
-    return {Tensor<Level, 4>(pixels().slice(first, count)), levels_, binarization_};
+    Images part(Tensor<Level, 4>(pixels().slice(first, count)), levels_, binarization_);
+    if (!labels_.empty()) {
+      part.labels_.assign(labels_.begin() + first, labels_.begin() + first + count);
+    }
+    return part;
   }
   [[nodiscard]] Images first(Index count) const { return slice(0, count); }
   /// Copies of the named images, in that order. Throws ShapeError on an index that is not there.
@@ -65,6 +90,9 @@ class Images {
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const TensorView<const Level, 4> source = pixels().slice(indices[i], 1);
       std::copy(source.begin(), source.end(), chosen[static_cast<Index>(i)].begin());
+      if (!labels_.empty()) {
+        chosen.labels_.push_back(labels_[static_cast<std::size_t>(indices[i])]);
+      }
     }
     return chosen;
   }
@@ -73,10 +101,11 @@ class Images {
   Tensor<Level, 4> pixels_;
   int levels_ = 256;
   std::string binarization_ = "none";
+  std::vector<int> labels_;
 };
 
 /// All images side by side in one image, `columns` a row, `gap` pixels of the middle level between
-/// them. Throws ConfigError if columns < 1 or gap < 0.
+/// them; it has no label. Throws ConfigError if columns < 1 or gap < 0.
 [[nodiscard]] inline Images grid(const Images& images, Index columns = 8, Index gap = 1) {
   if (columns < 1 || gap < 0) {
     detail::fail<ConfigError>("grid: columns is ", columns, " and gap ", gap,

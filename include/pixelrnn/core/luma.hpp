@@ -14,8 +14,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 }
 static_assert(luma(255, 255, 255) == 255 && luma(1, 1, 1) == 1 && luma(0, 1, 0) == 1);
 
-/// The luma of each pixel: (N, H, W, 3) to (N, H, W, 1), with the same levels. Grey images come
-/// back as they are. Throws ShapeError unless images have 1 or 3 channels.
+/// The luma of each pixel: (N, H, W, 3) to (N, H, W, 1), with the same levels and labels. Grey
+/// images come back as they are. Throws ShapeError unless images have 1 or 3 channels.
 [[nodiscard]] inline Images to_grey(const Images& images) {
   const ImageShape image = images.image_shape();
   if (image.channels == 1) return images;
@@ -30,6 +30,7 @@ static_assert(luma(255, 255, 255) == 255 && luma(1, 1, 1) == 1 && luma(0, 1, 0) 
     y = luma(rgb[0], rgb[1], rgb[2]);
     rgb += 3;
   }
+  grey.set_labels(images.labels());
   return grey;
 }
 

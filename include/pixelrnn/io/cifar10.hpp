@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include <pixelrnn/core/images.hpp>
 #include <pixelrnn/io/gzip.hpp>
-#include <pixelrnn/io/labelled_images.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -26,7 +26,7 @@ inline constexpr std::size_t cifar10_record = 1 + 3 * cifar10_plane;
 
 /// Appends the records of one file: labels, and pixels with their colours side by side.
 inline void append_cifar10(const std::filesystem::path& path, std::uint64_t max_bytes,
-                           std::vector<Images::Level>& pixels, std::vector<std::uint8_t>& labels) {
+                           std::vector<Images::Level>& pixels, std::vector<int>& labels) {
   const std::string name = path.string();
   const std::vector<std::byte> file = read_file(path, max_bytes);
   ByteSource source(file, name);
@@ -39,9 +39,9 @@ inline void append_cifar10(const std::filesystem::path& path, std::uint64_t max_
       fail<FileError>("CIFAR-10: ", name, ": offset ", offset, ": the file ends after ", got,
                       " bytes of a record, expected ", record.size());
     }
-    const std::uint8_t label = std::to_integer<std::uint8_t>(record[0]);
+    const int label = std::to_integer<int>(record[0]);
     if (label > 9) {
-      fail<FileError>("CIFAR-10: ", name, ": offset ", offset, ": the label is ", int{label},
+      fail<FileError>("CIFAR-10: ", name, ": offset ", offset, ": the label is ", label,
                       ", expected 0 to 9");
     }
     if (pixels.size() + 3 * cifar10_plane > max_bytes) {
@@ -59,46 +59,30 @@ inline void append_cifar10(const std::filesystem::path& path, std::uint64_t max_
 
 }  // namespace detail
 
-/// Images (N, 32, 32, 3) of 256 levels and labels 0 .. 9 of all files, in their order. Throws
+/// Images (N, 32, 32, 3) of 256 levels and their labels 0 .. 9, of all files in their order. Throws
 /// FileError if a file cannot be read, is no whole number of records of 3073 bytes (a label, then
 /// 1024 red, 1024 green and 1024 blue values in raster order), has another label, or if the pixels
 /// take more than `max_bytes`.
-[[nodiscard]] inline LabelledImages read_labelled_cifar10(
-    std::span<const std::filesystem::path> paths, std::uint64_t max_bytes = default_max_bytes) {
-  std::vector<Images::Level> pixels;
-  LabelledImages result;
-  for (const std::filesystem::path& path : paths) {
-    detail::append_cifar10(path, max_bytes, pixels, result.labels);
-  }
-  const ImageShape image = detail::cifar10_image;
-  Tensor<Images::Level, 4> tensor(
-      {static_cast<Index>(result.labels.size()), image.height, image.width, image.channels});
-  std::copy(pixels.begin(), pixels.end(), tensor.begin());
-  result.images = Images(std::move(tensor), 256);
-  return result;
-}
-[[nodiscard]] inline LabelledImages read_labelled_cifar10(
-    const std::filesystem::path& path, std::uint64_t max_bytes = default_max_bytes) {
-  return read_labelled_cifar10(std::span(&path, 1), max_bytes);
-}
-[[nodiscard]] inline LabelledImages read_labelled_cifar10(
-    std::initializer_list<std::filesystem::path> paths,
-    std::uint64_t max_bytes = default_max_bytes) {
-  return read_labelled_cifar10(std::span(paths.begin(), paths.size()), max_bytes);
-}
-
-/// The images alone; see read_labelled_cifar10.
 [[nodiscard]] inline Images read_cifar10(std::span<const std::filesystem::path> paths,
                                          std::uint64_t max_bytes = default_max_bytes) {
-  return read_labelled_cifar10(paths, max_bytes).images;
+  std::vector<Images::Level> pixels;
+  std::vector<int> labels;
+  for (const std::filesystem::path& path : paths) {
+    detail::append_cifar10(path, max_bytes, pixels, labels);
+  }
+  const ImageShape image = detail::cifar10_image;
+  Images images(static_cast<Index>(labels.size()), image, 256);
+  std::copy(pixels.begin(), pixels.end(), images.pixels().begin());
+  images.set_labels(std::move(labels));
+  return images;
 }
 [[nodiscard]] inline Images read_cifar10(const std::filesystem::path& path,
                                          std::uint64_t max_bytes = default_max_bytes) {
-  return read_labelled_cifar10(path, max_bytes).images;
+  return read_cifar10(std::span(&path, 1), max_bytes);
 }
 [[nodiscard]] inline Images read_cifar10(std::initializer_list<std::filesystem::path> paths,
                                          std::uint64_t max_bytes = default_max_bytes) {
-  return read_labelled_cifar10(paths, max_bytes).images;
+  return read_cifar10(std::span(paths.begin(), paths.size()), max_bytes);
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

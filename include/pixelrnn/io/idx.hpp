@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <pixelrnn/core/images.hpp>
 #include <pixelrnn/io/gzip.hpp>
-#include <pixelrnn/io/labelled_images.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -23,6 +23,10 @@ struct IdxOptions {
   /// Images::binarization of the result. Empty: "fixed" for 2 levels (the file fixes the draw, as
   /// the binarised MNIST of Larochelle & Murray 2011 does), "none" for more.
   std::string binarization = {};
+  /// The file of the images' labels, if they are wanted.
+  std::filesystem::path labels = {};
+  /// Labels are 0 .. classes-1.
+  int classes = 10;
   /// Most bytes of the file, and of what it unpacks to.
   std::uint64_t max_bytes = default_max_bytes;
 };
@@ -104,10 +108,25 @@ class IdxReader {
 
 }  // namespace detail
 
+/// The labels of an IDX file of unsigned bytes, (N). Throws FileError if the file cannot be read,
+/// breaks the format or holds a label that is not below `classes`.
+[[nodiscard]] inline std::vector<int> read_idx_labels(const std::filesystem::path& path,
+                                                      int classes = 10,
+                                                      std::uint64_t max_bytes = default_max_bytes) {
+  detail::IdxReader file(path, max_bytes);
+  if (file.sizes().size() != 1) {
+    file.fail("the file has ", file.sizes().size(), " axes, expected labels: (N)");
+  }
+  std::vector<std::uint8_t> labels(static_cast<std::size_t>(file.sizes()[0]));
+  file.read(labels, classes, "classes");
+  return {labels.begin(), labels.end()};
+}
+
 /// The images of an IDX file of unsigned bytes, (N, H, W) or (N, H, W, C) with C = 1 or 3. A
 /// gzipped file is known by its first bytes, not by its name. A binary file is read by
-/// `read_idx(path, {.levels = 2})`. Throws FileError if the file cannot be read, breaks the format
-/// or holds a value that is not a level, ConfigError if levels is not 2 to 256.
+/// `read_idx(path, {.levels = 2})`, labels with their images by `read_idx(path, {.labels = file})`.
+/// Throws FileError if a file cannot be read, breaks the format, holds a value that is not a level
+/// or another number of labels, ConfigError if levels is not 2 to 256.
 [[nodiscard]] inline Images read_idx(const std::filesystem::path& path,
                                      const IdxOptions& options = {}) {
   if (options.levels < 2 || options.levels > 256) {
@@ -122,41 +141,22 @@ class IdxReader {
               ", expected images: (N, H, W), or (N, H, W, C) with C = 1 or 3");
   }
   if (s[1] == 0 || s[2] == 0) file.fail("the images are ", s[1], 'x', s[2], ", expected pixels");
+  std::vector<int> labels;
+  if (!options.labels.empty()) {
+    labels = read_idx_labels(options.labels, options.classes, options.max_bytes);
+    if (static_cast<Index>(labels.size()) != s[0]) {
+      detail::fail<FileError>("IDX: ", path, " has ", s[0], " images, but ", options.labels,
+                              " has ", labels.size(), " labels");
+    }
+  }
   Tensor<Images::Level, 4> pixels({s[0], s[1], s[2], channels});
   file.read({pixels.data(), static_cast<std::size_t>(pixels.size())}, options.levels,
             "IdxOptions::levels");
   std::string binarization = options.binarization;
   if (binarization.empty()) binarization = options.levels == 2 ? "fixed" : "none";
-  return {std::move(pixels), options.levels, std::move(binarization)};
-}
-
-/// The labels of an IDX file of unsigned bytes, (N). Throws FileError as read_idx does, and if a
-/// label is not below `classes`.
-[[nodiscard]] inline std::vector<std::uint8_t> read_idx_labels(
-    const std::filesystem::path& path, int classes = 10,
-    std::uint64_t max_bytes = default_max_bytes) {
-  detail::IdxReader file(path, max_bytes);
-  if (file.sizes().size() != 1) {
-    file.fail("the file has ", file.sizes().size(), " axes, expected labels: (N)");
-  }
-  std::vector<std::uint8_t> labels(static_cast<std::size_t>(file.sizes()[0]));
-  file.read(labels, classes, "classes");
-  return labels;
-}
-
-/// Images and their labels. Throws FileError as the two readers do, and if one file holds more than
-/// the other.
-[[nodiscard]] inline LabelledImages read_labelled_idx(const std::filesystem::path& images,
-                                                      const std::filesystem::path& labels,
-                                                      const IdxOptions& options = {},
-                                                      int classes = 10) {
-  LabelledImages both{read_idx(images, options),
-                      read_idx_labels(labels, classes, options.max_bytes)};
-  if (both.images.count() != static_cast<Index>(both.labels.size())) {
-    detail::fail<FileError>("IDX: ", images, " has ", both.images.count(), " images, but ", labels,
-                            " has ", both.labels.size(), " labels");
-  }
-  return both;
+  Images images(std::move(pixels), options.levels, std::move(binarization));
+  images.set_labels(std::move(labels));
+  return images;
 }
 
 /// Writes images as IDX, (N, H, W) if they are grey and (N, H, W, C) otherwise, gzipped if the name

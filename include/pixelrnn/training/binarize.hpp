@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// From grey levels to fewer: three named binarisations, and quantisation.
+// From levels to fewer: three named binarisations, and quantisation. Labels are kept.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <pixelrnn/core/images.hpp>
 #include <pixelrnn/core/random.hpp>
@@ -62,6 +63,7 @@ inline void draw_binary(const Images& grey, Index index, std::uint64_t seed, Ind
              "threshold(" + std::to_string(rule.level) + ")");
   std::transform(images.pixels().begin(), images.pixels().end(), out.pixels().begin(),
                  [&](Images::Level v) { return static_cast<Images::Level>(v >= rule.level); });
+  out.set_labels(images.labels());
   return out;
 }
 
@@ -73,6 +75,7 @@ inline void draw_binary(const Images& grey, Index index, std::uint64_t seed, Ind
   for (Index i = 0; i < images.count(); ++i) {
     detail::draw_binary(images, i, rule.seed, 0, out[i]);
   }
+  out.set_labels(images.labels());
   return out;
 }
 
@@ -89,6 +92,7 @@ class DynamicImages {
   [[nodiscard]] std::string binarization() const {
     return "dynamic(" + std::to_string(rule_.seed) + ")";
   }
+  [[nodiscard]] const std::vector<int>& labels() const { return grey_.labels(); }
   void fetch(Index image, Index epoch, TensorView<Images::Level, 3> out) const {
     detail::draw_binary(grey_, image, rule_.seed, epoch, out);
   }
@@ -116,6 +120,7 @@ class DynamicImages {
                  [&](Images::Level v) {
                    return static_cast<Images::Level>(int{v} * levels / images.levels());
                  });
+  out.set_labels(images.labels());
   return out;
 }
 

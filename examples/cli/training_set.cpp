@@ -23,12 +23,8 @@ constexpr const char* accepted = "IDX or CIFAR-10 (gzipped or not), PNG, or a fo
 
 /// The first bytes of a file, of what is in it if it is gzipped; fewer if it is shorter.
 std::vector<std::byte> first_bytes(const std::filesystem::path& path, std::size_t count) {
-  InputFile file(path);
-  constexpr std::uint64_t enough = 65536;
-  std::vector<std::byte> start(static_cast<std::size_t>(std::min(file.size(), enough)));
-  file.read(start);
   std::vector<std::byte> bytes(count);
-  ByteSource source(start, path.string());
+  ByteSource source(path);
   bytes.resize(source.read(bytes));
   return bytes;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/damage.hpp"
 #include "support/temporary_directory.hpp"
@@ -78,8 +79,19 @@ TEST_CASE("A file that is no whole number of records is refused", "[io][cifar10]
     write_text(directory / "batch", zip(valid.substr(0, length)));
     CHECK_THROWS_ERROR(read_cifar10(directory / "batch"), FileError, "bytes of a record");
   }
-  write_text(directory / "batch", "");
-  CHECK(read_cifar10(directory / "batch").empty());
+}
+
+TEST_CASE("A file without a record is refused, also beside others", "[io][cifar10]") {
+  const test::TemporaryDirectory directory;
+  write_text(directory / "some", batch({3}));
+  for (const std::string& nothing : {std::string(), zip("")}) {
+    write_text(directory / "none", nothing);
+    const std::string says = (directory / "none").string() + ": the file is empty";
+    const auto some = directory / "some", none = directory / "none";
+    CHECK_THROWS_ERROR(read_cifar10(none), FileError, says);
+    CHECK_THROWS_ERROR(read_cifar10({some, none}), FileError, says);
+    CHECK_THROWS_ERROR(read_cifar10({none, some}), FileError, says);
+  }
 }
 
 TEST_CASE("A label above 9 is named with its place", "[io][cifar10]") {
@@ -93,9 +105,10 @@ TEST_CASE("The cap holds for all pixels of all files", "[io][cifar10]") {
   const test::TemporaryDirectory directory;
   write_text(directory / "a", zip(batch({1, 2})));
   const auto a = directory / "a";
-  CHECK(read_cifar10({a, a}, 4 * 3072).count() == 4);
-  CHECK_THROWS_ERROR(read_cifar10({a, a}, 4 * 3072 - 1), FileError, "max_bytes");
-  CHECK_THROWS_ERROR(read_cifar10(a, 10), FileError, "max_bytes");
+  CHECK(read_cifar10({a, a}, {.max_bytes = 4 * 3072}).count() == 4);
+  CHECK_THROWS_ERROR(read_cifar10({a, a}, {.max_bytes = 4 * 3072 - 1}), FileError,
+                     "offset 3073: more than 12287 bytes of pixels (max_bytes)");
+  CHECK_THROWS_ERROR(read_cifar10(a, {.max_bytes = 10}), FileError, "max_bytes");
 }
 
 TEST_CASE("A cut-off or damaged zipped batch is refused", "[io][cifar10]") {
@@ -136,12 +149,42 @@ TEST_CASE("Whatever bit of a batch flips, it is refused or has as many images", 
   CHECK(rejected > 0);
 }
 
-TEST_CASE("Zipped records beyond the cap cost a small multiple of it", "[io][cifar10]") {
-  constexpr std::size_t cap = 1'000'000;
+TEST_CASE("Zipped records beyond the cap, or with a damaged end, cost next to nothing",
+          "[io][cifar10]") {
   const std::string zeros(3073 * 10'000, '\0');
+  constexpr std::size_t little = 100'000;
   test::check_refused_cheaply(
-      test::text_of(deflate_gzip(test::bytes_of(zeros))), "more than 1000000 bytes of pixels",
-      [](const auto& path) { return read_cifar10(path, cap); }, 4 * cap);
+      zip(zeros), "more than 1000000 bytes of pixels",
+      [](const auto& path) { return read_cifar10(path, {.max_bytes = 1'000'000}); }, little);
+  const auto as_images = [](const auto& path) { return read_cifar10(path); };
+  test::check_refused_cheaply(zip(zeros + "\x7f"), "ends after 1 bytes", as_images, little);
+  test::check_refused_cheaply(zip(zeros + batch({10})), "the label is 10", as_images, little);
+}
+
+TEST_CASE("The pixels of batches are in memory once, also while they are read", "[io][cifar10]") {
+  const test::TemporaryDirectory directory;
+  write_text(directory / "batch", batch(std::vector<int>(100, 5)));
+  write_text(directory / "batch.gz", zip(batch(std::vector<int>(100, 5))));
+  const auto plain = directory / "batch", zipped = directory / "batch.gz";
+  const std::size_t before = test::allocated_bytes();
+  CHECK(read_cifar10({plain, zipped}).count() == 200);
+  // Beside them a piece of a file at a time, four times.
+  CHECK(test::allocated_bytes() - before < 200 * 3072 + 300'000);
+}
+
+TEST_CASE("A limit reads so many images of all batches, and nothing behind them", "[io][cifar10]") {
+  const test::TemporaryDirectory directory;
+  write_text(directory / "a", batch({1, 2}));
+  write_text(directory / "b", zip(batch({3, 4, 10})));
+  const auto a = directory / "a", b = directory / "b", none = directory / "none";
+  CHECK(read_cifar10({a, b}, {.limit = 1}).labels() == std::vector<int>{1});
+  CHECK(read_cifar10({a, b}, {.limit = 4}).labels() == std::vector<int>{1, 2, 3, 4});
+  CHECK(int{read_cifar10({a, b}, {.limit = 4})[3](0, 1, 0)} == pixel(1, 1, 0));
+  CHECK(read_cifar10({a, none}, {.limit = 2}).count() == 2);
+  CHECK(read_cifar10(a, {.limit = 9}).count() == 2);
+  CHECK_THROWS_ERROR(read_cifar10({a, b}, {.limit = 5}), FileError, "the label is 10");
+  CHECK_THROWS_ERROR(read_cifar10({a, none}, {.limit = 3}), FileError, "No such file");
+  CHECK_THROWS_ERROR(read_cifar10(a, {.limit = -1}), ConfigError, "limit is -1");
 }
 
 }  // namespace pixelrnn

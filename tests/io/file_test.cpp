@@ -68,6 +68,20 @@ TEST_CASE("What is no regular file is refused, a pipe without waiting for it", "
                      "not a regular file");
 }
 
+TEST_CASE("A file can be read again from its first byte", "[io][file]") {
+  const test::TemporaryDirectory directory;
+  write_text(directory / "file", "12345678");
+  InputFile file(directory / "file");
+  std::vector<std::byte> bytes(5);
+  file.read(bytes);
+  CHECK(text_of(bytes) == "12345");
+  file.rewind();
+  file.read(bytes);
+  CHECK(text_of(bytes) == "12345");
+  CHECK_NOTHROW(file.require_at_most(8));
+  CHECK_THROWS_ERROR(file.require_at_most(7), FileError, "8 bytes, expected at most 7 (max_bytes)");
+}
+
 TEST_CASE("A file that shrinks while it is read is an error", "[io][file]") {
   const test::TemporaryDirectory directory;
   write_text(directory / "file", "12345678");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/damage.hpp"
 #include "support/temporary_directory.hpp"
@@ -98,26 +99,78 @@ TEST_CASE("Damaged gzip data is an error or the same data", "[io][gzip]") {
 }
 
 TEST_CASE("A source of bytes is the same for plain and zipped files", "[io][gzip]") {
-  const std::string text = noise(1000);
-  const std::string zipped = zip(text);
-  for (const std::string* file : {&text, &zipped}) {
-    ByteSource source(bytes_of(*file), "the file");
-    CHECK(source.at_most() >= 1000);
-    std::string read(600, '?');
-    CHECK(source.read(std::as_writable_bytes(std::span(read))) == 600);
-    CHECK(source.offset() == 600);
-    CHECK(source.at_most() >= 400);
-    CHECK(read == text.substr(0, 600));
-    CHECK(source.read(std::as_writable_bytes(std::span(read))) == 400);
-    CHECK(read.substr(0, 400) == text.substr(600));
-    CHECK(source.read(std::as_writable_bytes(std::span(read))) == 0);
-    CHECK(source.offset() == 1000);
-    ByteSource again(bytes_of(*file), "the file");
-    std::byte first{};
-    CHECK(again.read({&first, 1}) == 1);
-    CHECK(first == static_cast<std::byte>(text[0]));
+  const test::TemporaryDirectory directory;
+  // More than a source holds at a time, zipped too.
+  constexpr std::size_t size = 300'000;
+  const std::string text = noise(size);
+  test::write_text(directory / "plain", text);
+  test::write_text(directory / "zipped", zip(text.substr(0, 1000)) + zip(text.substr(1000)));
+  for (const char* name : {"plain", "zipped"}) {
+    CAPTURE(name);
+    ByteSource source(directory / name);
+    CHECK(source.name() == (directory / name).string());
+    CHECK(source.is_zipped() == (name == std::string("zipped")));
+    for (int round = 0; round < 2; ++round) {
+      CHECK(source.at_most() >= size);
+      std::string read(200'000, '?');
+      CHECK(source.read(std::as_writable_bytes(std::span(read))) == 200'000);
+      CHECK(source.offset() == 200'000);
+      CHECK(source.at_most() >= 100'000);
+      CHECK(read == text.substr(0, 200'000));
+      CHECK(source.skip(50'000) == 50'000);
+      CHECK(source.offset() == 250'000);
+      CHECK(source.read(std::as_writable_bytes(std::span(read))) == 50'000);
+      CHECK(read.substr(0, 50'000) == text.substr(250'000));
+      CHECK(source.read(std::as_writable_bytes(std::span(read))) == 0);
+      CHECK(source.skip(1) == 0);
+      CHECK(source.offset() == size);
+      source.rewind();
+    }
   }
-  CHECK(ByteSource(bytes_of(text), "the file").at_most() == 1000);
+  CHECK(ByteSource(directory / "plain").at_most() == size);
+  CHECK_THROWS_ERROR(ByteSource(directory / "plain", size - 1), FileError,
+                     "300000 bytes, expected at most 299999 (max_bytes)");
+  test::write_text(directory / "empty", "");
+  std::byte first{};
+  CHECK(ByteSource(directory / "empty").read({&first, 1}) == 0);
+}
+
+TEST_CASE("gzip data that comes in pieces is the same wherever they end", "[io][gzip]") {
+  const std::string text = noise(500);
+  const std::string zipped = zip(text.substr(0, 200)) + zip("") + zip(text.substr(200));
+  const auto unzip_in_pieces = [](std::string_view data, std::size_t size) {
+    GzipReader reader(
+        [data, size]() mutable {
+          const std::string_view piece = data.substr(0, size);
+          data.remove_prefix(piece.size());
+          return bytes_of(piece);
+        },
+        "the data");
+    std::string read(1000, '?');
+    read.resize(reader.read(std::as_writable_bytes(std::span(read))));
+    return read;
+  };
+  for (const std::size_t size : {1u, 2u, 3u, 7u, 100u}) {
+    CAPTURE(size);
+    CHECK(unzip_in_pieces(zipped, size) == text);
+    CHECK_THROWS_ERROR(unzip_in_pieces(zipped + "x", size), FileError, "not gzip");
+    CHECK_THROWS_ERROR(unzip_in_pieces(zipped + "xy", size), FileError, "not gzip");
+    CHECK_THROWS_ERROR(unzip_in_pieces(zipped + "\x1f\x8b\x08", size), FileError, "cut off");
+    CHECK_THROWS_ERROR(unzip_in_pieces(zipped.substr(0, zipped.size() - 1), size), FileError,
+                       "cut off");
+  }
+}
+
+TEST_CASE("A source of bytes costs 64 KiB, however large its file is", "[io][gzip]") {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "plain", noise(1'000'000));
+  test::write_text(directory / "zipped", zip(noise(1'000'000)));
+  for (const char* name : {"plain", "zipped"}) {
+    const std::size_t before = test::allocated_bytes();
+    ByteSource source(directory / name);
+    CHECK(source.skip(2'000'000) == 1'000'000);
+    CHECK(test::allocated_bytes() - before < 70'000);
+  }
 }
 
 TEST_CASE("What inflates to more than its cap costs a small multiple of the cap", "[io][gzip]") {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/damage.hpp"
 #include "support/temporary_directory.hpp"
@@ -278,6 +279,55 @@ TEST_CASE("A folder must hold images of one size, and at least one", "[io][png]"
   std::filesystem::remove(directory / "b.png");
   std::filesystem::create_directory(directory / "b.png");
   CHECK_THROWS_ERROR(read_png_folder(directory.path()), FileError, "not a regular file");
+}
+
+TEST_CASE("Grey and colour images of a folder mix as luma", "[io][png]") {
+  const test::TemporaryDirectory directory;
+  write_text(directory / "a.png", png(2, 1, 8, grey, bytes({0, 7, 200})));
+  write_text(directory / "b.png", png(2, 1, 8, rgb, bytes({0, 255, 0, 0, 0, 255, 0})));
+  CHECK_THROWS_ERROR(
+      read_png_folder(directory.path()), FileError,
+      "b.png\": the image is 1x2x3 (height x width x channels), expected 1x2x1 as the "
+      "first of the folder (PngOptions::grey mixes grey and colour)");
+  const Images mixed = read_png_folder(directory.path(), {.grey = true});
+  CHECK(mixed.image_shape() == ImageShape{1, 2, 1});
+  CHECK(values_of(mixed) == std::vector<int>{7, 200, 76, 150});
+  CHECK(values_of(read_png(directory / "b.png", {.grey = true})) == std::vector<int>{76, 150});
+  // Transparency first: the luma of what is seen.
+  CHECK(values_of(read(png(1, 1, 8, rgb_alpha, bytes({0, 10, 20, 30, 0})),
+                       {.background = 9, .grey = true})) == std::vector<int>{9});
+}
+
+TEST_CASE("A limit reads so many images of a folder, and no other file", "[io][png]") {
+  const test::TemporaryDirectory directory;
+  for (const char* name : {"1.png", "2.png", "3.png"}) {
+    write_text(directory / name, png(1, 1, 8, grey, bytes({0, name[0]})));
+  }
+  write_text(directory / "4.png", "no image");
+  CHECK(values_of(read_png_folder(directory.path(), {.limit = 2})) == std::vector<int>{'1', '2'});
+  CHECK(read_png_folder(directory.path(), {.limit = 3}).count() == 3);
+  CHECK_THROWS_ERROR(read_png_folder(directory.path(), {.limit = 4}), FileError, "Not a PNG");
+  CHECK_THROWS_ERROR(read_png_folder(directory.path(), {.limit = -1}), ConfigError, "limit is -1");
+}
+
+TEST_CASE("A folder costs what its images take, not what their number promises", "[io][png]") {
+  const test::TemporaryDirectory directory;
+  // 10 kB each, which zeros compress to a few bytes; the last is not there.
+  for (int i = 0; i < 20; ++i) {
+    write_png(directory / (std::to_string(100 + i) + ".png"), Images(1, {100, 100, 1}, 256));
+  }
+  const auto cost = [&] {
+    const std::size_t before = test::allocated_bytes();
+    try {
+      static_cast<void>(read_png_folder(directory.path()));
+    } catch (const FileError&) {
+    }
+    return test::allocated_bytes() - before;
+  };
+  // Each image decoded by itself; and rooms for 1, 3, 7, 15 and 20 of them.
+  CHECK(cost() < 20 * 10'000 + 46 * 10'000 + 60'000);
+  write_text(directory / "102.png", "no image");
+  CHECK(cost() < 2 * 10'000 + 4 * 10'000 + 60'000);
 }
 
 TEST_CASE("Links are followed within the folder and nowhere else", "[io][png]") {

@@ -76,6 +76,19 @@ class InputFile {
   /// Bytes in the file when it was opened.
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
+  /// Throws FileError if it has more than `max_bytes`.
+  void require_at_most(std::uint64_t max_bytes) const {
+    if (size_ > max_bytes) {
+      detail::fail<FileError>("cannot read ", path_, ": it has ", size_,
+                              " bytes, expected at most ", max_bytes, " (max_bytes)");
+    }
+  }
+
+  /// Goes back to the first byte. Throws FileError.
+  void rewind() {
+    if (::lseek(fd_.get(), 0, SEEK_SET) != 0) detail::fail_errno("go back in", path_);
+  }
+
   /// Fills `out` with the next bytes. Throws FileError if reading fails or the file ends before.
   void read(std::span<std::byte> out) {
     while (!out.empty()) {
@@ -100,10 +113,7 @@ class InputFile {
 [[nodiscard]] inline std::vector<std::byte> read_file(const std::filesystem::path& path,
                                                       std::uint64_t max_bytes = default_max_bytes) {
   InputFile file(path);
-  if (file.size() > max_bytes) {
-    detail::fail<FileError>("cannot read ", path, ": it has ", file.size(),
-                            " bytes, expected at most ", max_bytes, " (max_bytes)");
-  }
+  file.require_at_most(max_bytes);
   std::vector<std::byte> bytes(static_cast<std::size_t>(file.size()));
   file.read(bytes);
   return bytes;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,7 +17,7 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// How read_idx takes the values of a file.
+/// How read_idx takes a file.
 struct IdxOptions {
   /// Values are 0 .. levels-1: 256 for grey or colour, 2 for a file that is binary already.
   int levels = 256;
@@ -27,28 +28,55 @@ struct IdxOptions {
   std::filesystem::path labels = {};
   /// Labels are 0 .. classes-1.
   int classes = 10;
-  /// Most bytes of the file, and of what it unpacks to.
+  /// Only the first so many images, with their labels; 0: all. What follows is not read.
+  Index limit = 0;
+  /// Most bytes of the file, and of what is made of it.
   std::uint64_t max_bytes = default_max_bytes;
 };
 
 namespace detail {
 
-/// 00 00 08 R, then R sizes of 4 bytes, most significant first; then the values, last axis fastest.
+/// 00 00 T R, then R sizes of 4 bytes, most significant first; then the values, last axis fastest.
+/// T is their type: 8 for unsigned bytes, the only one that is read.
 class IdxReader {
  public:
   static constexpr std::byte unsigned_byte{0x08};
   static constexpr std::size_t max_rank = 4;
 
+  /// What the values of a type are; nothing if the format has no such type.
+  [[nodiscard]] static constexpr std::string_view type_name(std::byte type) {
+    switch (std::to_integer<int>(type)) {
+      case 0x08:
+        return "unsigned bytes";
+      case 0x09:
+        return "signed bytes";
+      case 0x0b:
+        return "16-bit integers";
+      case 0x0c:
+        return "32-bit integers";
+      case 0x0d:
+        return "32-bit floats";
+      case 0x0e:
+        return "64-bit floats";
+      default:
+        return {};
+    }
+  }
+
   IdxReader(const std::filesystem::path& path, std::uint64_t max_bytes)
-      : name_(path.string()), file_(read_file(path, max_bytes)), source_(file_, name_) {
+      : source_(path, max_bytes), name_(source_.name()), max_bytes_(max_bytes) {
     std::byte magic[4];
     read_header(magic);
     if (magic[0] != std::byte{0} || magic[1] != std::byte{0}) {
       fail("the file does not begin with 00 00");
     }
-    if (magic[2] != unsigned_byte) {
+    const std::string_view type = type_name(magic[2]);
+    if (type.empty()) {
       fail("the type of the values is ", std::to_integer<int>(magic[2]),
            ", expected 8 (unsigned bytes)");
+    }
+    if (magic[2] != unsigned_byte) {
+      fail("it is an IDX file of ", type, ", expected unsigned bytes");
     }
     const std::size_t rank = std::to_integer<std::size_t>(magic[3]);
     if (rank < 1 || rank > max_rank) fail("the number of axes is ", rank, ", expected 1 to 4");
@@ -58,30 +86,41 @@ class IdxReader {
       sizes_.push_back(static_cast<Index>(load_big32(size)));
     }
     // From the last axis, so that no images at all (N = 0) do not hide the impossible size of one.
-    std::uint64_t product = 1;
     for (std::size_t axis = rank; axis-- > 0;) {
-      if (!multiply(product, static_cast<std::uint64_t>(sizes_[axis]), product)) {
+      if (!multiply(product_, static_cast<std::uint64_t>(sizes_[axis]), product_)) {
         fail("the sizes multiply to 2^63 or more");
       }
     }
-    if (product > source_.at_most() || product > max_bytes) {
-      fail("the sizes promise ", product, " values, but at most ",
-           std::min(source_.at_most(), max_bytes), " can follow (max_bytes is ", max_bytes, ")");
+    if (product_ > source_.at_most()) {
+      fail("the sizes promise ", product_, " values, but at most ", source_.at_most(),
+           " can follow");
     }
   }
-  IdxReader(const IdxReader&) = delete;
-  IdxReader& operator=(const IdxReader&) = delete;
 
   [[nodiscard]] const std::vector<Index>& sizes() const { return sizes_; }
 
-  /// All values into `out`, whose size is the product of sizes(), each checked to be below `levels`
-  /// (`knob` says where that bound comes from).
+  /// Throws unless the next values of the file are really there, so many, and no more if these are
+  /// all: a promise is not worth memory. A zipped file is inflated for that without being kept.
+  void require(std::uint64_t values) {
+    if (values > max_bytes_) {
+      fail("the sizes promise ", values, " values, max_bytes is ", max_bytes_);
+    }
+    const std::uint64_t header = source_.offset();
+    const std::uint64_t got =
+        source_.is_zipped() ? source_.skip(values) : std::min(values, source_.at_most());
+    if (got != values) fail("the file ends before ", values - got, " of the values");
+    if (values == product_) require_end(source_.is_zipped() ? 0 : values);
+    if (!source_.is_zipped()) return;
+    source_.rewind();
+    source_.skip(header);
+  }
+
+  /// The next values into `out`, each checked to be below `levels` (`knob` says where that bound
+  /// comes from).
   void read(std::span<std::uint8_t> out, int levels, const char* knob) {
     const std::uint64_t header = source_.offset();
     const std::size_t got = source_.read(std::as_writable_bytes(out));
     if (got != out.size()) fail("the file ends before ", out.size() - got, " of the values");
-    std::byte excess;
-    if (source_.read({&excess, 1}) != 0) fail("the file goes on after its last value");
     const auto bad = std::find_if(out.begin(), out.end(), [&](int v) { return v >= levels; });
     if (bad != out.end()) {
       detail::fail<FileError>(
@@ -99,12 +138,49 @@ class IdxReader {
   void read_header(std::span<std::byte> out) {
     if (source_.read(out) != out.size()) fail("the file ends within its header");
   }
+  /// Nothing may follow the next `values`; a zipped file's end is also where its checksum is.
+  void require_end(std::uint64_t values) {
+    std::byte excess;
+    if (source_.is_zipped() ? source_.read({&excess, 1}) != 0 : source_.at_most() != values) {
+      fail("the file goes on after its last value");
+    }
+  }
 
-  std::string name_;
-  std::vector<std::byte> file_;
   ByteSource source_;
+  std::string name_;
+  std::uint64_t max_bytes_;
   std::vector<Index> sizes_;
+  std::uint64_t product_ = 1;
 };
+
+/// The first `count` labels of a file.
+[[nodiscard]] inline std::vector<int> read_labels(IdxReader& file, Index count, int classes,
+                                                  const char* knob) {
+  file.require(static_cast<std::uint64_t>(count));
+  std::vector<std::uint8_t> labels(static_cast<std::size_t>(count));
+  file.read(labels, classes, knob);
+  return {labels.begin(), labels.end()};
+}
+
+inline void require_labels(const IdxReader& file) {
+  if (file.sizes().size() != 1) {
+    file.fail("it is an IDX file of ", file.sizes().size() < 3 ? "tables" : "images", " (",
+              file.sizes().size(), " axes), expected labels: (N)");
+  }
+}
+
+/// Throws unless the file is one of images; returns their channels.
+[[nodiscard]] inline Index require_images(const IdxReader& file) {
+  const std::vector<Index>& s = file.sizes();
+  constexpr const char* accepted = "expected images: (N, H, W), or (N, H, W, C) with C = 1 or 3";
+  if (s.size() == 1) file.fail("it is an IDX file of labels (1 axis, of ", s[0], "), ", accepted);
+  const Index channels = s.size() == 4 ? s[3] : 1;
+  if (s.size() < 3 || (channels != 1 && channels != 3)) {
+    file.fail("the file has ", s.size(), " axes, the last of ", s.back(), ", ", accepted);
+  }
+  if (s[1] == 0 || s[2] == 0) file.fail("the images are ", s[1], 'x', s[2], ", expected pixels");
+  return channels;
+}
 
 }  // namespace detail
 
@@ -114,42 +190,38 @@ class IdxReader {
                                                       int classes = 10,
                                                       std::uint64_t max_bytes = default_max_bytes) {
   detail::IdxReader file(path, max_bytes);
-  if (file.sizes().size() != 1) {
-    file.fail("the file has ", file.sizes().size(), " axes, expected labels: (N)");
-  }
-  std::vector<std::uint8_t> labels(static_cast<std::size_t>(file.sizes()[0]));
-  file.read(labels, classes, "classes");
-  return {labels.begin(), labels.end()};
+  detail::require_labels(file);
+  return detail::read_labels(file, file.sizes()[0], classes, "classes");
 }
 
 /// The images of an IDX file of unsigned bytes, (N, H, W) or (N, H, W, C) with C = 1 or 3. A
 /// gzipped file is known by its first bytes, not by its name. A binary file is read by
 /// `read_idx(path, {.levels = 2})`, labels with their images by `read_idx(path, {.labels = file})`.
 /// Throws FileError if a file cannot be read, breaks the format, holds a value that is not a level
-/// or another number of labels, ConfigError if levels is not 2 to 256.
+/// or another number of labels, ConfigError if levels is not 2 to 256 or limit is negative.
+/// Memory is made for the images that are there, once: a zipped file is inflated twice for that.
 [[nodiscard]] inline Images read_idx(const std::filesystem::path& path,
                                      const IdxOptions& options = {}) {
-  if (options.levels < 2 || options.levels > 256) {
-    detail::fail<ConfigError>("read_idx: IdxOptions::levels is ", options.levels,
-                              ", expected 2 to 256");
+  if (options.levels < 2 || options.levels > 256 || options.limit < 0) {
+    detail::fail<ConfigError>("read_idx: IdxOptions::levels is ", options.levels, " and limit ",
+                              options.limit, ", expected 2 to 256 levels and limit >= 0");
   }
   detail::IdxReader file(path, options.max_bytes);
+  const Index channels = detail::require_images(file);
   const std::vector<Index>& s = file.sizes();
-  const Index channels = s.size() == 4 ? s[3] : 1;
-  if (s.size() < 3 || (channels != 1 && channels != 3)) {
-    file.fail("the file has ", s.size(), " axes, the last of ", s.back(),
-              ", expected images: (N, H, W), or (N, H, W, C) with C = 1 or 3");
-  }
-  if (s[1] == 0 || s[2] == 0) file.fail("the images are ", s[1], 'x', s[2], ", expected pixels");
+  const Index count = options.limit == 0 ? s[0] : std::min(options.limit, s[0]);
   std::vector<int> labels;
   if (!options.labels.empty()) {
-    labels = read_idx_labels(options.labels, options.classes, options.max_bytes);
-    if (static_cast<Index>(labels.size()) != s[0]) {
+    detail::IdxReader label_file(options.labels, options.max_bytes);
+    detail::require_labels(label_file);
+    if (label_file.sizes()[0] != s[0]) {
       detail::fail<FileError>("IDX: ", path, " has ", s[0], " images, but ", options.labels,
-                              " has ", labels.size(), " labels");
+                              " has ", label_file.sizes()[0], " labels");
     }
+    labels = detail::read_labels(label_file, count, options.classes, "IdxOptions::classes");
   }
-  Tensor<Images::Level, 4> pixels({s[0], s[1], s[2], channels});
+  file.require(static_cast<std::uint64_t>(count * s[1] * s[2] * channels));
+  Tensor<Images::Level, 4> pixels({count, s[1], s[2], channels});
   file.read({pixels.data(), static_cast<std::size_t>(pixels.size())}, options.levels,
             "IdxOptions::levels");
   std::string binarization = options.binarization;

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include <pixelrnn/core/images.hpp>
+#include <pixelrnn/core/luma.hpp>
 #include <pixelrnn/io/bytes.hpp>
 #include <pixelrnn/io/file.hpp>
 
@@ -33,6 +33,10 @@ struct PngOptions {
   /// The grey that shows through transparent pixels (255 is white). Without it an image that has
   /// transparency is refused: models know no such channel.
   std::optional<std::uint8_t> background = {};
+  /// Colours become luma (see to_grey), so that grey and colour images can stand in one folder.
+  bool grey = false;
+  /// Only the first so many images of a folder; 0: all. Other files are not read.
+  Index limit = 0;
   /// Most bytes of one file, and of the pixels of a folder.
   std::uint64_t max_bytes = default_max_bytes;
 };
@@ -226,10 +230,23 @@ inline void compose(PngPixels& pixels, int background) {
   return files;
 }
 
+/// The luma of each pixel of a colour image, in place.
+inline void take_luma(PngPixels& pixels) {
+  if (pixels.samples != 3) return;
+  const std::size_t count = pixels.values.size() / 3;
+  for (std::size_t p = 0; p < count; ++p) {
+    const Images::Level* rgb = pixels.values.data() + 3 * p;
+    pixels.values[p] = luma(rgb[0], rgb[1], rgb[2]);
+  }
+  pixels.samples = 1;
+  pixels.values.resize(count);
+}
+
 [[nodiscard]] inline PngPixels read_png_pixels(const std::filesystem::path& path,
                                                const PngOptions& options) {
   PngPixels pixels = decode_png(path, options);
   if (pixels.samples == 2 || pixels.samples == 4) compose(pixels, *options.background);
+  if (options.grey) take_luma(pixels);
   return pixels;
 }
 
@@ -255,30 +272,42 @@ inline void compose(PngPixels& pixels, int background) {
 /// All images of a folder, files named *.png or *.PNG without a leading dot, sorted by the bytes of
 /// their names; symbolic links are followed within the folder. Throws FileError as read_png does,
 /// and if there is no image, one differs in size or channels from the first, or a link leaves the
-/// folder.
+/// folder; ConfigError if limit is negative. Memory grows with the images that have been read.
 [[nodiscard]] inline Images read_png_folder(const std::filesystem::path& folder,
                                             const PngOptions& options = {}) {
-  ImageShape shape;
-  std::vector<Images::Level> values;
-  Index count = 0;
-  for (const std::filesystem::path& path : detail::png_files(folder)) {
+  if (options.limit < 0) {
+    detail::fail<ConfigError>("read_png_folder: PngOptions::limit is ", options.limit,
+                              ", expected 0 or more");
+  }
+  const std::vector<std::filesystem::path> files = detail::png_files(folder);
+  if (files.empty()) detail::fail<FileError>("PNG: the folder ", folder, " has no *.png file");
+  const auto wanted = static_cast<Index>(files.size());
+  const Index total = options.limit == 0 ? wanted : std::min(options.limit, wanted);
+  Images images;
+  for (Index count = 0; count < total; ++count) {
+    const std::filesystem::path& path = files[static_cast<std::size_t>(count)];
     const detail::PngPixels pixels = detail::read_png_pixels(path, options);
-    if (count == 0) shape = detail::image_shape(pixels);
-    if (shape != detail::image_shape(pixels)) {
-      detail::fail<FileError>("PNG: ", path, ": the image is ", detail::image_shape(pixels),
-                              " (height x width x channels), expected ", shape,
-                              " as the first of the folder");
+    const ImageShape shape = detail::image_shape(pixels);
+    if (count != 0 && shape != images.image_shape()) {
+      const bool colour = shape.channels != images.image_shape().channels;
+      detail::fail<FileError>("PNG: ", path, ": the image is ", shape,
+                              " (height x width x channels), expected ", images.image_shape(),
+                              " as the first of the folder",
+                              colour ? " (PngOptions::grey mixes grey and colour)" : "");
     }
-    if (values.size() + pixels.values.size() > options.max_bytes) {
+    const std::uint64_t bytes = static_cast<std::uint64_t>(count + 1) * pixels.values.size();
+    if (bytes > options.max_bytes) {
       detail::fail<FileError>("PNG: ", path, ": the folder has more than ", options.max_bytes,
                               " bytes of pixels (PngOptions::max_bytes)");
     }
-    values.insert(values.end(), pixels.values.begin(), pixels.values.end());
-    ++count;
+    if (count == images.count()) {
+      // Twice the room, but no more than there are files: the last one made is the result.
+      Images larger(std::min(total, 2 * count + 1), shape, 256);
+      std::ranges::copy(images.pixels(), larger.pixels().begin());
+      images = std::move(larger);
+    }
+    std::ranges::copy(pixels.values, images[count].begin());
   }
-  if (count == 0) detail::fail<FileError>("PNG: the folder ", folder, " has no *.png file");
-  Images images(count, shape, 256);
-  std::ranges::copy(values, images.pixels().begin());
   return images;
 }
 

@@ -288,7 +288,7 @@ TEST_CASE("Grey and colour images of a folder mix as luma", "[io][png]") {
   CHECK_THROWS_ERROR(
       read_png_folder(directory.path()), FileError,
       "b.png\": the image is 1x2x3 (height x width x channels), expected 1x2x1 as the "
-      "first of the folder (PngOptions::grey mixes grey and colour)");
+      "first of the folder (with PngOptions::grey grey and colour mix)");
   const Images mixed = read_png_folder(directory.path(), {.grey = true});
   CHECK(mixed.image_shape() == ImageShape{1, 2, 1});
   CHECK(values_of(mixed) == std::vector<int>{7, 200, 76, 150});

@@ -182,6 +182,37 @@ inline void require_labels(const IdxReader& file) {
   return channels;
 }
 
+/// read_idx; `levels_knob` is what errors call IdxOptions::levels.
+[[nodiscard]] inline Images read_idx(const std::filesystem::path& path, const IdxOptions& options,
+                                     const char* levels_knob) {
+  if (options.levels < 2 || options.levels > 256 || options.limit < 0) {
+    fail<ConfigError>("read_idx: IdxOptions::levels is ", options.levels, " and limit ",
+                      options.limit, ", expected 2 to 256 levels and limit >= 0");
+  }
+  IdxReader file(path, options.max_bytes);
+  const Index channels = require_images(file);
+  const std::vector<Index>& s = file.sizes();
+  const Index count = options.limit == 0 ? s[0] : std::min(options.limit, s[0]);
+  std::vector<int> labels;
+  if (!options.labels.empty()) {
+    IdxReader label_file(options.labels, options.max_bytes);
+    require_labels(label_file);
+    if (label_file.sizes()[0] != s[0]) {
+      fail<FileError>("IDX: ", path, " has ", s[0], " images, but ", options.labels, " has ",
+                      label_file.sizes()[0], " labels");
+    }
+    labels = read_labels(label_file, count, options.classes, "IdxOptions::classes");
+  }
+  file.require(static_cast<std::uint64_t>(count * s[1] * s[2] * channels));
+  Tensor<Images::Level, 4> pixels({count, s[1], s[2], channels});
+  file.read({pixels.data(), static_cast<std::size_t>(pixels.size())}, options.levels, levels_knob);
+  std::string binarization = options.binarization;
+  if (binarization.empty()) binarization = options.levels == 2 ? "fixed" : "none";
+  Images images(std::move(pixels), options.levels, std::move(binarization));
+  images.set_labels(std::move(labels));
+  return images;
+}
+
 }  // namespace detail
 
 /// The labels of an IDX file of unsigned bytes, (N). Throws FileError if the file cannot be read,
@@ -202,33 +233,7 @@ inline void require_labels(const IdxReader& file) {
 /// Memory is made for the images that are there, once: a zipped file is inflated twice for that.
 [[nodiscard]] inline Images read_idx(const std::filesystem::path& path,
                                      const IdxOptions& options = {}) {
-  if (options.levels < 2 || options.levels > 256 || options.limit < 0) {
-    detail::fail<ConfigError>("read_idx: IdxOptions::levels is ", options.levels, " and limit ",
-                              options.limit, ", expected 2 to 256 levels and limit >= 0");
-  }
-  detail::IdxReader file(path, options.max_bytes);
-  const Index channels = detail::require_images(file);
-  const std::vector<Index>& s = file.sizes();
-  const Index count = options.limit == 0 ? s[0] : std::min(options.limit, s[0]);
-  std::vector<int> labels;
-  if (!options.labels.empty()) {
-    detail::IdxReader label_file(options.labels, options.max_bytes);
-    detail::require_labels(label_file);
-    if (label_file.sizes()[0] != s[0]) {
-      detail::fail<FileError>("IDX: ", path, " has ", s[0], " images, but ", options.labels,
-                              " has ", label_file.sizes()[0], " labels");
-    }
-    labels = detail::read_labels(label_file, count, options.classes, "IdxOptions::classes");
-  }
-  file.require(static_cast<std::uint64_t>(count * s[1] * s[2] * channels));
-  Tensor<Images::Level, 4> pixels({count, s[1], s[2], channels});
-  file.read({pixels.data(), static_cast<std::size_t>(pixels.size())}, options.levels,
-            "IdxOptions::levels");
-  std::string binarization = options.binarization;
-  if (binarization.empty()) binarization = options.levels == 2 ? "fixed" : "none";
-  Images images(std::move(pixels), options.levels, std::move(binarization));
-  images.set_labels(std::move(labels));
-  return images;
+  return detail::read_idx(path, options, "IdxOptions::levels");
 }
 
 /// Writes images as IDX, (N, H, W) if they are grey and (N, H, W, C) otherwise, gzipped if the name

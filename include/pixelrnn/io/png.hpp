@@ -255,6 +255,45 @@ inline void take_luma(PngPixels& pixels) {
           static_cast<Index>(pixels.samples)};
 }
 
+/// read_png_folder; `grey_knob` is what errors call PngOptions::grey.
+[[nodiscard]] inline Images read_png_folder(const std::filesystem::path& folder,
+                                            const PngOptions& options, const char* grey_knob) {
+  if (options.limit < 0) {
+    fail<ConfigError>("read_png_folder: PngOptions::limit is ", options.limit,
+                      ", expected 0 or more");
+  }
+  const std::vector<std::filesystem::path> files = png_files(folder);
+  if (files.empty()) fail<FileError>("PNG: the folder ", folder, " has no *.png file");
+  const auto wanted = static_cast<Index>(files.size());
+  const Index total = options.limit == 0 ? wanted : std::min(options.limit, wanted);
+  Images images;
+  for (Index count = 0; count < total; ++count) {
+    const std::filesystem::path& path = files[static_cast<std::size_t>(count)];
+    const PngPixels pixels = read_png_pixels(path, options);
+    const ImageShape shape = image_shape(pixels);
+    if (count != 0 && shape != images.image_shape()) {
+      const bool colour = shape.channels != images.image_shape().channels;
+      fail<FileError>("PNG: ", path, ": the image is ", shape,
+                      " (height x width x channels), expected ", images.image_shape(),
+                      " as the first of the folder", colour ? " (with " : "",
+                      colour ? grey_knob : "", colour ? " grey and colour mix)" : "");
+    }
+    const std::uint64_t bytes = static_cast<std::uint64_t>(count + 1) * pixels.values.size();
+    if (bytes > options.max_bytes) {
+      fail<FileError>("PNG: ", path, ": the folder has more than ", options.max_bytes,
+                      " bytes of pixels (PngOptions::max_bytes)");
+    }
+    if (count == images.count()) {
+      // Twice the room, but no more than there are files: the last one made is the result.
+      Images larger(std::min(total, 2 * count + 1), shape, 256);
+      std::ranges::copy(images.pixels(), larger.pixels().begin());
+      images = std::move(larger);
+    }
+    std::ranges::copy(pixels.values, images[count].begin());
+  }
+  return images;
+}
+
 }  // namespace detail
 
 /// One image, (1, H, W, C), of 256 levels; C is 1 for grey and 3 for colour, palettes included.
@@ -275,40 +314,7 @@ inline void take_luma(PngPixels& pixels) {
 /// folder; ConfigError if limit is negative. Memory grows with the images that have been read.
 [[nodiscard]] inline Images read_png_folder(const std::filesystem::path& folder,
                                             const PngOptions& options = {}) {
-  if (options.limit < 0) {
-    detail::fail<ConfigError>("read_png_folder: PngOptions::limit is ", options.limit,
-                              ", expected 0 or more");
-  }
-  const std::vector<std::filesystem::path> files = detail::png_files(folder);
-  if (files.empty()) detail::fail<FileError>("PNG: the folder ", folder, " has no *.png file");
-  const auto wanted = static_cast<Index>(files.size());
-  const Index total = options.limit == 0 ? wanted : std::min(options.limit, wanted);
-  Images images;
-  for (Index count = 0; count < total; ++count) {
-    const std::filesystem::path& path = files[static_cast<std::size_t>(count)];
-    const detail::PngPixels pixels = detail::read_png_pixels(path, options);
-    const ImageShape shape = detail::image_shape(pixels);
-    if (count != 0 && shape != images.image_shape()) {
-      const bool colour = shape.channels != images.image_shape().channels;
-      detail::fail<FileError>("PNG: ", path, ": the image is ", shape,
-                              " (height x width x channels), expected ", images.image_shape(),
-                              " as the first of the folder",
-                              colour ? " (PngOptions::grey mixes grey and colour)" : "");
-    }
-    const std::uint64_t bytes = static_cast<std::uint64_t>(count + 1) * pixels.values.size();
-    if (bytes > options.max_bytes) {
-      detail::fail<FileError>("PNG: ", path, ": the folder has more than ", options.max_bytes,
-                              " bytes of pixels (PngOptions::max_bytes)");
-    }
-    if (count == images.count()) {
-      // Twice the room, but no more than there are files: the last one made is the result.
-      Images larger(std::min(total, 2 * count + 1), shape, 256);
-      std::ranges::copy(images.pixels(), larger.pixels().begin());
-      images = std::move(larger);
-    }
-    std::ranges::copy(pixels.values, images[count].begin());
-  }
-  return images;
+  return detail::read_png_folder(folder, options, "PngOptions::grey");
 }
 
 /// Writes one image, (1, H, W, C) with C = 1 (grey) or 3 (RGB), with 8 bits a sample and the levels

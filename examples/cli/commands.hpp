@@ -19,7 +19,7 @@ namespace cli {
 
 struct Train {
   ModelSpec model;  ///< but for the size of the images, which the data give
-  std::vector<std::string> data, validation;
+  std::vector<std::string> data, labels, validation, validation_labels;
   Index limit = 0, validation_limit = 0;  ///< images used; 0: all
   Preparation preparation;
 
@@ -59,7 +59,7 @@ struct ModelFile {
 
 struct Evaluate {
   ModelFile model;
-  std::vector<std::string> data;
+  std::vector<std::string> data, labels;
   Index first = 0, limit = 0;
   PreparationOptions preparation;
   std::vector<std::string> baseline;  ///< images that independent pixels are fitted to; or none
@@ -94,7 +94,7 @@ struct Sample : Drawing {
 };
 
 struct Complete : Drawing {
-  std::vector<std::string> data;
+  std::vector<std::string> data, labels;
   Index first = 0;     ///< image of the data
   bool exact = false;  ///< `count` was asked for: fewer images will not do
   PreparationOptions preparation;

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include <pixelrnn/core/luma.hpp>
 #include <pixelrnn/io/idx.hpp>
 #include <pixelrnn/io/png.hpp>
 
@@ -46,7 +45,7 @@ int run_drawing(const Drawing& options, Index columns, Draw draw, Arrange arrang
   return 0;
 }
 
-/// The pixels that are known: the first rows, or the lighter half of a picture.
+/// The pixels that are known: the first rows, or those of a picture that are not black.
 KeepMask known_pixels(const Complete& options, const ImageShape& image) {
   KeepMask keep{Tensor<unsigned char, 2>({image.height, image.width})};
   if (options.keep_rows) {
@@ -55,15 +54,27 @@ KeepMask known_pixels(const Complete& options, const ImageShape& image) {
     std::fill_n(keep.mask.begin(), rows.rows * image.width, static_cast<unsigned char>(1));
     return keep;
   }
-  const Images picture = to_grey(read_png(options.keep_mask, {.background = 0}));
+  const Images picture = read_png(options.keep_mask, {.background = 0});
   const ImageShape found = picture.image_shape();
   if (found.height != image.height || found.width != image.width) {
     detail::fail<ShapeError>("--keep-mask ", options.keep_mask, " is ", found.height, 'x',
                              found.width, ", expected ", image.height, 'x', image.width,
                              " as the model's images");
   }
-  std::ranges::transform(picture.pixels(), keep.mask.begin(),
-                         [](int level) { return static_cast<unsigned char>(level >= 128); });
+  // Masks are written as 0 and 1, as 0 and 255, and with soft edges: all that is not black is kept.
+  const TensorView<const Images::Level, 3> values = picture[0];
+  for (Index row = 0; row < image.height; ++row) {
+    for (Index column = 0; column < image.width; ++column) {
+      for (Index c = 0; c < found.channels; ++c) {
+        if (values(row, column, c) != 0) keep.mask(row, column) = 1;
+      }
+    }
+  }
+  if (std::ranges::count(keep.mask, 1) == 0) {
+    detail::fail<ConfigError>(
+        "--keep-mask ", options.keep_mask, " is all black and keeps nothing, ",
+        "expected pixels that are not black; to keep nothing use ", "--keep-rows 0");
+  }
   return keep;
 }
 
@@ -77,13 +88,16 @@ Images repeated(const Images& images, Index times) {
 /// For each image a line: itself, what is known of it (the rest grey), and its completions.
 Images lines_of(const Images& images, const KeepMask& keep, const Images& completed) {
   const Index variants = completed.count() / images.count(), columns = 2 + variants;
+  const Index channels = images.image_shape().channels;
   const Images originals = displayed(images), drawn = displayed(completed);
   Images lines(images.count() * columns, images.image_shape(), 256);
   for (Index n = 0; n < images.count(); ++n) {
     std::ranges::copy(originals[n], lines[n * columns].begin());
-    std::ranges::transform(
-        originals[n], keep.mask, lines[n * columns + 1].begin(),
-        [](int level, int kept) { return static_cast<Images::Level>(kept != 0 ? level : 128); });
+    Index element = 0;
+    std::ranges::transform(originals[n], lines[n * columns + 1].begin(), [&](Images::Level level) {
+      const bool kept = keep.mask.data()[element++ / channels] != 0;
+      return kept ? level : Images::Level{128};
+    });
     for (Index v = 0; v < variants; ++v) {
       std::ranges::copy(drawn[n * variants + v], lines[n * columns + 2 + v].begin());
     }
@@ -106,15 +120,16 @@ int Sample::run() const {
 int Complete::run() const {
   std::vector<NamedFile> read{{"--keep-mask", keep_mask}};
   for (const std::string& path : data) read.push_back({"--data", path});
+  for (const std::string& path : labels) read.push_back({"--labels", path});
   require_separate_files(*this, read);
   const std::unique_ptr<AnyModel> net = model.load();
   const KeepMask keep = known_pixels(*this, net->image_shape());
   const Preparation how =
-      preparation.over(preparation_in(read_metadata(model.path), net->levels()));
-  GreyImages part = part_of(read_images(data), first, count);
-  if (exact && part.images.count() < count) {
+      preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
+  Images part = read_source({data, labels, first, count}, how);
+  if (exact && part.count() < count) {
     detail::fail<ConfigError>("--count is ", count, ", but from image --first ", first,
-                              " on (counted from 0) the data have only ", part.images.count());
+                              " on (counted from 0) the data have only ", part.count());
   }
   const Images images = prepare(std::move(part), how);
   const auto draw = [&] {

@@ -14,13 +14,14 @@ namespace cli {
 int Evaluate::run() const {
   std::vector<NamedFile> read{{"--model", model.path}};
   for (const std::string& path : data) read.push_back({"--data", path});
+  for (const std::string& path : labels) read.push_back({"--labels", path});
   for (const std::string& path : baseline) read.push_back({"--baseline", path});
   require_separate(read, {{"--json", json}, {"--logits", logits}, {"--nats-map", nats_map}});
   const Console console(json);
   const std::unique_ptr<AnyModel> net = model.load();
   const Preparation how =
-      preparation.over(preparation_in(read_metadata(model.path), net->levels()));
-  const Images images = prepare(part_of(read_images(data), first, limit), how);
+      preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
+  const Images images = prepare(read_source({data, labels, first, limit}, how), how);
   const auto start = std::chrono::steady_clock::now();
   const Evaluation result = net->evaluate(images, {.batch_size = batch_size, .threads = threads});
   const double seconds =
@@ -32,7 +33,7 @@ int Evaluate::run() const {
   std::optional<double> independent;
   if (!baseline.empty()) {
     independent = independent_pixels_nats(
-        prepare(part_of(read_images(baseline), 0, baseline_limit), how), images);
+        prepare(read_source({.paths = baseline, .count = baseline_limit}, how), how), images);
     console.write(format("%.4f nats/image  independent pixels  binarization %s\n", *independent,
                          result.binarization.c_str()));
   }

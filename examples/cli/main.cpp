@@ -25,7 +25,7 @@ Command add_evaluate(CLI::App& app) {
   CLI::App* const parser = app.add_subcommand("evaluate", "Exact likelihood of images");
   const auto evaluate = std::make_shared<Evaluate>();
   add_model_file(*parser, evaluate->model);
-  add_data(*parser, evaluate->data);
+  add_data(*parser, evaluate->data, evaluate->labels);
   parser->add_option("--first", evaluate->first, "Number of the first image, from 0")
       ->transform(whole(0))
       ->capture_default_str();
@@ -78,7 +78,7 @@ Command add_complete(CLI::App& app) {
   const auto complete = std::make_shared<Complete>();
   complete->count = 8;
   add_drawing(*parser, *complete);
-  add_data(*parser, complete->data);
+  add_data(*parser, complete->data, complete->labels);
   CLI::Option* const count = parser->add_option("--count", complete->count, "Images")
                                  ->transform(whole(1))
                                  ->capture_default_str();
@@ -92,7 +92,8 @@ Command add_complete(CLI::App& app) {
   CLI::Option_group* const known = parser->add_option_group("known", "What is known");
   known->add_option("--keep-rows", complete->keep_rows, "The first so many rows")
       ->transform(whole(0));
-  known->add_option("--keep-mask", complete->keep_mask, "The white pixels of this PNG file");
+  known->add_option("--keep-mask", complete->keep_mask,
+                    "The pixels of this PNG file that are not black, grey edges too");
   known->require_option(1);
   return {parser, [=] {
             complete->exact = count->count() != 0;

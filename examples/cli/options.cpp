@@ -15,19 +15,33 @@ void add_json(CLI::App& parser, std::string& path) {
   parser.add_option("--json", path, "Write the figures to this file as JSON; -: standard output")
       ->check(file_name());
 }
-void add_data(CLI::App& parser, std::vector<std::string>& paths) {
+void add_data(CLI::App& parser, std::vector<std::string>& paths, std::vector<std::string>& labels) {
   parser
       .add_option("--data", paths,
-                  "IDX or CIFAR-10 (gzipped or not), PNG or a folder of PNG; colours become luma")
+                  "IDX or CIFAR-10 (gzipped or not), PNG or a folder of PNG, told by their content")
       ->required();
+  parser
+      .add_option("--labels", labels,
+                  "IDX files of the labels of all images; CIFAR-10 has its own [none]")
+      ->check(file_name());
 }
 void add_preparation(CLI::App& parser, PreparationOptions& options) {
+  parser.add_flag("--grey", options.grey,
+                  "Colours become luma, and grey and colour may mix; a grey model implies it");
+  parser
+      .add_option("--data-levels", options.data_levels,
+                  "What values of IDX files mean: 2 if they are 0 and 1, 16 if 0 to 15, ...; PNG "
+                  "and CIFAR-10 always have 0 to 255 [256; with --binarize none for 2 levels: 2]")
+      ->transform(whole(2, 256));
   parser
       .add_option("--binarize", options.binarize,
                   "From grey to black and white: by a threshold, by one random draw a pixel, by a "
-                  "new draw each epoch (one draw when evaluating), or not")
+                  "new draw each epoch (one draw when evaluating), or not; of colour each channel "
+                  "by itself [threshold; with --data-levels 2: none]")
       ->check(CLI::IsMember({"threshold", "stochastic", "dynamic", "none"}));
-  parser.add_option("--threshold", options.threshold, "First level that becomes white [128]")
+  parser
+      .add_option("--threshold", options.threshold,
+                  "First level that becomes white [half of --data-levels]")
       ->transform(whole(1, 255));
   parser.add_option("--binarize-seed", options.seed, "Seed of the draws of --binarize [0]")
       ->transform(whole(0, any_seed));

@@ -69,7 +69,11 @@ void require_same_data(const Train& options, const Metadata& words) {
 void require_separate_files(const Train& options) {
   std::vector<NamedFile> images;
   for (const std::string& path : options.data) images.push_back({"--data", path});
+  for (const std::string& path : options.labels) images.push_back({"--labels", path});
   for (const std::string& path : options.validation) images.push_back({"--valid", path});
+  for (const std::string& path : options.validation_labels) {
+    images.push_back({"--valid-labels", path});
+  }
   const NamedFile log{"--log", options.log}, json{"--json", options.json};
   require_separate(images, {{"--out", options.out}, log, json});
   require_separate({{"--resume", options.resume}}, {log, json});
@@ -81,12 +85,14 @@ int Train::run() const {
   require_separate_files(*this);
   const Console console(json);
   Metadata kept = words;
-  GreyImages source = part_of(read_images(data), 0, limit);
-  kept["data.content"] = content_hash(source.images);
+  Images source = read_source({data, labels, 0, limit}, preparation);
+  kept["data.content"] = content_hash(source);
   TrainingSet images = prepare_training(std::move(source), preparation);
   std::optional<Images> held_out;
   if (!validation.empty()) {
-    held_out = prepare(part_of(read_images(validation), 0, validation_limit), preparation);
+    Preparation how = preparation;
+    how.image = images.image_shape();
+    held_out = prepare(read_source({validation, validation_labels, 0, validation_limit}, how), how);
     kept["data.validation_content"] = content_hash(*held_out);
   }
 
@@ -114,9 +120,10 @@ int Train::run() const {
   Progress progress(console, begin, end, epochs, images.binarization());
   if (!log.empty()) progress.log_to(log, !resume.empty());
 
-  console.write(format("%s: %td parameters, %td images of %td x %td, binarization %s\n",
-                       spec.kind.c_str(), net->parameter_count(), images.count(), spec.image.height,
-                       spec.image.width, images.binarization().c_str()));
+  console.write(
+      format("%s: %td parameters, %td images of %td x %td x %td, %d levels, binarization %s\n",
+             spec.kind.c_str(), net->parameter_count(), images.count(), spec.image.height,
+             spec.image.width, spec.image.channels, spec.levels, images.binarization().c_str()));
   if (!resume.empty()) {
     console.write(format("resuming %s at step %td\n", harmless(resume).c_str(), begin));
   }

@@ -104,12 +104,16 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
     train.keep_best = train.keep_best || words.contains("trainer.keep_best");
     const auto skip = words.find("skip");
     if (skip != words.end() && skip->second == "true") train.model.skip = true;
-    fallback = preparation_in(words, spec_of(train.resume).levels);
+    const ModelSpec spec = spec_of(train.resume);
+    fallback = preparation_in(words, spec.levels, spec.image);
+    // They are the same data, of which that has been said already.
+    if (words.contains("data.levels")) fallback.must_reach = 0;
   }
-  train.preparation = given.over(fallback);
+  PreparationOptions options = given;
   if (given.binarize == "none" && !given.levels && train.resume.empty()) {
-    train.preparation.levels = 256;
+    options.levels = given.data_levels.value_or(256);
   }
+  train.preparation = options.over(fallback);
   train.words = words_of(train);
 }
 
@@ -119,12 +123,15 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
   CLI::App* const parser = app.add_subcommand("train", "Fit a model to images");
   const auto train = std::make_shared<Train>();
   const auto preparation = std::make_shared<PreparationOptions>();
-  add_data(*parser, train->data);
+  add_data(*parser, train->data, train->labels);
   parser->add_option("--limit", train->limit, "Use the first so many images; 0: all")
       ->transform(whole(0))
       ->capture_default_str();
   CLI::Option* const valid =
       parser->add_option("--valid", train->validation, "Images to evaluate after every epoch");
+  parser->add_option("--valid-labels", train->validation_labels, "Their labels, as --labels")
+      ->needs(valid)
+      ->check(file_name());
   parser->add_option("--valid-limit", train->validation_limit, "Likewise; 0: all")
       ->needs(valid)
       ->transform(whole(0))

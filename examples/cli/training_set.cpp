@@ -1,91 +1,59 @@
 // SPDX-License-Identifier: MIT
-// Reading image files by their content, and giving them the levels of a model.
+// Reading images, and giving them the levels of a model.
 #include "training_set.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <cstddef>
 #include <filesystem>
 #include <limits>
-#include <span>
 #include <system_error>
 #include <utility>
 
-#include <pixelrnn/core/luma.hpp>
-#include <pixelrnn/io/cifar10.hpp>
-#include <pixelrnn/io/idx.hpp>
-#include <pixelrnn/io/png.hpp>
+#include <pixelrnn/io/image_files.hpp>
 
 namespace cli {
 namespace {
 
-constexpr const char* accepted = "IDX or CIFAR-10 (gzipped or not), PNG, or a folder of PNG files";
-
-/// The first bytes of a file, of what is in it if it is gzipped; fewer if it is shorter.
-std::vector<std::byte> first_bytes(const std::filesystem::path& path, std::size_t count) {
-  std::vector<std::byte> bytes(count);
-  ByteSource source(path);
-  bytes.resize(source.read(bytes));
-  return bytes;
-}
-
-bool begins_with(const std::vector<std::byte>& bytes, std::initializer_list<int> magic) {
-  return bytes.size() >= magic.size() &&
-         std::equal(magic.begin(), magic.end(), bytes.begin(),
-                    [](int wanted, std::byte b) { return std::to_integer<int>(b) == wanted; });
-}
-
-int largest_level(const Images& images) {
-  const TensorView<const Images::Level, 4> levels = images.pixels();
-  return levels.empty() ? 0 : int{*std::max_element(levels.begin(), levels.end())};
-}
-
-GreyImages read_any(const std::filesystem::path& path) {
-  const PngOptions on_white{.background = 255};
-  constexpr int white = 255;  // what a format says that has its levels fixed
-  if (std::filesystem::is_directory(path)) return {to_grey(read_png_folder(path, on_white)), white};
-  const std::vector<std::byte> start = first_bytes(path, 8);
-  if (begins_with(start, {0x89, 'P', 'N', 'G'})) return {to_grey(read_png(path, on_white)), white};
-  if (begins_with(start, {0, 0, 8, 3}) || begins_with(start, {0, 0, 8, 4})) {
-    Images images = to_grey(read_idx(path));
-    const int largest = largest_level(images);
-    return {std::move(images), largest};
-  }
-  try {
-    return {to_grey(read_cifar10(path)), white};
-  } catch (const FileError& error) {
-    detail::fail<FileError>(path, " is no image file that is known, expected ", accepted,
-                            "; it is not even ", error.what());
-  }
-}
-
-/// For images that are black and white already: 0 and their largest level become 0 and 1.
-Images two_levels(const Images& images, int top) {
+/// For images that are black and white already: 0 and the highest level become 0 and 1.
+Images two_levels(const Images& images) {
   Images binary(images.count(), images.image_shape(), 2, "fixed");
+  const int top = images.levels() - 1;
   std::ranges::transform(images.pixels(), binary.pixels().begin(), [top](int level) {
     if (level != 0 && level != top) {
       detail::fail<ConfigError>("the images have grey levels (", level, " between 0 and ", top,
-                                "), expected black and white only; choose a --binarize");
+                                "), expected black and white only; use --binarize threshold");
     }
     return static_cast<Images::Level>(level != 0);
   });
+  binary.set_labels(images.labels());
   return binary;
 }
 
-/// The levels of a model that is not binary. A file whose values are below `levels` throughout was
-/// quantised before.
-Images quantized(Images images, int largest, int levels) {
-  if (levels == images.levels()) return images;
-  if (largest >= levels) return quantize(images, levels);
-  return {Tensor<Images::Level, 4>(TensorView<const Images::Level, 4>(images.pixels())), levels,
-          images.binarization()};
+/// What no binarisation makes of images.
+Images taken_as_they_are(Images images, int levels) {
+  if (images.levels() == levels) return images;
+  if (images.levels() < levels) {
+    detail::fail<ConfigError>("the data have ", images.levels(), " levels, expected no fewer than ",
+                              "the ", levels, " of the model; use --data-levels 256 if they are ",
+                              "grey levels");
+  }
+  return levels == 2 ? two_levels(images) : quantize(images, levels);
 }
 
-/// Black alone is black in any number of levels.
-void require_grey(const GreyImages& grey) {
-  if (grey.largest == 1) {
-    detail::fail<ConfigError>("the images are binary already (no level is above 1), expected grey ",
-                              "ones; use --binarize none --levels 2");
+/// Throws unless a binarisation is possible.
+void require_fit(const Images& images, const Preparation& how) {
+  if (how.levels != 2) {
+    detail::fail<ConfigError>("--binarize ", how.binarize, " makes 2 levels, --levels is ",
+                              how.levels, "; use --binarize none");
+  }
+  if (images.levels() == 2) {
+    detail::fail<ConfigError>("the data have 2 levels (--data-levels 2), expected grey levels to ",
+                              "binarise; use --binarize none");
+  }
+  if (how.binarize == "threshold" && how.threshold >= images.levels()) {
+    detail::fail<ConfigError>("--threshold is ", how.threshold, ", expected 1 to ",
+                              images.levels() - 1, ", for the data have ", images.levels(),
+                              " levels");
   }
 }
 
@@ -103,6 +71,13 @@ void take_number(const Metadata& words, const char* key, T largest, T& value) {
   }
 }
 
+/// What the values of IDX files mean if nobody has said it.
+void choose_data_levels(Preparation& how) {
+  how.data_levels = how.binarize == "none" && how.levels == 2 ? 2 : 256;
+  // Files may have been quantised for the model already.
+  how.must_reach = how.levels < 256 ? how.levels : 2;
+}
+
 }  // namespace
 
 Preparation PreparationOptions::over(const Preparation& fallback) const {
@@ -114,80 +89,98 @@ Preparation PreparationOptions::over(const Preparation& fallback) const {
     chosen.levels = *levels;
     chosen.binarize = *levels == 2 ? "threshold" : "none";
   }
-  chosen.threshold = threshold.value_or(fallback.threshold);
+  if (data_levels) {
+    chosen.data_levels = *data_levels;
+    chosen.must_reach = 0;
+    if (!binarize && chosen.levels == 2) {
+      if (*data_levels == 2) {
+        chosen.binarize = "none";
+      } else if (chosen.binarize == "none") {
+        chosen.binarize = "threshold";
+      }
+    }
+  } else if (chosen.binarize != fallback.binarize || chosen.levels != fallback.levels) {
+    choose_data_levels(chosen);
+  }
+  // The middle of other levels, unless it is said too.
+  if (chosen.data_levels != fallback.data_levels) chosen.threshold = (chosen.data_levels + 1) / 2;
+  chosen.threshold = threshold.value_or(chosen.threshold);
   chosen.seed = seed.value_or(fallback.seed);
+  chosen.grey = grey || fallback.grey;
   return chosen;
 }
 
 Metadata words_of(const Preparation& preparation) {
   return {{"data.binarize", preparation.binarize},
           {"data.threshold", std::to_string(preparation.threshold)},
-          {"data.binarize_seed", std::to_string(preparation.seed)}};
+          {"data.binarize_seed", std::to_string(preparation.seed)},
+          {"data.levels", std::to_string(preparation.data_levels)},
+          {"data.grey", preparation.grey ? "true" : "false"}};
 }
 
-Preparation preparation_in(const Metadata& words, int levels) {
+Preparation preparation_in(const Metadata& words, int levels, const ImageShape& image) {
   Preparation found{.binarize = levels == 2 ? "threshold" : "none", .levels = levels};
   const auto word = words.find("data.binarize");
   if (word != words.end()) found.binarize = word->second;
   take_number(words, "data.threshold", 255, found.threshold);
   take_number(words, "data.binarize_seed", std::numeric_limits<std::uint64_t>::max(), found.seed);
+  choose_data_levels(found);
+  if (words.contains("data.levels")) {
+    take_number(words, "data.levels", 256, found.data_levels);
+    found.must_reach = 2;
+  }
+  const auto grey = words.find("data.grey");
+  found.grey = grey != words.end() && grey->second == "true";
+  found.image = image;
   return found;
 }
 
-GreyImages read_images(const std::vector<std::string>& paths) {
-  std::vector<Images> parts;
-  Index count = 0;
-  int largest = 0;
-  for (const std::string& path : paths) {
-    GreyImages file = read_any(path);
-    parts.push_back(std::move(file.images));
-    count += parts.back().count();
-    largest = std::max(largest, file.largest);
-    if (parts.back().image_shape() != parts.front().image_shape()) {
-      detail::fail<FileError>(path, ": images are ", parts.back().image_shape(), ", those of ",
-                              paths.front(), " are ", parts.front().image_shape());
-    }
+Preparation preparation_for(const PreparationOptions& given, const Metadata& words, int levels,
+                            const ImageShape& image) {
+  const Preparation how = given.over(preparation_in(words, levels, image));
+  if (how.levels != levels) {
+    detail::fail<ConfigError>("--binarize ", how.binarize, " makes ", how.levels,
+                              " levels, the model has ", levels, "; use --binarize none");
   }
-  if (parts.size() == 1) return {std::move(parts.front()), largest};
-  Images all(count, parts.front().image_shape(), 256);
-  auto to = all.pixels().begin();
-  for (const Images& part : parts) to = std::ranges::copy(part.pixels(), to).out;
-  return {std::move(all), largest};
+  return how;
 }
 
-GreyImages part_of(const GreyImages& whole, Index first, Index count) {
-  const Images& images = whole.images;
-  if (images.count() == 0) detail::fail<ConfigError>("the data have no images");
-  if (first < 0 || count < 0 || first >= images.count()) {
-    detail::fail<ConfigError>("the data have ", images.count(), " images, none from number ", first,
-                              " on (counted from 0)");
+Images read_source(const DataSource& source, const Preparation& how) {
+  const std::vector<std::filesystem::path> paths(source.paths.begin(), source.paths.end());
+  // Of colours a grey model can take nothing but the luma, whatever it was trained with.
+  const bool grey = how.grey || (how.image && how.image->channels == 1);
+  Images images = read_images(paths, {.levels = how.data_levels,
+                                      .must_reach = how.must_reach,
+                                      .grey = grey,
+                                      .image = how.image,
+                                      .labels = {source.labels.begin(), source.labels.end()},
+                                      .limit = source.count == 0 ? 0 : source.first + source.count,
+                                      .levels_name = "--data-levels ",
+                                      .grey_name = "--grey"});
+  if (images.empty()) detail::fail<ConfigError>("the data have no images");
+  if (source.first >= images.count()) {
+    detail::fail<ConfigError>("the data have ", images.count(), " images, none from number ",
+                              source.first, " on (counted from 0)");
   }
-  const Index rest = images.count() - first;
-  return {images.slice(first, count == 0 ? rest : std::min(count, rest)), whole.largest};
+  if (source.first == 0) return images;
+  return images.slice(source.first, images.count() - source.first);
 }
 
-Images prepare(GreyImages grey, const Preparation& how) {
-  if (how.binarize == "none") {
-    return how.levels == 2 ? two_levels(grey.images, grey.largest)
-                           : quantized(std::move(grey.images), grey.largest, how.levels);
-  }
-  if (how.levels != 2) {
-    detail::fail<ConfigError>("--binarize ", how.binarize, " makes 2 levels, --levels is ",
-                              how.levels, "; use --binarize none");
-  }
-  require_grey(grey);
-  if (how.binarize == "threshold") return binarize(grey.images, Threshold{how.threshold});
+Images prepare(Images images, const Preparation& how) {
+  if (how.binarize == "none") return taken_as_they_are(std::move(images), how.levels);
+  require_fit(images, how);
+  if (how.binarize == "threshold") return binarize(images, Threshold{how.threshold});
   if (how.binarize == "stochastic" || how.binarize == "dynamic") {
-    return binarize(grey.images, Stochastic{how.seed});
+    return binarize(images, Stochastic{how.seed});
   }
   detail::fail<ConfigError>("the binarization is ", detail::in_quotes(how.binarize),
                             ", expected threshold, stochastic, dynamic or none");
 }
 
-TrainingSet prepare_training(GreyImages grey, const Preparation& how) {
-  if (how.binarize != "dynamic" || how.levels != 2) return prepare(std::move(grey), how);
-  require_grey(grey);
-  return binarize(std::move(grey.images), Dynamic{how.seed});
+TrainingSet prepare_training(Images images, const Preparation& how) {
+  if (how.binarize != "dynamic") return prepare(std::move(images), how);
+  require_fit(images, how);
+  return binarize(std::move(images), Dynamic{how.seed});
 }
 
 }  // namespace cli

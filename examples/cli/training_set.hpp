@@ -16,28 +16,40 @@ namespace cli {
 
 using namespace pixelrnn;
 
-/// From the grey levels of a file to the levels of a model.
+/// From the values of files to the levels of a model.
 struct Preparation {
   std::string binarize = "threshold";  ///< threshold, stochastic, dynamic or none
   int levels = 2;                      ///< of the result; more than 2 only with none
   int threshold = 128;
   std::uint64_t seed = 0;  ///< of the draws of stochastic and dynamic
+  bool grey = false;       ///< colours become luma
+  int data_levels = 256;   ///< what the values of IDX files mean: 0 .. data_levels-1
+  /// See ImageFileOptions: 0 once somebody has said that files of 256 levels are that dark.
+  int must_reach = 2;
+  std::optional<ImageShape> image = {};  ///< of the model, once it is there
 };
 
 /// A preparation as far as a command line says it.
 struct PreparationOptions {
   std::optional<std::string> binarize;
-  std::optional<int> levels, threshold;
+  std::optional<int> levels, threshold, data_levels;
   std::optional<std::uint64_t> seed;
+  bool grey = false;
 
-  /// What was given, and otherwise what stands in `fallback`.
+  /// What was given, and otherwise what stands in `fallback`. Data of 2 levels are binary already,
+  /// and where nothing is binarised for 2 levels, data have 2.
   [[nodiscard]] Preparation over(const Preparation& fallback) const;
 };
 /// A preparation as words of a model file, and back. A file without them, written by another
 /// program, gets what fits its levels: a threshold for 2, none for more. Throws ConfigError if they
 /// are not what they should be.
 [[nodiscard]] Metadata words_of(const Preparation& preparation);
-[[nodiscard]] Preparation preparation_in(const Metadata& words, int levels);
+[[nodiscard]] Preparation preparation_in(const Metadata& words, int levels,
+                                         const ImageShape& image);
+/// The preparation of images for a model: as in its training but for what was given. Throws
+/// ConfigError if that makes other levels than the model has.
+[[nodiscard]] Preparation preparation_for(const PreparationOptions& given, const Metadata& words,
+                                          int levels, const ImageShape& image);
 
 /// Images as they are, or binarised afresh for every epoch: a DataSet chosen at run time.
 class TrainingSet {
@@ -57,6 +69,10 @@ class TrainingSet {
   [[nodiscard]] std::string binarization() const {
     return std::visit([](const auto& data) { return std::string(data.binarization()); }, data_);
   }
+  [[nodiscard]] const std::vector<int>& labels() const {
+    return std::visit(
+        [](const auto& data) -> const auto& { return data.labels(); }, data_);
+  }
   void fetch(Index image, Index epoch, TensorView<Images::Level, 3> out) const {
     std::visit([&](const auto& data) { pixelrnn::fetch(data, image, epoch, out); }, data_);
   }
@@ -66,27 +82,23 @@ class TrainingSet {
 };
 static_assert(DataSet<TrainingSet>);
 
-/// Grey images of 256 levels, and the largest level there is in all of the files they come from,
-/// 255 if the format says so: it tells whether they are binary or quantised already. A part keeps
-/// that of the whole, for what is made of an image must not depend on how many are taken.
-struct GreyImages {
-  Images images;
-  int largest = 0;
+/// Which images of which files.
+struct DataSource {
+  std::vector<std::string> paths;
+  std::vector<std::string> labels = {};  ///< files of their labels, if these are elsewhere
+  Index first = 0;
+  Index count = 0;  ///< fewer if there are not so many; 0: all from `first` on
 };
 
-/// Grey images out of files, told by their content: IDX or CIFAR-10, gzipped or not, PNG, or a
-/// folder of PNG; colours become luma, transparent pixels white. Several files follow each other
-/// and must agree in size. Throws FileError if one cannot be read or is none of these.
-[[nodiscard]] GreyImages read_images(const std::vector<std::string>& paths);
-
-/// Images [first, first + count), fewer if there are not so many; count = 0: all from `first` on.
-/// Throws ConfigError if that leaves none.
-[[nodiscard]] GreyImages part_of(const GreyImages& whole, Index first, Index count);
+/// Images out of files, as they are there but for `grey` of the preparation; see read_images of the
+/// library. No more are read than are wanted. Throws FileError if that fails or they are not of the
+/// model's size and colours, ConfigError if there are none from `first` on.
+[[nodiscard]] Images read_source(const DataSource& source, const Preparation& how);
 
 /// Images for evaluation and completion. A dynamic binarisation is drawn once, as stochastic.
 /// Throws ConfigError if the images are not fit for it.
-[[nodiscard]] Images prepare(GreyImages grey, const Preparation& how);
+[[nodiscard]] Images prepare(Images images, const Preparation& how);
 /// Images to train on.
-[[nodiscard]] TrainingSet prepare_training(GreyImages grey, const Preparation& how);
+[[nodiscard]] TrainingSet prepare_training(Images images, const Preparation& how);
 
 }  // namespace cli

@@ -84,7 +84,7 @@ differ "--weights" "$averaged" "$(value weights-trained.json nats_per_image)"
 test "$averaged" = "$validation" ||
   fail "--valid-limit 5 gives $validation, evaluate --limit 5 $averaged"
 
-echo "== CIFAR-10 and PNG, of which colours become luma"
+echo "== CIFAR-10 and PNG, of which colours become luma if that is wanted"
 # plane BYTE: 32 x 32 of it, in octal.
 plane() { head -c 1024 /dev/zero | tr '\000' "\\$1"; }
 # An image all red and one all green, after their labels; and the same as an IDX file of grey.
@@ -99,20 +99,22 @@ test "$(wc -c <cifar.bin)" -eq 6146 || fail "cifar.bin is not two records of 307
 } >luma.idx
 # Of the means of red, green and blue, which are no luma: the control.
 { head -c 16 luma.idx && plane 125 && plane 125; } >mean.idx
-# loss DATA: that of two steps on it.
+# loss DATA ARGUMENT...: that of two steps on it.
 loss() {
+  data=$1
+  shift
   rm -f trained.json
-  "$tool" train --data "$1" --model pixel_cnn --layers 1 --hidden 4 --head 4 --steps 2 --epochs 2 \
-    --binarize none --threads 1 --out model.st --json trained.json >trained.txt ||
-    fail "train --data $1"
+  "$tool" train --data "$data" --model pixel_cnn --layers 1 --hidden 4 --head 4 --steps 2 \
+    --epochs 2 --binarize none --threads 1 --out model.st --json trained.json "$@" >trained.txt ||
+    fail "train --data $data $*"
   value trained.json last_nats_per_image
 }
-cifar=$(loss cifar.bin)
+cifar=$(loss cifar.bin --grey)
 grep -q ' 2 images of 32 x 32' trained.txt || fail "cifar.bin: $(cat trained.txt)"
 test "$(loss luma.idx)" = "$cifar" || fail "cifar.bin is not read as its luma"
 differ "another grey" "$cifar" "$(loss mean.idx)"
 gzip -c cifar.bin >cifar.bin.gz
-test "$(loss cifar.bin.gz)" = "$cifar" || fail "cifar.bin.gz is not cifar.bin"
+test "$(loss cifar.bin.gz --grey)" = "$cifar" || fail "cifar.bin.gz is not cifar.bin"
 # The same two images as PNG files, RGB of 8 bits.
 mkdir colours
 base64 -d >colours/1-red.png <<'END'
@@ -123,6 +125,10 @@ base64 -d >colours/2-green.png <<'END'
 iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAJklEQVR42u3NsQkAAAjAsP7/tF7h
 IASyp6ZbAoFAIBAIBAKB4EuwNof8Lqbpz1cAAAAASUVORK5CYII=
 END
-test "$(loss colours)" = "$cifar" || fail "a folder of colour PNG is not read as its luma"
+test "$(loss colours --grey)" = "$cifar" ||
+  fail "a folder of colour PNG is not read as its luma"
+colour=$(loss cifar.bin)
+differ "--grey" "$cifar" "$colour"
+test "$(loss colours)" = "$colour" || fail "colours of PNG are not those of CIFAR-10"
 
 finish

@@ -11,6 +11,7 @@
 
 #include "any_model.hpp"
 #include "nets.hpp"
+#include "output.hpp"
 #include "training_set.hpp"
 
 namespace cli {
@@ -50,7 +51,9 @@ struct Train {
 struct ModelFile {
   std::string path, weights = "best";
 
-  [[nodiscard]] std::unique_ptr<AnyModel> load() const {
+  /// Says so to people if the file has nothing to tell by whether it is this model.
+  [[nodiscard]] std::unique_ptr<AnyModel> load(const Console& console) const {
+    warn_without_fingerprint(console, path, read_metadata(path));
     return load_model(path, weights == "best"       ? StoredWeights::best
                             : weights == "averaged" ? StoredWeights::averaged
                                                     : StoredWeights::trained);

@@ -21,8 +21,8 @@ void require_separate_files(const Drawing& options, std::vector<NamedFile> read)
 
 /// Draws, then writes and shows what was drawn.
 template <class Draw, class Arrange>
-int run_drawing(const Drawing& options, Index columns, Draw draw, Arrange arrange) {
-  const Console console(options.json);
+int run_drawing(const Drawing& options, const Console& console, Index columns, Draw draw,
+                Arrange arrange) {
   const auto start = std::chrono::steady_clock::now();
   const Images drawn = draw();
   const double seconds =
@@ -109,12 +109,13 @@ Images lines_of(const Images& images, const KeepMask& keep, const Images& comple
 
 int Sample::run() const {
   require_separate_files(*this, {});
-  const std::unique_ptr<AnyModel> net = model.load();
+  const Console console(json);
+  const std::unique_ptr<AnyModel> net = model.load(console);
   const auto draw = [&] {
     return net->sample(count, {.seed = seed, .threads = threads, .first = first},
                        AnyRule{temperature}, chosen_sampler());
   };
-  return run_drawing(*this, columns, draw, [](const Images& images) { return images; });
+  return run_drawing(*this, console, columns, draw, [](const Images& images) { return images; });
 }
 
 int Complete::run() const {
@@ -122,7 +123,8 @@ int Complete::run() const {
   for (const std::string& path : data) read.push_back({"--data", path});
   for (const std::string& path : labels) read.push_back({"--labels", path});
   require_separate_files(*this, read);
-  const std::unique_ptr<AnyModel> net = model.load();
+  const Console console(json);
+  const std::unique_ptr<AnyModel> net = model.load(console);
   const KeepMask keep = known_pixels(*this, net->image_shape());
   const Preparation how =
       preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
@@ -136,7 +138,7 @@ int Complete::run() const {
     return net->complete(repeated(images, variants), keep, {.seed = seed, .threads = threads},
                          AnyRule{temperature}, chosen_sampler());
   };
-  return run_drawing(*this, 2 + variants, draw,
+  return run_drawing(*this, console, 2 + variants, draw,
                      [&](const Images& completed) { return lines_of(images, keep, completed); });
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // pixelrnn evaluate: the exact likelihood of images under a model.
 #include <chrono>
+#include <map>
 #include <optional>
+#include <string>
 
 #include <pixelrnn/io/npy.hpp>
 
@@ -18,7 +20,7 @@ int Evaluate::run() const {
   for (const std::string& path : baseline) read.push_back({"--baseline", path});
   require_separate(read, {{"--json", json}, {"--logits", logits}, {"--nats-map", nats_map}});
   const Console console(json);
-  const std::unique_ptr<AnyModel> net = model.load();
+  const std::unique_ptr<AnyModel> net = model.load(console);
   const Preparation how =
       preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
   const Images images = prepare(read_source({data, labels, first, limit}, how), how);
@@ -30,6 +32,15 @@ int Evaluate::run() const {
   console.write(format("%.4f nats/image  %.5f bits/dim  %td images  binarization %s\n",
                        detail::shown(result.nats_per_image()), detail::shown(result.bits_per_dim()),
                        result.images(), result.binarization.c_str()));
+  std::map<std::string, double> by_class;
+  if (!images.labels().empty()) {
+    for (const ClassNats& one : nats_by_class(result, images.labels())) {
+      by_class[std::to_string(one.label)] = one.nats_per_image;
+      console.write(format(
+          "class %3d: %.4f nats/image  %.5f bits/dim  %td images\n", one.label, one.nats_per_image,
+          bits_per_dim(Nats{one.nats_per_image}, images.image_shape()), one.images));
+    }
+  }
   std::optional<double> independent;
   if (!baseline.empty()) {
     independent = independent_pixels_nats(
@@ -45,6 +56,7 @@ int Evaluate::run() const {
   figures.set("bits_per_dim", result.bits_per_dim());
   figures.set("images", result.images());
   figures.set("binarization", result.binarization);
+  if (!by_class.empty()) figures.set("class_nats_per_image", by_class);
   if (independent) figures.set("independent_pixels_nats_per_image", *independent);
   figures.set("images_per_second", static_cast<double>(result.images()) / seconds);
   figures.set("seconds", seconds);

@@ -48,6 +48,7 @@ int Inspect::run() const {
   require_separate({{"--model", path}}, {{"--json", json}});
   const Console console(json);
   const Metadata words = read_metadata(path);
+  warn_without_fingerprint(console, path, words);
   const std::unique_ptr<AnyModel> model = load_model(path, StoredWeights::averaged);
   const AnyModel::Flops flops = model->flops();
 

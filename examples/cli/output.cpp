@@ -131,6 +131,15 @@ void Console::write(const std::string& text) const {
   std::fflush(stream_);
 }
 
+void warn_without_fingerprint(const Console& console, const std::string& path,
+                              const Metadata& words) {
+  if (words.contains("fingerprint")) return;
+  console.write(
+      format("%s has no fingerprint: whether it is of this very model, activations, "
+             "states and encoding, cannot be told\n",
+             harmless(path).c_str()));
+}
+
 std::string format(const char* pattern, ...) {
   std::va_list arguments, again;
   va_start(arguments, pattern);

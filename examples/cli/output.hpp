@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <variant>
@@ -20,7 +21,8 @@ using namespace pixelrnn;
 /// The figures of one command, in the order they were set, for --json.
 class Figures {
  public:
-  using Value = std::variant<bool, Index, double, std::string, Metadata>;
+  using Value =
+      std::variant<bool, Index, double, std::string, Metadata, std::map<std::string, double>>;
 
   void set(std::string key, Value value) { values_.emplace_back(std::move(key), std::move(value)); }
   /// Writes a JSON object to a file, or to the standard output if its name is "-"; numbers that are
@@ -59,6 +61,11 @@ class Console {
   std::FILE* stream_;
   bool is_terminal_;
 };
+
+/// A line to people if the words of a model file hold no fingerprint: a file of another program, or
+/// of before 0.1.0.
+void warn_without_fingerprint(const Console& console, const std::string& path,
+                              const Metadata& words);
 
 /// printf to a string.
 [[nodiscard]] std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));

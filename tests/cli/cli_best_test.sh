@@ -66,6 +66,22 @@ mean=$(tail -c +129 nats.npy | od -An -v -t f8 -w8 | awk '{ sum += $1 } END { pr
 less "($mean - $(value sound.json nats_per_image)) ^ 2" 1e-8 || fail "the map of nats sums to $mean"
 refused --logits evaluate --model sound.st --data test.idx --logits test.idx
 
+echo "== nats for each class, and a word about files that say less"
+# 20 labels: 0, 1, 2, 0, ... as IDX.
+{
+  printf '\000\000\010\001\000\000\000\024'
+  for i in 0 1 2 0 1 2 0 1 2 0 1 2 0 1 2 0 1 2 0 1; do printf "\\00$i"; done
+} >labels.idx
+"$tool" evaluate --model sound.st --data test.idx --labels labels.idx --json class.json >class.txt
+test "$(grep -c '^class ' class.txt)" -eq 3 || fail "not three classes: $(cat class.txt)"
+mean=$(awk '/^class/ { sum += $3 * $7; n += $7 } END { if (n == 20) printf "%.6f", sum / n }' class.txt)
+less "($mean - $(value sound.json nats_per_image)) ^ 2" 1e-6 || fail "the classes average to $mean"
+grep -q '"0": [0-9]' class.json || fail "no classes in JSON"
+! grep -q fingerprint class.txt || fail "a file of ours is said to have no fingerprint"
+LC_ALL=C sed 's/"fingerprint":/"f1ngerprint":/' sound.st >old.st
+"$tool" evaluate --model old.st --data test.idx >old.txt || fail "a file without fingerprint fails"
+grep -q "has no fingerprint" old.txt || fail "nothing is said of a missing fingerprint"
+
 echo "== inspect counts earlier pixels only, and says what each layer is"
 "$tool" inspect sound.st >inspected.txt
 seen=$(sed -n 's/^receptive field of pixel (14, 14): \([0-9]*\) of 406 earlier pixels$/\1/p' inspected.txt)

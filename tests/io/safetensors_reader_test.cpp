@@ -400,4 +400,33 @@ TEST_CASE("Damaged safetensors files are errors or have the same shapes", "[io][
                               });
 }
 
+TEST_CASE("What is no safetensors file is told by what it seems to be", "[io][safetensors]") {
+  const test::TemporaryDirectory directory;
+  const auto message = [&](const std::string& content) {
+    test::write_text(directory / "file", content);
+    try {
+      static_cast<void>(read_safetensors(directory / "file"));
+    } catch (const FileError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, '0') +
+      "\nsize 270452\n";
+  CHECK(message(pointer).find("seems to be a Git LFS pointer") != std::string::npos);
+  CHECK(message("<!DOCTYPE html>\n<html><head>404").find("seems to be an HTML or XML page") !=
+        std::string::npos);
+  CHECK(message(std::string("PK\3\4", 4) + std::string(60, '\0'))
+            .find("seems to be a zip archive, expected safetensors") != std::string::npos);
+  CHECK(message("oops").find("S1: ") == 0);
+  CHECK(message("oops").find("seems to be text") != std::string::npos);
+  // A file that is cut off, or whose length is damaged, is still one of ours.
+  const std::string header = R"({"w":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})";
+  const std::string length{static_cast<char>(header.size()), 0, 0, 0, 0, 0, 0, 0};
+  CHECK(message(length + header.substr(0, 30)).find("seems") == std::string::npos);
+  CHECK(message(std::string(8, '\x7f') + header).find("seems") == std::string::npos);
+  CHECK(message(length + header + "ab") == "no error");
+}
+
 }  // namespace pixelrnn

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <pixelrnn/io/file.hpp>
+#include <pixelrnn/io/file_kind.hpp>
 #include <pixelrnn/io/safetensors_header.hpp>
 #include <pixelrnn/io/stored_tensor.hpp>
 
@@ -95,23 +96,38 @@ inline void require_finite(const StoredTensor& tensor, const std::filesystem::pa
   }
 }
 
+/// "; the file seems to be ...", if it is something else that is known by its first bytes; else
+/// nothing.
+[[nodiscard]] inline std::string other_kind(InputFile& file) {
+  std::vector<std::byte> start(
+      static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), file_kind_bytes)));
+  file.rewind();
+  file.read(start);
+  const std::string_view kind = kind_of_file(start);
+  if (kind.empty() || kind.find("safetensors") != kind.npos) return {};
+  return "; the file seems to be " + std::string(kind) + ", expected safetensors";
+}
+
 /// The header of an open file, by all rules but S14, which is about the data: they come next.
 [[nodiscard]] inline SafetensorsHeader read_safetensors_header(InputFile& file,
                                                                const SafetensorsOptions& options) {
   const std::filesystem::path& path = file.path();
   if (file.size() < 8) {
-    fail_safetensors("S1", path, 0, "the file has ", file.size(), " bytes, expected at least 8");
+    fail_safetensors("S1", path, 0, "the file has ", file.size(), " bytes, expected at least 8",
+                     other_kind(file));
   }
   std::byte prefix[8];
   file.read(prefix);
   const std::uint64_t header_bytes = load_little<std::uint64_t>(prefix);
   if (header_bytes > options.max_header_bytes) {
     fail_safetensors("S2", path, 0, "the header has ", header_bytes, " bytes, expected at most ",
-                     options.max_header_bytes, " (SafetensorsOptions::max_header_bytes)");
+                     options.max_header_bytes, " (SafetensorsOptions::max_header_bytes)",
+                     other_kind(file));
   }
   if (header_bytes > file.size() - 8) {
     fail_safetensors("S3", path, 0, "the header has ", header_bytes,
-                     " bytes, but the file ends after ", file.size() - 8, " of them");
+                     " bytes, but the file ends after ", file.size() - 8, " of them",
+                     other_kind(file));
   }
   std::string text(static_cast<std::size_t>(header_bytes), '\0');
   file.read(std::as_writable_bytes(std::span(text)));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <vector>
@@ -65,6 +67,65 @@ struct Swapped {
     dx[0] += dy[1], dx[1] += dy[0];
   }
 };
+
+/// max(x, 0), whose derivative is what the test makes of it: `On` hundredths above 0, `Off` below
+/// and `At` just there.
+template <int On, int Off, int At>
+struct Kinked {
+  static constexpr const char* name = "kinked";
+  static void forward(std::span<const double> x, std::span<double> y) {
+    for (std::size_t i = 0; i < x.size(); ++i) y[i] = std::max(x[i], 0.0);
+  }
+  static void backward(std::span<const double> x, std::span<const double>,
+                       std::span<const double> dy, std::span<double> dx) {
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      dx[i] += dy[i] * (x[i] > 0 ? On : x[i] < 0 ? Off : At) / 100;
+    }
+  }
+};
+using RightKink = Kinked<100, 0, 0>;
+
+/// The same, with a derivative of NaN where x compares so with 0.
+template <class Compare>
+struct NanWhere : RightKink {
+  static void backward(std::span<const double> x, std::span<const double> y,
+                       std::span<const double> dy, std::span<double> dx) {
+    RightKink::backward(x, y, dy, dx);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (Compare{}(x[i], 0.0)) dx[i] = std::numeric_limits<double>::quiet_NaN();
+    }
+  }
+};
+
+/// x² whose derivative at exactly 0 is wrong; a function with a corner nowhere.
+struct SquareWrongAtZero {
+  static constexpr const char* name = "square";
+  static void forward(std::span<const double> x, std::span<double> y) {
+    for (std::size_t i = 0; i < x.size(); ++i) y[i] = 50 * x[i] * x[i];
+  }
+  static void backward(std::span<const double> x, std::span<const double>,
+                       std::span<const double> dy, std::span<double> dx) {
+    for (std::size_t i = 0; i < x.size(); ++i) dx[i] += dy[i] * (x[i] == 0 ? 1e-3 : 100 * x[i]);
+  }
+};
+
+/// A step at 0 whose derivative is that of its two sides.
+struct Step {
+  static constexpr const char* name = "step";
+  static void forward(std::span<const double> x, std::span<double> y) {
+    for (std::size_t i = 0; i < x.size(); ++i) y[i] = x[i] > 0 ? 1 : 0;
+  }
+  static void backward(std::span<const double>, std::span<const double>, std::span<const double>,
+                       std::span<double>) {}
+};
+
+/// gradcheck of an operation at these points.
+template <class Op>
+GradcheckReport check_at(std::vector<double> points) {
+  FeatureMap<double> x(Shape<4>{1, 1, 1, static_cast<Index>(points.size())});
+  std::copy(points.begin(), points.end(), x.data());
+  return gradcheck({x}, [](Tape<double>&, const Inputs& in) { return apply(Op{}, in[0]); });
+}
 
 /// y = x · weights + bias · `bias_share`, whose backward knows nothing of bias_share: right for 1.
 struct Linear {
@@ -201,4 +262,100 @@ TEST_CASE("gradcheck counts every output, with weights that its seed chooses",
                           [](Tape<double>&, const Inputs& x) { return apply(Swapped{}, x[0]); },
                           {.seed = seed}));
   }
+}
+
+TEST_CASE("gradcheck passes a right derivative at a kink, and counts it", "[autodiff][gradcheck]") {
+  const GradcheckReport report = check_at<RightKink>({0, -1, 1, 0});
+  INFO(report.where);
+  CHECK(report);
+  CHECK(report.checked == 4);
+  CHECK(report.kinks == 2);
+  CHECK(report.worst < 0.1);
+  // What an operation gives at the kink is its own choice.
+  CHECK(check_at<Kinked<100, 0, 100>>({0, -1, 1}).kinks == 1);
+  CHECK(check_at<Kinked<100, 0, 100>>({0, -1, 1}));
+  CHECK(check_at<RightKink>({-1, 1}).kinks == 0);
+}
+
+TEST_CASE("gradcheck passes points that lie closer to a kink than its step",
+          "[autodiff][gradcheck]") {
+  for (const double x : {-9e-7, -5e-7, -1e-9, 1e-9, 3e-7, 9e-7}) {
+    CAPTURE(x);
+    const GradcheckReport report = check_at<RightKink>({x, 1});
+    INFO(report.where);
+    CHECK(report);
+    CHECK(report.kinks == 1);
+  }
+}
+
+TEST_CASE("gradcheck reports a derivative that is wrong beside a kink", "[autodiff][gradcheck]") {
+  const GradcheckReport right = check_at<Kinked<99, 0, 0>>({0, -1});
+  CHECK_FALSE(right);
+  CHECK(right.kinks == 1);
+  CHECK(right.where.find("input 0[0]: to the right of a kink, analytic ") == 0);
+  const GradcheckReport left = check_at<Kinked<100, 1, 0>>({0, 1});
+  CHECK_FALSE(left);
+  CHECK(left.where.find("input 0[0]: to the left of a kink, analytic ") == 0);
+}
+
+TEST_CASE("gradcheck reports a wrong derivative at other points than a kink",
+          "[autodiff][gradcheck]") {
+  const GradcheckReport report = check_at<Kinked<99, 0, 0>>({0, -1, 1});
+  CHECK_FALSE(report);
+  CHECK(report.kinks == 1);
+  CHECK_FALSE(check_at<Kinked<100, 1, 0>>({-1, 1}));
+}
+
+TEST_CASE("gradcheck takes neither a curve nor a jump for a kink", "[autodiff][gradcheck]") {
+  const GradcheckReport curve = check_at<SquareWrongAtZero>({0, 1});
+  CHECK_FALSE(curve);
+  CHECK(curve.kinks == 0);
+  CHECK(check_at<SquareWrongAtZero>({1, 2}));
+  const GradcheckReport jump = check_at<Step>({0, 1});
+  CHECK_FALSE(jump);
+  CHECK(jump.kinks == 0);
+  CHECK(check_at<Step>({-1, 1}));
+}
+
+TEST_CASE("gradcheck reports a derivative that is not finite at a kink or beside it",
+          "[autodiff][gradcheck]") {
+  CHECK_FALSE(check_at<NanWhere<std::equal_to<>>>({0, 1}));
+  CHECK_FALSE(check_at<NanWhere<std::less<>>>({0, 1}));
+  CHECK_FALSE(check_at<NanWhere<std::greater<>>>({0, -1}));
+  CHECK(check_at<NanWhere<std::less<>>>({1, 2}));
+}
+
+TEST_CASE("gradcheck of nothing but kinks does not pass", "[autodiff][gradcheck]") {
+  const GradcheckReport report = check_at<RightKink>({0, 0, 0});
+  CHECK_FALSE(report);
+  CHECK(report.kinks == 3);
+  CHECK(report.where == "every derivative asked for is at a kink: give values beside it");
+}
+
+TEST_CASE("gradcheck passes where several ReLUs bend at once, and restores what it moved",
+          "[autodiff][gradcheck]") {
+  // To the left the slope is 1, to the right 2; 0, which the ReLUs give, is not between.
+  FeatureMap<double> x(Shape<4>{1, 1, 1, 1});
+  const auto bend = [](Tape<double>&, const Inputs& in) {
+    const auto up = apply(RightKink{}, in[0]), down = apply(RightKink{}, scale(in[0], -1.0));
+    return add(scale(up, 2.0), scale(down, -1.0));
+  };
+  const GradcheckReport report = gradcheck(
+      {x, x}, [&bend](Tape<double>& tape, const Inputs& in) { return add(bend(tape, in), in[1]); });
+  INFO(report.where);
+  CHECK(report);
+  CHECK(report.kinks == 1);
+
+  Linear layer;
+  test::randomise(layer, 1);
+  for (double& b : layer.bias.value()) b = 0;
+  const std::vector<double> before(layer.weights.value().begin(), layer.weights.value().end());
+  const GradcheckReport of_layer = gradcheck(
+      layer, {FeatureMap<double>(Shape<4>{1, 1, 1, 3})},
+      [&](Tape<double>& tape, const Inputs& in) { return bend(tape, {layer.forward(in[0])}); });
+  INFO(of_layer.where);
+  CHECK(of_layer);
+  CHECK(of_layer.kinks == 3 + 3);  // the inputs and the biases
+  CHECK(std::equal(before.begin(), before.end(), layer.weights.value().begin()));
+  for (const double b : layer.bias.value()) CHECK(b == 0);
 }

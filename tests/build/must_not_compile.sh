@@ -4,7 +4,8 @@
 #
 # The source says in lines `// expect: TEXT` what the compiler must print, and is right if RIGHT is
 # defined. It must not compile as it is, every TEXT must be in the messages, and with -DRIGHT it must
-# compile: so the mistake is what was refused, not something else.
+# compile: so the mistake is what was refused, not something else. A line `// errors: N` says how
+# many errors there must be, `// flag: FLAG` with what the mistake is compiled.
 set -eu
 source=$1
 shift
@@ -14,7 +15,8 @@ if ! said=$("$@" -fsyntax-only -DRIGHT "$source" 2>&1); then
   echo "$said"
   exit 1
 fi
-if said=$("$@" -fsyntax-only "$source" 2>&1); then
+flag=$(sed -n 's,^// flag: ,,p' "$source")
+if said=$("$@" ${flag:+"$flag"} -fsyntax-only "$source" 2>&1); then
   echo "$source compiles, mistake and all"
   exit 1
 fi
@@ -33,3 +35,10 @@ echo "$expected" | while IFS= read -r text; do
       ;;
   esac
 done
+expected=$(sed -n 's,^// errors: ,,p' "$source")
+errors=$(echo "$said" | grep -c 'error: ') || true
+if [ -n "$expected" ] && [ "$errors" -ne "$expected" ]; then
+  echo "$source: $errors errors, expected $expected"
+  echo "$said"
+  exit 1
+fi

@@ -27,6 +27,9 @@ mistake='static_assert(false, "two eyes needed");'
 lines '// expect: two eyes' '// expect: needed' "$wrong" "$mistake" "$end"
 sh "$check" "$folder/source.cpp" "$@" || { echo "a right source was refused"; failures=1; }
 
+lines '// expect: two eyes' '// errors: 1' '// flag: -DWRONG' '#ifdef WRONG' "$mistake" "$end"
+sh "$check" "$folder/source.cpp" "$@" || { echo "a right source with a flag was refused"; failures=1; }
+
 lines '// expect: two eyes' "$mistake"
 expect 'does not compile even without the mistake' "$@"
 lines '// expect: two eyes'
@@ -37,6 +40,10 @@ lines '// expect: two eyes' '// expect: three eyes' "$wrong" "$mistake" "$end"
 expect 'the compiler does not say: three eyes' "$@"
 lines "$wrong" "$mistake" "$end"
 expect 'has no line' "$@"
+lines '// expect: two eyes' '// errors: 1' "$wrong" "$mistake" 'int x = y;' "$end"
+expect '2 errors, expected 1' "$@"
+lines '// expect: two eyes' '// flag: -DRIGHT' "$wrong" "$mistake" "$end"
+expect 'compiles, mistake and all' "$@"
 
 echo "$failures mistakes not found"
 test "$failures" -eq 0

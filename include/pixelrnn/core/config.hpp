@@ -6,6 +6,12 @@
 #define PIXELRNN_VERSION_MINOR 1
 #define PIXELRNN_VERSION_PATCH 0
 
+// An older standard would give a thousand errors more after an #error. A header that does not exist
+// ends the compilation: its name is the message, and the only one.
+#if __cplusplus < 202002L && (!defined(_MSVC_LANG) || _MSVC_LANG < 202002L)
+#include <pixelrnn needs C++20: compile with -std=c++20>
+#endif
+
 #if (defined(__FAST_MATH__) || __FINITE_MATH_ONLY__ > 0) && !defined(PIXELRNN_ALLOW_FAST_MATH)
 #error \
     "pixelrnn needs NaN, infinity and a fixed order of summation: drop -ffast-math and \

@@ -29,10 +29,6 @@ endif()
 add_library(pixelrnn_development INTERFACE)
 target_compile_options(
   pixelrnn_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion)
-if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # GCC bug 105593: the compiler's own AVX-512 headers look uninitialised to it once inlined.
-  target_compile_options(pixelrnn_development INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized)
-endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   target_compile_options(pixelrnn_development INTERFACE -fpch-preprocess)  # so that ccache sees it
 endif()

@@ -6,7 +6,6 @@
 #include <pixelrnn/autodiff/gradcheck.hpp>
 #include <pixelrnn/core/images.hpp>
 #include <pixelrnn/core/luma.hpp>
-#include <pixelrnn/kernels/eigen_map.hpp>
 #include <pixelrnn/kernels/reference.hpp>
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>

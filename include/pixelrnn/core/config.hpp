@@ -106,6 +106,19 @@
 #undef min
 #undef max
 
+/// Around the headers of others that use AVX-512: g++ before 13 warns, wherever one of their
+/// functions is inlined, that the intrinsics' own variables are not initialised (GCC bug 105593).
+/// What users leave uninitialised is still warned of, unless nothing but an intrinsic reads it.
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13 && defined(__AVX512F__)
+#define PIXELRNN_BEGIN_OTHERS_HEADERS                                                  \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wuninitialized\"") \
+      _Pragma("GCC diagnostic ignored \"-Wmaybe-uninitialized\"")
+#define PIXELRNN_END_OTHERS_HEADERS _Pragma("GCC diagnostic pop")
+#else
+#define PIXELRNN_BEGIN_OTHERS_HEADERS
+#define PIXELRNN_END_OTHERS_HEADERS
+#endif
+
 /// Forces the register-tile bodies into their caller; accumulators must stay in registers. And
 /// keeps what has several callers, or is called with several constants, from being compiled for
 /// each.

@@ -2,8 +2,6 @@
 // Eigen kernels: the same functions as matrix expressions on Eigen::Map.
 #pragma once
 
-#include <Eigen/Core>
-
 #include <pixelrnn/kernels/eigen_map.hpp>
 #include <pixelrnn/kernels/kernels.hpp>
 

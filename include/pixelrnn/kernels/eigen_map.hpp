@@ -2,9 +2,11 @@
 // Our memory as Eigen matrices and Eigen's as our views, without copying.
 #pragma once
 
-#include <Eigen/Core>
-
 #include <pixelrnn/core/tensor.hpp>
+
+PIXELRNN_BEGIN_OTHERS_HEADERS
+#include <Eigen/Core>
+PIXELRNN_END_OTHERS_HEADERS
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 

@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <type_traits>
 
-#include <xsimd/xsimd.hpp>
-
 #include <pixelrnn/core/shape.hpp>
+
+PIXELRNN_BEGIN_OTHERS_HEADERS
+#include <xsimd/xsimd.hpp>
+PIXELRNN_END_OTHERS_HEADERS
 
 #if XSIMD_VERSION_MAJOR < 8 || (XSIMD_VERSION_MAJOR == 8 && XSIMD_VERSION_MINOR < 1)
 #error "pixelrnn needs xsimd 8.1 or newer"

@@ -25,6 +25,7 @@ install(
         cmake/pixelrnn-eigen.cmake
         cmake/pixelrnn-xsimd.cmake
         cmake/pixelrnn-io.cmake
+        cmake/pixelrnn-optimisation.cmake
   DESTINATION ${package})
 
 # The .pc files find their prefix from where they are, so an installed tree can be moved.

@@ -35,7 +35,7 @@ TEST_CASE("A gradient goes to the room in use, and to its parameter only when ro
   TwoParameters owner;
   differentiate(owner.a, 1);  // what is there already stays
   GradientRooms<float> rooms(parameters(owner));
-  rooms.require(2);
+  rooms.make(2);
   for (Index room = 0; room < 2; ++room) {
     const GradientRooms<float>::Use use(rooms, room);
     CHECK(all_are(owner.a, 0));
@@ -58,7 +58,7 @@ TEST_CASE("A room is zero when its use begins, and the use before goes on when i
           "[autodiff][gradient_rooms]") {
   TwoParameters owner;
   GradientRooms<float> rooms(parameters(owner));
-  rooms.require(2);
+  rooms.make(2);
   const GradientRooms<float>::Use outer(rooms, 0);
   differentiate(owner.a, 1);
   for (int turn = 0; turn < 2; ++turn) {
@@ -74,7 +74,7 @@ TEST_CASE("Threads that differentiate one model at once do not see each other's 
   TwoParameters owner;
   GradientRooms<float> rooms(parameters(owner));
   constexpr Index count = 64;
-  rooms.require(count);
+  rooms.make(count);
   std::array<bool, count> alone{};
   execution::OpenMP::for_each(4, count, [&](Index i, Index) {
     const GradientRooms<float>::Use use(rooms, i);
@@ -97,7 +97,7 @@ TEST_CASE("Rooms are added in their order, whoever filled them", "[autodiff][gra
   for (const bool backwards : {false, true}) {
     TwoParameters owner;
     GradientRooms<float> rooms(parameters(owner));
-    rooms.require(4);
+    rooms.make(4);
     for (Index i = 0; i < 4; ++i) {
       const Index room = backwards ? 3 - i : i;
       const GradientRooms<float>::Use use(rooms, room);
@@ -113,7 +113,7 @@ TEST_CASE("The gradient of a parameter that no room is for is dropped",
   TwoParameters owner;
   const Parameter<float> stranger({1, 1, 1, 4});
   GradientRooms<float> rooms(parameters(owner));
-  rooms.require(1);
+  rooms.make(1);
   {
     const GradientRooms<float>::Use use(rooms, 0);
     differentiate(stranger, 2);
@@ -131,11 +131,11 @@ TEST_CASE("Rooms once made are used again", "[autodiff][gradient_rooms]") {
   TwoParameters owner;
   GradientRooms<float> rooms(parameters(owner));
   CHECK(rooms.bytes() == 0);
-  rooms.require(3);
+  rooms.make(3);
   CHECK(rooms.bytes() >= 3 * sizeof(float) * (3 + 40));
   const std::size_t before = test::allocation_count();
-  rooms.require(2);
-  rooms.require(3);
+  rooms.make(2);
+  rooms.make(3);
   { const GradientRooms<float>::Use use(rooms, 2); }
   CHECK(test::allocation_count() == before);
 }

@@ -1,6 +1,18 @@
 // SPDX-License-Identifier: MIT
 // A program of somebody else that writes and reads files: each library behind pixelrnn::io is used.
+#ifdef DEFINE_MACROS
+#include <png.h>
+#include <zlib.h>
+
+#include <nlohmann/json.hpp>
+
+#include "macros.hpp"
+#endif
+
+#include <pixelrnn/io/checkpoint.hpp>
+#include <pixelrnn/io/cifar10.hpp>
 #include <pixelrnn/io/idx.hpp>
+#include <pixelrnn/io/npy.hpp>
 #include <pixelrnn/io/png.hpp>
 #include <pixelrnn/io/safetensors.hpp>
 

@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A program of somebody else. Prints "right" and returns 0 if the library works in it.
-#ifdef DEFINE_MIN_AND_MAX
-// As some platform headers do. The standard's headers and the dependencies' come before, because
-// how they take it is not ours to test.
-#include <omp.h>
-
-#include <Eigen/Core>
-#include <algorithm>
-#include <iostream>
-#include <random>
-#include <span>
-#include <sstream>
-#include <xsimd/xsimd.hpp>
-#define min(a, b) ((a) < (b) ? (a) : (b))
-#define max(a, b) ((a) > (b) ? (a) : (b))
+#ifdef DEFINE_MACROS
+#include "macros.hpp"
 #endif
 
 #include <pixelrnn/pixelrnn.hpp>

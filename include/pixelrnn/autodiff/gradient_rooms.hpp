@@ -33,7 +33,7 @@ class GradientRooms {
   }
 
   /// Makes room for `count` of them. Not while a Use is alive.
-  void require(Index count) {
+  void make(Index count) {
     if (rooms_.size() < count * size_) rooms_ = Tensor<T, 1>(Shape<1>{count * size_});
   }
   [[nodiscard]] std::size_t bytes() const {

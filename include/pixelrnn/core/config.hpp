@@ -102,7 +102,9 @@
 #define PIXELRNN_ABI_VERSION \
   PIXELRNN_ABI_JOIN(v, PIXELRNN_VERSION_MAJOR, _, PIXELRNN_VERSION_MINOR, , , )
 
-// Some system headers define these as macros; no C++ program can mean that.
+// Some system headers define these as macros; no C++ program can mean that. Others' check(x) may be
+// meant (Apple's AssertMacros, test frameworks). Such a macro expands only where a parenthesis
+// follows its name, so our members of that name stand in parentheses: (rule.check)().
 #undef min
 #undef max
 

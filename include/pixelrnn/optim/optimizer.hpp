@@ -49,7 +49,7 @@ class Optimizer {
 
   Optimizer(Rule rule, std::vector<NamedParameter<T>> parameters)
       : rule_(rule), parameters_(std::move(parameters)) {
-    rule_.check();
+    (rule_.check)();
     for (const auto& [name, parameter] : parameters_) {
       for (std::size_t s = 0; s < states; ++s) state_.emplace_back(parameter->shape());
     }

@@ -24,7 +24,7 @@ concept UpdateRule = requires(const R& rule, Index step, double rate, std::span<
   { rule.learning_rate } -> std::convertible_to<double>;
   { R::name } -> std::convertible_to<std::string_view>;
   rule.update(step, rate, w, g, state);
-  rule.check();
+  (rule.check)();
 };
 
 namespace detail {
@@ -53,7 +53,7 @@ struct SGD {
   static constexpr std::string_view name = "sgd";
   static constexpr std::array<const char*, 1> state_names{"velocity"};
 
-  void check() const {
+  void(check)() const {
     detail::require_range("SGD", "learning_rate", learning_rate, 0, 1e30);
     detail::require_range("SGD", "momentum", momentum, 0, 1);
   }
@@ -78,7 +78,7 @@ struct RMSProp {
   static constexpr std::string_view name = "rmsprop";
   static constexpr std::array<const char*, 1> state_names{"mean_square"};
 
-  void check() const {
+  void(check)() const {
     detail::require_range("RMSProp", "learning_rate", learning_rate, 0, 1e30);
     detail::require_range("RMSProp", "decay", decay, 0, 1);
     detail::require_epsilon("RMSProp", epsilon);
@@ -107,7 +107,7 @@ struct Adam {
   static constexpr std::string_view name = "adam";
   static constexpr std::array<const char*, 2> state_names{"mean", "mean_square"};
 
-  void check() const {
+  void(check)() const {
     detail::require_range("Adam", "learning_rate", learning_rate, 0, 1e30);
     detail::require_range("Adam", "beta1", beta1, 0, 1);
     detail::require_range("Adam", "beta2", beta2, 0, 1);

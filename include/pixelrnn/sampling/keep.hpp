@@ -13,14 +13,14 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 template <class K>
 concept KeepPolicy = requires(const K& keep, Index row, Index column, ImageShape image) {
   { keep.keeps(row, column) } -> std::same_as<bool>;
-  keep.check(image);
+  (keep.check)(image);
 };
 
 /// The first `rows` rows.
 struct KeepRows {
   Index rows = 0;
   [[nodiscard]] bool keeps(Index row, Index) const { return row < rows; }
-  void check(const ImageShape& image) const {
+  void(check)(const ImageShape& image) const {
     if (rows < 0 || rows > image.height) {
       detail::fail<ConfigError>("KeepRows: rows is ", rows, ", expected 0 to ", image.height,
                                 " for images ", image);
@@ -36,7 +36,7 @@ struct KeepBox {
     const bool in = row >= top && row < top + height && column >= left && column < left + width;
     return in == inside;
   }
-  void check(const ImageShape& image) const {
+  void(check)(const ImageShape& image) const {
     if (top < 0 || left < 0 || height < 0 || width < 0 || top > image.height - height ||
         left > image.width - width) {
       detail::fail<ConfigError>("KeepBox: {top=", top, ", left=", left, ", height=", height,
@@ -50,14 +50,14 @@ struct KeepBox {
 /// Every other pixel, like the dark fields of a chessboard.
 struct KeepAlternate {
   [[nodiscard]] bool keeps(Index row, Index column) const { return (row + column) % 2 == 0; }
-  void check(const ImageShape&) const {}
+  void(check)(const ImageShape&) const {}
 };
 
 /// Any mask: (H, W), known where not 0.
 struct KeepMask {
   Tensor<unsigned char, 2> mask;
   [[nodiscard]] bool keeps(Index row, Index column) const { return mask(row, column) != 0; }
-  void check(const ImageShape& image) const {
+  void(check)(const ImageShape& image) const {
     if (mask.shape() != Shape<2>{image.height, image.width}) {
       detail::fail<ShapeError>("KeepMask: mask is ", mask.shape(), ", expected (", image.height,
                                ", ", image.width, ") for images ", image);

@@ -16,13 +16,13 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 template <class R>
 concept SamplingRule = requires(const R& rule, std::span<double> log_p, double u) {
   { rule.draw(log_p, u) } -> std::same_as<int>;
-  rule.check();
+  (rule.check)();
 };
 
 /// A draw from the model's own distribution, by inverting its cumulative sum. Never a level of
 /// probability 0: what rounding leaves of the sum goes to the last level that has any.
 struct Multinomial {
-  void check() const {}
+  void(check)() const {}
   [[nodiscard]] int draw(std::span<double> log_p, double u) const {
     double below = 0;
     int last = 0;
@@ -40,7 +40,7 @@ struct Multinomial {
 struct Temperature {
   double temperature = 1;
 
-  void check() const {
+  void(check)() const {
     if (!(temperature > 0 && std::isfinite(temperature))) {
       detail::fail<ConfigError>("Temperature: temperature is ", temperature,
                                 ", expected a finite number above 0 (for the most probable level ",
@@ -63,7 +63,7 @@ struct Temperature {
 
 /// The most probable level (the lowest of equals); needs no randomness.
 struct Argmax {
-  void check() const {}
+  void(check)() const {}
   [[nodiscard]] int draw(std::span<double> log_p, double) const {
     return static_cast<int>(std::max_element(log_p.begin(), log_p.end()) - log_p.begin());
   }

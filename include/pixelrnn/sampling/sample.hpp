@@ -21,8 +21,8 @@ template <Model M, KeepPolicy Keep, SamplingRule Rule = Multinomial,
   if (options.batch < 1) {
     detail::fail<ConfigError>("complete: batch is ", options.batch, ", expected 1 or more");
   }
-  keep.check(model.image_shape());
-  rule.check();
+  (keep.check)(model.image_shape());
+  (rule.check)();
   // Unknown pixels start from level 0, so that what was there cannot matter.
   const ImageShape image = model.image_shape();
   for (Index n = 0; n < known.count(); ++n) {

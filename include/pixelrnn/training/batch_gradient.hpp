@@ -54,7 +54,7 @@ class BatchGradient {
     // Rooms for the gradients of so many parts at a time, each worker having as many.
     const Index turns = (reduction_chunks + workers - 1) / workers;
     const Index round = std::min(parts.size(), turns * workers);
-    rooms_.require(round);
+    rooms_.make(round);
     losses_.resize(static_cast<std::size_t>(parts.size()));
     for (Index begin = 0; begin < parts.size(); begin += round) {
       const Index count = std::min(round, parts.size() - begin);

@@ -65,7 +65,7 @@ class Trainer {
   /// model has the weights of the last step: see with_best and take_best.
   template <DataSet Data>
   FitReport fit(const Data& data, const FitOptions& options) {
-    check(data, options);
+    require_trainable(data, options);
     FitReport report;
     report.binarization = binarization_of(data);
     if (options.validation != nullptr) {
@@ -193,7 +193,7 @@ class Trainer {
 
  private:
   template <class Data>
-  void check(const Data& data, const FitOptions& options) const {
+  void require_trainable(const Data& data, const FitOptions& options) const {
     using L = typename M::Likelihood;
     if (data.image_shape() != model_.image_shape() || data.levels() != L::levels) {
       detail::fail<ShapeError>("Trainer::fit: images are ", data.image_shape(), " of ",

@@ -142,6 +142,16 @@ TEST_CASE("Clipping scales all gradients to the largest norm allowed, or leaves 
   CHECK(pair.a.gradient().data()[0] == 3);
   CHECK(clip_gradients(parameters(pair), 5) == 5);
   CHECK(pair.b.gradient().data()[1] == 4);
+  // Also if the norm is only a little above, not twice what is allowed.
+  for (const double max_norm : {4.999, 4.0, 2.6}) {
+    CAPTURE(max_norm);
+    set_gradients(pair, g);
+    CHECK(clip_gradients(parameters(pair), max_norm) == Approx(5));
+    CHECK(gradient_norm(parameters(pair)) == Approx(max_norm).epsilon(1e-12));
+    CHECK(pair.a.gradient().data()[0] == Approx(0.6 * max_norm));
+    CHECK(pair.b.gradient().data()[1] == Approx(0.8 * max_norm));
+  }
+  set_gradients(pair, g);
   CHECK(clip_gradients(parameters(pair), 1) == Approx(5));
   CHECK(pair.a.gradient().data()[0] == Approx(0.6));
   CHECK(pair.b.gradient().data()[1] == Approx(0.8));

@@ -166,6 +166,26 @@ TEST_CASE("Of several exceptions the one of the first task is thrown", "[core][p
   }
 }
 
+#if PIXELRNN_HAS_OPENMP
+TEST_CASE("The exception of the first task is kept, whichever chunk fails first",
+          "[core][parallel]") {
+  // By one thread, so that it is known which chunk fails when.
+  for (const std::vector<Index>& order :
+       {std::vector<Index>{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 3, 0, 2}, {2, 0, 3, 1}}) {
+    detail::RegionTasks tasks(40);
+    for (const Index worker : order) {
+      tasks.run_chunk(worker, 4, [](Index task) {
+        if (task % 9 == 5) throw std::runtime_error(std::to_string(task));
+      });
+    }
+    CHECK_THROWS_ERROR(tasks.rethrow(), std::runtime_error, "5");
+  }
+  detail::RegionTasks none(40);
+  for (Index worker = 0; worker < 4; ++worker) none.run_chunk(worker, 4, [](Index) {});
+  CHECK_NOTHROW(none.rethrow());
+}
+#endif
+
 TEST_CASE("After an exception the rest of the chunk is dropped, and other chunks run",
           "[core][parallel]") {
   std::vector<std::atomic<int>> runs(40);

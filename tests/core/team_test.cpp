@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <new>
 #include <numeric>
 #include <string>
@@ -18,6 +19,17 @@ using execution::for_each_team;
 namespace {
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+/// Counts those who leave, by an exception too.
+struct Leaves {
+  std::atomic<Index>& left;
+  ~Leaves() { ++left; }
+};
+/// Waits for so many to have left, and then for what their threads do with their exceptions.
+void wait_for(const std::atomic<Index>& left, Index count) {
+  while (left < count) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
 
 }  // namespace
 
@@ -114,6 +126,35 @@ TEST_CASE("What a part throws is thrown where it was shared, the first part's fi
     CHECK(caught == 21);
   }
 }
+
+#if PIXELRNN_HAS_OPENMP
+TEST_CASE("It does not matter which part, or whose task, throws first in time", "[core][team]") {
+  Index leaders = 0;
+  for_each_team(3, 1, 3, [&](Index, Team& team) {
+    std::atomic<Index> left{0};
+    try {
+      team.share([&](Index part) {
+        const Leaves leaves{left};
+        wait_for(left, 2 - part);  // the last part is the first to throw
+        detail::fail<ValueError>("part ", part);
+      });
+    } catch (const ValueError& e) {
+      leaders += std::string(e.what()) == "part 0";
+    }
+  });
+  CHECK(leaders == 1);
+
+  std::atomic<Index> left{0};
+  const auto fails = [&left] {
+    for_each_team(6, 3, 2, [&left](Index task, Team&) {
+      const Leaves leaves{left};
+      wait_for(left, 2 - task);
+      detail::fail<ValueError>("task ", task);
+    });
+  };
+  CHECK_THROWS_ERROR(fails(), ValueError, "task 0");
+}
+#endif
 
 TEST_CASE("What a task throws leaves the region as itself, that of the first task",
           "[core][team]") {

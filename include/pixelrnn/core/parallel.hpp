@@ -7,10 +7,11 @@
 #include <exception>
 #include <string_view>
 
+#include <pixelrnn/core/openmp_pool.hpp>
 #include <pixelrnn/core/shape.hpp>
 
 #if PIXELRNN_HAS_OPENMP
-#include <omp.h>
+#include <mutex>
 #endif
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -32,7 +33,7 @@ class RegionTasks {
     try {
       for (; task < last; ++task) body(task);
     } catch (...) {
-#pragma omp critical(pixelrnn_for_each_error)
+      const std::lock_guard lock(failing_);
       if (task < failed_task_) {
         failed_task_ = task;
         error_ = std::current_exception();
@@ -48,6 +49,7 @@ class RegionTasks {
   Index count_;
   Index failed_task_;
   std::exception_ptr error_;
+  std::mutex failing_;  // its own: another region's could be locked for ever in a forked child
 };
 
 }  // namespace detail
@@ -69,12 +71,13 @@ struct Sequential {
 };
 
 /// Tasks shared among OpenMP threads in contiguous chunks. Never nests: inside another parallel
-/// region it is sequential. `threads` = 0 means what OpenMP would use (OMP_NUM_THREADS).
+/// region it is sequential. `threads` = 0 means what OpenMP would use (OMP_NUM_THREADS). Where so
+/// many cannot be made, or have stacks too small for the kernels, there are fewer.
 ///
 /// Tasks must not depend on each other, and what a task computes must depend on the task alone, not
 /// on the worker or on the number of workers: so results have the same bits for any thread count.
 /// The first exception (by task) is rethrown after the region; tasks after it in its chunk are
-/// dropped.
+/// dropped. A child that is forked outside a region has as many threads as its parent.
 struct OpenMP {
   static constexpr std::string_view name = "OpenMP";
 
@@ -82,7 +85,7 @@ struct OpenMP {
 #if PIXELRNN_HAS_OPENMP
     if (omp_in_parallel() != 0) return 1;
     const Index wanted = threads > 0 ? threads : omp_get_max_threads();
-    return std::max<Index>(1, std::min(wanted, count));
+    return detail::OpenmpPool::team(std::max<Index>(1, std::min(wanted, count)));
 #else
     static_cast<void>(threads), static_cast<void>(count);
     return 1;

@@ -5,10 +5,18 @@
 set -eu
 . "$(dirname "$0")/helpers.sh"
 
+# train_at RATE KIND OUT ARGUMENT...: a tiny model, as train makes.
+train_at() {
+  rate=$1 kind=$2 out=$3
+  shift 3
+  "$tool" train --data train.idx.gz --model "$kind" --layers 1 --hidden 4 --head 4 --batch-size 8 \
+    --learning-rate "$rate" --seed 3 --out "$out" "$@"
+}
+
 echo "== the weights of the best epoch are kept beside the last ones"
 train pixel_cnn best.st --epochs 3 --valid test.idx --keep-best --json good.json >good.txt
 # Another three with a rate that does harm.
-train pixel_cnn best.st --resume best.st --epochs 6 --valid test.idx --learning-rate 0.7 \
+train_at 0.7 pixel_cnn best.st --resume best.st --epochs 6 --valid test.idx \
   --json bad.json >bad.txt
 test "$(value bad.json best_epoch)" -le 3 || fail "an epoch of harm is called the best"
 grep -q "^best epoch [123]: validation .* its weights are kept" bad.txt || fail "no best: $(cat bad.txt)"
@@ -22,13 +30,14 @@ test "$(value last.json nats_per_image)" = "$(value bad.json validation_nats_per
   fail "--weights trained are not the last"
 
 echo "== patience ends a training, also one that is resumed"
-train pixel_cnn patient.st --epochs 40 --valid test.idx --learning-rate 0.7 --patience 2 \
+train_at 0.7 pixel_cnn patient.st --epochs 40 --valid test.idx --patience 2 \
   --json patient.json >patient.txt
 grep -q "^stopped early: 2 epochs without a better validation" patient.txt ||
   fail "patience has no end: $(tail -n 3 patient.txt)"
 test "$(value patient.json epochs)" -eq $(($(value patient.json best_epoch) + 2)) ||
   fail "not two epochs after the best: $(cat patient.json)"
-train pixel_cnn patient.st --resume patient.st --epochs 40 --valid test.idx --json again.json >again.txt
+train_at 0.7 pixel_cnn patient.st --resume patient.st --epochs 40 --valid test.idx \
+  --json again.json >again.txt
 test "$(value again.json steps)" = "$(value patient.json steps)" || fail "resuming begins to wait anew"
 refused --valid train --data test.idx --out x.st --patience 2
 refused --valid train --data test.idx --out x.st --keep-best
@@ -42,7 +51,7 @@ echo "== what diverges replaces nothing"
 train row_lstm sound.st --epochs 1 >/dev/null
 cp sound.st before.st
 status=0
-train row_lstm sound.st --resume sound.st --epochs 2 --learning-rate 1e20 --batch-size 64 \
+train_at 1e20 row_lstm sound.st --resume sound.st --epochs 2 --steps 9 \
   >diverged.out 2>diverged.err || status=$?
 test $status -eq 1 || fail "a diverged training ends with $status"
 grep -q 'training diverged; "sound.st" is left as it was' diverged.err ||

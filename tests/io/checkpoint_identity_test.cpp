@@ -162,6 +162,33 @@ TEST_CASE("The fingerprint of a double model is that of its float twin within ro
   CHECK(!fingerprint_difference(moved, text).empty());
 }
 
+TEST_CASE("The fingerprint of large images is that of a part of them, and costs no more",
+          "[io][checkpoint]") {
+  Rng rng(1);
+  const auto with_image = [&](ImageShape image) {
+    Rng weights(2);
+    MaskedConv2d<MaskA> conv({.kernel_height = 3, .kernel_width = 3}, weights);
+    return ImageModel<MaskedConv2d<MaskA>, Bernoulli>(image, std::move(conv));
+  };
+  CHECK(fingerprint(with_image({300, 64, 1})) == fingerprint(with_image({64, 64, 1})));
+  CHECK(fingerprint(with_image({1 << 20, 1 << 20, 1})) == fingerprint(with_image({64, 64, 1})));
+  CHECK(fingerprint(with_image({128, 128, 1})) != fingerprint(with_image({64, 64, 1})));
+
+  // A model that takes whole images alone has none, and is saved and loaded without.
+  struct Whole : ImageModel<MaskedConv2d<MaskA>, Bernoulli> {
+    [[nodiscard]] Variable<float> logits(Variable<float> x) const {
+      if (x.shape().h() != image_shape().height) throw ShapeError("the height is another");
+      return ImageModel<MaskedConv2d<MaskA>, Bernoulli>::logits(x);
+    }
+  };
+  Whole whole{with_image({300, 64, 1})};
+  CHECK(fingerprint(whole).empty());
+  const TemporaryDirectory directory;
+  save_weights(directory / "file", whole);
+  CHECK(!read_metadata(directory / "file").contains("fingerprint"));
+  CHECK_NOTHROW(load_weights(directory / "file", whole));
+}
+
 TEST_CASE("A trainer's file keeps a fingerprint of the trained and of the averaged weights",
           "[io][checkpoint]") {
   const TemporaryDirectory directory;

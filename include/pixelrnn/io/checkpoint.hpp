@@ -67,17 +67,17 @@ inline constexpr const char *average_prefix = "average.", *best_prefix = "best."
   return which != StoredWeights::trained && has_average ? average_prefix : "";
 }
 
-/// The fingerprint of a model as a word of a file. Throws NumericError if it is not finite.
+/// Adds the fingerprint of a model to the words of a file. Throws NumericError if it is not finite.
 template <Model M>
-[[nodiscard]] std::string checked_fingerprint(const char* where, const std::filesystem::path& path,
-                                              const M& model) {
+void add_fingerprint(const char* where, const std::filesystem::path& path, const M& model,
+                     const std::string& word, Metadata& words) {
   const std::vector<double> numbers = fingerprint(model);
   for (const double value : numbers) {
     if (std::isfinite(value)) continue;
     fail<NumericError>(where, ": with these weights a logit of the model is ", value,
                        ", expected finite ones: training diverged; ", path, " is left as it was");
   }
-  return fingerprint_text(numbers);
+  if (!numbers.empty()) words[word] = fingerprint_text(numbers);
 }
 
 /// Throws NumericError if a value is not finite: nobody could go on from it.
@@ -149,7 +149,9 @@ void require_fingerprint(const char* where, const SafetensorsFile& file, const s
                          const M& model) {
   const auto expected = file.metadata().find(word);
   if (expected == file.metadata().end()) return;
-  const std::string difference = fingerprint_difference(fingerprint(model), expected->second);
+  const std::vector<double> found = fingerprint(model);
+  if (found.empty()) return;
+  const std::string difference = fingerprint_difference(found, expected->second);
   if (!difference.empty()) {
     fail<ConfigError>(where, ": ", file.path(),
                       " has weights of this model's names and shapes, but ", difference,
@@ -173,7 +175,7 @@ void save_weights(const std::filesystem::path& path, const M& model, const Metad
   }
   detail::require_finite(where, path, tensors);
   Metadata words = model.describe();
-  words[detail::fingerprint_word] = detail::checked_fingerprint(where, path, model);
+  detail::add_fingerprint(where, path, model, detail::fingerprint_word, words);
   detail::write_checkpoint(where, path, tensors, std::move(words), extra);
 }
 
@@ -253,7 +255,7 @@ void save_checkpoint(const std::filesystem::path& path, S& trainer, const Metada
   detail::require_finite(where, path, tensors);
   Metadata words = trainer.metadata();
   detail::for_each_weights(trainer, [&](const auto& model, const std::string& word) {
-    words[word] = detail::checked_fingerprint(where, path, model);
+    detail::add_fingerprint(where, path, model, word, words);
   });
   detail::write_checkpoint(where, path, tensors, std::move(words), extra);
 }

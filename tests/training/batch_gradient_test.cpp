@@ -4,6 +4,7 @@
 #include <pixelrnn/models/pixel_rnn.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/training/batch_gradient.hpp>
+#include <pixelrnn/training/evaluate.hpp>
 
 #include "support/catch.hpp"
 #include "support/models.hpp"
@@ -165,6 +166,36 @@ TEST_CASE("A batch in parts gives the same bits for any number of threads, few p
   REQUIRE(flops(large.net(), 28, 28) > worth_a_thread);
   check(large);
 }
+
+#if PIXELRNN_HAS_OPENMP
+TEST_CASE("Threads that are chosen for each call change no bit, whatever is chosen",
+          "[training][batch_gradient]") {
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(5);
+  const auto check = [](auto model) {
+    const Images images = test::random_images(9, model.image_shape(), 2, 5);
+    const auto x = test::encoded(model, images);
+    const auto one = in_parts(model, images, 1);
+    const auto nats = evaluate(model, images, {.batch_size = 4, .threads = 1}).image_nats;
+    BatchGradient gradient(model, 0);
+    for (const Index most : {5, 1, 3, 2, 5, 4, 1}) {
+      CAPTURE(most);
+      const execution::AtMost limit(most);
+      clear_gradients(model);
+      CHECK(test::same_bits(gradient(x, images.pixels()), one.nats));
+      CHECK(test::bit_difference(gradients(model), one.gradient) == "");
+      const auto same = evaluate(model, images, {.batch_size = 4}).image_nats;
+      CHECK(std::equal(nats.begin(), nats.end(), same.begin(), same.end(),
+                       [](Nats a, Nats b) { return test::same_bits(a.value, b.value); }));
+    }
+  };
+  check(test::tiny_model(1, 5));
+  check(recurrent<DiagonalBiLSTM<>>());
+  check(recurrent<RowLSTM<>>());
+  check(normalised<false>());  // takes the whole batch
+  omp_set_num_threads(before);
+}
+#endif
 
 TEST_CASE("A batch in parts takes the memory of the images under way",
           "[training][batch_gradient]") {

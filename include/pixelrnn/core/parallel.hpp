@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <concepts>
 #include <exception>
+#include <limits>
 #include <string_view>
+#include <utility>
 
 #include <pixelrnn/core/openmp_pool.hpp>
 #include <pixelrnn/core/shape.hpp>
@@ -70,6 +72,22 @@ struct Sequential {
   }
 };
 
+/// While it lives, loops of the calling thread that leave the threads to OpenMP have at most so
+/// many. It must not begin or end between workers() and the for_each that needs their scratch.
+class AtMost {
+ public:
+  explicit AtMost(Index threads)
+      : before_(std::exchange(most_, std::min(most_, std::max<Index>(1, threads)))) {}
+  AtMost(const AtMost&) = delete;
+  AtMost& operator=(const AtMost&) = delete;
+  ~AtMost() { most_ = before_; }
+  [[nodiscard]] static Index threads() { return most_; }
+
+ private:
+  constinit inline static thread_local Index most_ = std::numeric_limits<Index>::max();
+  Index before_;
+};
+
 /// Tasks shared among OpenMP threads in contiguous chunks. Never nests: inside another parallel
 /// region it is sequential. `threads` = 0 means what OpenMP would use (OMP_NUM_THREADS). Where so
 /// many cannot be made, or have stacks too small for the kernels, there are fewer.
@@ -81,10 +99,19 @@ struct Sequential {
 struct OpenMP {
   static constexpr std::string_view name = "OpenMP";
 
+  /// What 0 threads stand for: as many as OpenMP would use, or AtMost so many.
+  [[nodiscard]] static Index offered() {
+#if PIXELRNN_HAS_OPENMP
+    if (omp_in_parallel() != 0) return 1;
+    return std::min<Index>(omp_get_max_threads(), AtMost::threads());
+#else
+    return 1;
+#endif
+  }
   [[nodiscard]] static Index workers(int threads, Index count) {
 #if PIXELRNN_HAS_OPENMP
     if (omp_in_parallel() != 0) return 1;
-    const Index wanted = threads > 0 ? threads : omp_get_max_threads();
+    const Index wanted = threads > 0 ? threads : offered();
     return detail::OpenmpPool::team(std::max<Index>(1, std::min(wanted, count)));
 #else
     static_cast<void>(threads), static_cast<void>(count);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <pixelrnn/core/random.hpp>
+#include <pixelrnn/core/thread_choice.hpp>
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/sampling/keep.hpp>
 #include <pixelrnn/sampling/rules.hpp>
@@ -52,37 +53,46 @@ struct FullForward {
     using T = typename M::Scalar;
     const ImageShape image = model.image_shape();
     Tape<T> tape({.threads = options.threads, .record = false, .walk_bits = true});
+    ThreadChoice choice;
     const Index batch = std::min(options.batch, canvas.count());
     FeatureMap<T> inputs({batch, image.height, image.width, image.channels});
     for (Index first = 0; first < canvas.count(); first += batch) {
       const Index count = std::min(batch, canvas.count() - first);
-      fill_batch(model, canvas, first, inputs.view().slice(0, count), tape, keep, rule, options);
+      const FeatureView<T> x = inputs.view().slice(0, count);
+      for (Index row = 0; row < image.height; ++row) {
+        Index unknown = 0;
+        for (Index column = 0; column < image.width; ++column) {
+          unknown += keep.keeps(row, column) ? 0 : 1;
+        }
+        if (unknown == 0) continue;
+        choice.run<ExecutionOf<M>>(options.threads, count * unknown, [&] {
+          fill_row(model, canvas, first, row, x, tape, keep, rule, options);
+        });
+      }
     }
   }
 
  private:
-  /// The images from `first` on, as many as `x` has room for.
+  /// A row of the images from `first` on, as many as `x` has room for.
   template <Model M, KeepPolicy Keep, SamplingRule Rule>
-  static void fill_batch(const M& model, Images& canvas, Index first,
-                         FeatureView<typename M::Scalar> x, Tape<typename M::Scalar>& tape,
-                         const Keep& keep, const Rule& rule, const SampleOptions& options) {
+  static void fill_row(const M& model, Images& canvas, Index first, Index row,
+                       FeatureView<typename M::Scalar> x, Tape<typename M::Scalar>& tape,
+                       const Keep& keep, const Rule& rule, const SampleOptions& options) {
     using T = typename M::Scalar;
     using L = typename M::Likelihood;
     const ImageShape image = model.image_shape();
     const Index count = x.shape().n();
-    for (Index row = 0; row < image.height; ++row) {
-      for (Index column = 0; column < image.width; ++column) {
-        if (keep.keeps(row, column)) continue;
-        for (Index channel = 0; channel < image.channels; ++channel) {
-          tape.reset();
-          encode(model, canvas.pixels().slice(first, count), x);
-          const FeatureView<const T> logits = model.logits(tape.constant(x)).value();
-          for (Index n = 0; n < count; ++n) {
-            canvas[first + n](row, column, channel) =
-                detail::draw<L>(rule, &logits(n, row, column, channel * L::outputs), options.seed,
-                                options.first + static_cast<std::uint64_t>(first + n),
-                                row * image.width + column, channel);
-          }
+    for (Index column = 0; column < image.width; ++column) {
+      if (keep.keeps(row, column)) continue;
+      for (Index channel = 0; channel < image.channels; ++channel) {
+        tape.reset();
+        encode(model, canvas.pixels().slice(first, count), x);
+        const FeatureView<const T> logits = model.logits(tape.constant(x)).value();
+        for (Index n = 0; n < count; ++n) {
+          canvas[first + n](row, column, channel) =
+              detail::draw<L>(rule, &logits(n, row, column, channel * L::outputs), options.seed,
+                              options.first + static_cast<std::uint64_t>(first + n),
+                              row * image.width + column, channel);
         }
       }
     }

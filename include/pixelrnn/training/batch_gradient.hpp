@@ -11,6 +11,7 @@
 
 #include <pixelrnn/autodiff/functions.hpp>
 #include <pixelrnn/autodiff/gradient_rooms.hpp>
+#include <pixelrnn/core/thread_choice.hpp>
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/nn/backend.hpp>
 
@@ -39,35 +40,14 @@ class BatchGradient {
         whole_({.threads = threads}) {}
 
   /// Adds dL/dθ to the parameters' gradients and returns L. If that is not finite, they are
-  /// incomplete. x and levels are (N, H, W, C), N >= 1. After the first calls of each N it
-  /// allocates no memory. Throws ShapeError if the shapes do not fit each other or the net,
-  /// ValueError if a level is none of the likelihood's.
+  /// incomplete. x and levels are (N, H, W, C), N >= 1. After the first calls of each N, and
+  /// of each number of threads where that is left open (0), it allocates no memory. Throws
+  /// ShapeError if the shapes do not fit each other or the net, ValueError if a level is none of
+  /// the likelihood's.
   double operator()(FeatureView<const Scalar> x, TensorView<const Images::Level, 4> levels) {
     require_batch(x, levels);
-    const Index images = x.shape().n();
-    const Chunks parts = parts_of(images);
-    if (parts.size() == 1) return add_gradient(whole_, x, levels, images);
-    const Index workers = E::workers(threads_, parts.size());
-    while (std::ssize(tapes_) < workers) {
-      tapes_.push_back(std::make_unique<Tape<Scalar>>(TapeOptions{.threads = 1}));
-    }
-    // Rooms for the gradients of so many parts at a time, each worker having as many.
-    const Index turns = (reduction_chunks + workers - 1) / workers;
-    const Index round = std::min(parts.size(), turns * workers);
-    rooms_.make(round);
-    losses_.resize(static_cast<std::size_t>(parts.size()));
-    for (Index begin = 0; begin < parts.size(); begin += round) {
-      const Index count = std::min(round, parts.size() - begin);
-      E::for_each(threads_, count, [&](Index i, Index worker) {
-        const typename GradientRooms<Scalar>::Use room(rooms_, i);
-        const Index first = parts.first(begin + i), size = parts.last(begin + i) - first;
-        losses_[static_cast<std::size_t>(begin + i)] =
-            add_gradient(*tapes_[static_cast<std::size_t>(worker)], x.slice(first, size),
-                         levels.slice(first, size), images);
-      });
-      rooms_.template add_up<E>(threads_, count);
-    }
-    return std::accumulate(losses_.begin(), losses_.end(), 0.0);
+    return choice_.template run<E>(threads_, x.shape().n(),
+                                   [&] { return add_gradient(x, levels); });
   }
 
   /// The first operation on the way from x to the loss whose output is not finite, with its
@@ -109,6 +89,33 @@ class BatchGradient {
     detail::require_levels<L>("BatchGradient", levels);
   }
 
+  double add_gradient(FeatureView<const Scalar> x, TensorView<const Images::Level, 4> levels) {
+    const Index images = x.shape().n();
+    const Chunks parts = parts_of(images);
+    if (parts.size() == 1) return add_gradient(whole_, x, levels, images);
+    const Index workers = E::workers(threads_, parts.size());
+    while (std::ssize(tapes_) < workers) {
+      tapes_.push_back(std::make_unique<Tape<Scalar>>(TapeOptions{.threads = 1}));
+    }
+    // Rooms for the gradients of so many parts at a time, each worker having as many.
+    const Index turns = (reduction_chunks + workers - 1) / workers;
+    const Index round = std::min(parts.size(), turns * workers);
+    rooms_.make(round);
+    losses_.resize(static_cast<std::size_t>(parts.size()));
+    for (Index begin = 0; begin < parts.size(); begin += round) {
+      const Index count = std::min(round, parts.size() - begin);
+      E::for_each(threads_, count, [&](Index i, Index worker) {
+        const typename GradientRooms<Scalar>::Use room(rooms_, i);
+        const Index first = parts.first(begin + i), size = parts.last(begin + i) - first;
+        losses_[static_cast<std::size_t>(begin + i)] =
+            add_gradient(*tapes_[static_cast<std::size_t>(worker)], x.slice(first, size),
+                         levels.slice(first, size), images);
+      });
+      rooms_.template add_up<E>(threads_, count);
+    }
+    return std::accumulate(losses_.begin(), losses_.end(), 0.0);
+  }
+
   /// Σ of the nats of these images, divided by the number of images of the whole batch.
   Variable<Scalar> loss(Tape<Scalar>& tape, FeatureView<const Scalar> x,
                         TensorView<const Images::Level, 4> levels, Index batch) const {
@@ -135,6 +142,7 @@ class BatchGradient {
   GradientRooms<Scalar> rooms_;
   bool in_parts_;
   int threads_;
+  ThreadChoice choice_;
   Tape<Scalar> whole_;
   std::vector<std::unique_ptr<Tape<Scalar>>> tapes_;  ///< one a worker
   std::vector<double> losses_;                        ///< of the parts

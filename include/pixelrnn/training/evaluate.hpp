@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <pixelrnn/core/thread_choice.hpp>
 #include <pixelrnn/models/model.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -39,6 +40,19 @@ struct Evaluation {
 
 namespace detail {
 
+/// What the calling thread found when it last used such a model: this one, or another is new.
+template <class M, class Use>
+ThreadChoice& choice_for(const M& model, Index batch_size) {
+  struct Kept {
+    const M* model = nullptr;
+    Index batch_size = 0;
+    ThreadChoice choice;
+  };
+  thread_local Kept kept;
+  if (kept.model != &model || kept.batch_size != batch_size) kept = {&model, batch_size, {}};
+  return kept.choice;
+}
+
 /// Calls use(first image, logits, levels) for each batch of a no-grad pass over the images.
 template <Model M, class Use>
 void for_each_logits(const char* where, const M& model, const Images& images,
@@ -48,6 +62,7 @@ void for_each_logits(const char* where, const M& model, const Images& images,
   if (options.batch_size < 1) {
     fail<ConfigError>(where, ": batch_size is ", options.batch_size, ", expected 1 or more");
   }
+  ThreadChoice& choice = choice_for<M, Use>(model, options.batch_size);
   Tape<T> tape({.threads = options.threads, .record = false});
   const ImageShape s = images.image_shape();
   FeatureMap<T> x({std::min(options.batch_size, images.count()), s.height, s.width, s.channels});
@@ -55,9 +70,11 @@ void for_each_logits(const char* where, const M& model, const Images& images,
     const auto levels =
         images.pixels().slice(first, std::min(options.batch_size, images.count() - first));
     const FeatureView<T> in = x.view().slice(0, levels.shape().n());
-    encode(model, levels, in);
-    tape.reset();
-    use(first, model.logits(tape.constant(in)), levels);
+    choice.run<ExecutionOf<M>>(options.threads, levels.shape().n(), [&] {
+      encode(model, levels, in);
+      tape.reset();
+      use(first, model.logits(tape.constant(in)), levels);
+    });
   }
 }
 

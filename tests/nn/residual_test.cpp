@@ -32,6 +32,14 @@ Block make_block(Index colours = 1) {
   return block;
 }
 
+/// y = x²: a layer without a walk.
+struct Unwalked {
+  using Scalar = double;
+  [[nodiscard]] Variable<double> forward(Variable<double> x) const { return mul(x, x); }
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return x; }
+  void for_each_parameter(auto&&) {}
+};
+
 }  // namespace
 
 TEST_CASE("A residual block adds its input once", "[nn][residual]") {
@@ -93,4 +101,14 @@ TEST_CASE("Parameters of a residual block keep the names of its layers", "[nn][r
   for (const auto& [name, parameter] : parameters(block)) names.push_back(name);
   CHECK(names == std::vector<std::string>{"0.weights", "0.bias", "2.weights", "2.bias"});
   CHECK(flops(block, 3, 4) == 2 * 3 * 4 * (2 * 3 + 3 * 2));
+}
+
+TEST_CASE("A residual block without a walk is a layer all the same", "[nn][residual]") {
+  using Plain = Residual<Unwalked>;
+  STATIC_REQUIRE(Layer<Plain>);
+  STATIC_REQUIRE_FALSE(IncrementalLayer<Plain>);
+  STATIC_REQUIRE_FALSE(IncrementalLayer<Residual<ReLU<B>, Sequential<Plain>>>);
+  const Residual<ReLU<B>, Sequential<Plain>> block(ReLU<B>(), Sequential<Plain>(Plain{Unwalked{}}));
+  const FeatureMap<double> x({1, 1, 1, 1}, 3.0);
+  CHECK(test::output(block, x).data()[0] == 3 + (3 + 9));
 }

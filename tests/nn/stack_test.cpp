@@ -24,6 +24,14 @@ using Conv = MaskedConv2d<MaskB, B>;
 using RowBlock = Residual<RowLSTM<LearnedState, B>, Conv>;
 using Blocks = Stack<RowBlock, Conv>;
 
+/// y = x²: a block without a walk.
+struct Squared {
+  using Scalar = double;
+  [[nodiscard]] Variable<double> forward(Variable<double> x) const { return mul(x, x); }
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return x; }
+  void for_each_parameter(auto&&) {}
+};
+
 enum class Skips { none, one_a_block };
 
 Blocks make_stack(int depth, Skips skips, Index colours = 1) {
@@ -101,6 +109,17 @@ TEST_CASE("A stack walks to the bits it gives for a whole map", "[nn][stack]") {
       }
     }
   }
+}
+
+TEST_CASE("A stack without a walk is a layer all the same", "[nn][stack]") {
+  using Plain = Stack<Squared, Conv>;
+  STATIC_REQUIRE(Layer<Plain>);
+  STATIC_REQUIRE_FALSE(IncrementalLayer<Plain>);
+  STATIC_REQUIRE_FALSE(IncrementalLayer<Stack<Conv, Squared>>);
+  STATIC_REQUIRE_FALSE(IncrementalLayer<Stack<Residual<Plain>, Plain>>);
+  const Stack<Residual<Plain>, Plain> stack({Residual<Plain>(Plain({Squared{}}))});
+  const FeatureMap<double> x({1, 1, 1, 1}, 3.0);
+  CHECK(test::output(stack, x).data()[0] == 3 + 9);
 }
 
 TEST_CASE("Parameters of a stack are named by block, then by skip", "[nn][stack]") {

@@ -31,6 +31,8 @@ concept Model = requires(const M& model, M& owner, Variable<typename M::Scalar> 
 template <Layer Net, class L>
 requires Likelihood<L, typename Net::Scalar>
 class ImageModel {
+  static_assert(detail::WholeWalk<Net>::value);
+
  public:
   using Scalar = typename Net::Scalar;
   using Likelihood = L;

@@ -40,6 +40,35 @@ concept SeparatesImages = requires {
   requires L::separates_images;
 };
 
+namespace detail {
+// The members of a walk one by one, so that a layer that lacks one is told which.
+template <class L>
+concept HasCache = requires {
+  typename L::Cache;
+};
+template <class L>
+concept MakesCache = requires(const L& layer, Walk walk) {
+  { layer.make_cache(walk) } -> std::same_as<typename L::Cache>;
+};
+template <class L>
+concept Steps = requires(const L& layer, typename L::Cache& cache, Index i,
+                         MatrixView<const typename L::Scalar> x, MatrixView<typename L::Scalar> y) {
+  layer.step(cache, i, i, x, y);
+};
+template <class L>
+concept EndsRows = requires(const L& layer, typename L::Cache& cache, Index i) {
+  layer.end_row(cache, i);
+};
+template <class L>
+concept BeginsWalk = HasCache<L> || requires(L& layer, Walk walk) {
+  layer.make_cache(walk);
+};
+template <class L>
+concept SaysNoWalk = requires {
+  requires !L::is_incremental;
+};
+}  // namespace detail
+
 /// The second walk, for sampling: pixels in raster order, each from its input and a cache of the
 /// past. It must give what forward gives: with kernels that promise them, the same bits as on a
 /// tape with TapeOptions::walk_bits.
@@ -48,14 +77,12 @@ concept SeparatesImages = requires {
 ///   void end_row(cache, row) const;             after the last pixel of each row
 /// A pixel may be stepped several times in a row with different x (once for each colour): the last
 /// one counts.
+/// Who has a Cache means to have a walk: what is made of layers does not compile with half of one,
+/// which would sample by whole forward passes without a word. A template that has a Cache whatever
+/// it is made of says static constexpr bool is_incremental = false where it has no walk.
 template <class L>
-concept IncrementalLayer = Layer<L> &&
-    requires(const L& layer, typename L::Cache& cache, Walk walk, Index i,
-             MatrixView<const typename L::Scalar> x, MatrixView<typename L::Scalar> y) {
-  { layer.make_cache(walk) } -> std::same_as<typename L::Cache>;
-  layer.step(cache, i, i, x, y);
-  layer.end_row(cache, i);
-};
+concept IncrementalLayer =
+    Layer<L> && detail::MakesCache<L> && detail::Steps<L> && detail::EndsRows<L>;
 
 /// A layer that can be told the true input of the pixel last stepped, without computing its output
 /// again: for the first layer of a net, whose mask A hides the pixel from itself, so that nothing
@@ -68,6 +95,33 @@ concept ObservingLayer = IncrementalLayer<L> &&
 };
 
 namespace detail {
+
+/// Refuses a layer whose walk was begun and is no walk; what is made of layers asks for its value.
+template <class L>
+struct WholeWalk {
+  static constexpr bool is_begun = Layer<L> && BeginsWalk<L> && !SaysNoWalk<L>;
+  static constexpr bool has_cache = is_begun && HasCache<L>;
+  static_assert(!is_begun || has_cache,
+                "A layer with a make_cache has a walk, which needs a public type: Cache "
+                "(concept IncrementalLayer in pixelrnn/nn/layer.hpp)");
+  static_assert(!has_cache || MakesCache<L>,
+                "A layer with a Cache has a walk, which needs: Cache make_cache(Walk) const "
+                "(concept IncrementalLayer in pixelrnn/nn/layer.hpp; without a walk, no Cache)");
+  static_assert(!has_cache || Steps<L>,
+                "A layer with a Cache has a walk, which needs: void step(Cache&, Index row, Index "
+                "column, MatrixView<const Scalar> x, MatrixView<Scalar> y) const "
+                "(concept IncrementalLayer in pixelrnn/nn/layer.hpp; without a walk, no Cache)");
+  static_assert(!has_cache || EndsRows<L>,
+                "A layer with a Cache has a walk, which needs: void end_row(Cache&, Index row) "
+                "const (concept IncrementalLayer in pixelrnn/nn/layer.hpp; without a walk, no "
+                "Cache)");
+  static constexpr bool value = true;
+};
+
+/// Whether layers take and give values of one type, as those in one net must.
+template <class First, class... Rest>
+concept OneScalar = (std::same_as<typename First::Scalar, typename Rest::Scalar> && ...);
+
 struct NoCache {};
 template <class L>
 struct CacheOf {

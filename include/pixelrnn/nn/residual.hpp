@@ -15,6 +15,7 @@ class Residual {
   using Scalar = typename Sequential<Layers...>::Scalar;
   using Execution = typename Sequential<Layers...>::Execution;
   static constexpr bool separates_images = (SeparatesImages<Layers> && ...);
+  static constexpr bool is_incremental = Sequential<Layers...>::is_incremental;
 
   explicit Residual(Layers... layers) : inner_(std::move(layers)...) {}
 
@@ -44,14 +45,14 @@ class Residual {
   struct Cache {
     CacheOf<Sequential<Layers...>> inner;
   };
-  [[nodiscard]] Cache make_cache(Walk walk) const requires IncrementalLayer<Sequential<Layers...>> {
+  [[nodiscard]] Cache make_cache(Walk walk) const requires is_incremental {
     return {inner_.make_cache(walk)};
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-            const MatrixView<Scalar>& y) const requires IncrementalLayer<Sequential<Layers...>> {
+            const MatrixView<Scalar>& y) const requires is_incremental {
     inner_.step_add(cache.inner, row, column, x, x, y);
   }
-  void end_row(Cache& cache, Index row) const requires IncrementalLayer<Sequential<Layers...>> {
+  void end_row(Cache& cache, Index row) const requires is_incremental {
     inner_.end_row(cache.inner, row);
   }
 

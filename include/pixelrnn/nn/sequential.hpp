@@ -18,6 +18,9 @@ class Sequential {
   static_assert(Layer<First> && (Layer<Rest> && ...),
                 "Sequential takes layers: see concept Layer in pixelrnn/nn/layer.hpp and "
                 "examples/custom_layer.cpp");
+  static_assert(detail::OneScalar<First, Rest...>,
+                "Layers of one net have one Scalar: give all of them the same Backend");
+  static_assert(detail::WholeWalk<First>::value && (detail::WholeWalk<Rest>::value && ...));
 
  public:
   using Scalar = typename First::Scalar;

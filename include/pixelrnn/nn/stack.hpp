@@ -19,6 +19,10 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// not one a block, ShapeError if a block or skip changes the number of channels.
 template <Layer Block, Layer SkipLayer>
 class Stack {
+  static_assert(detail::OneScalar<Block, SkipLayer>,
+                "Layers of one net have one Scalar: give blocks and skips the same Backend");
+  static_assert(detail::WholeWalk<Block>::value && detail::WholeWalk<SkipLayer>::value);
+
  public:
   using Scalar = typename Block::Scalar;
   using Execution = ExecutionOf<Block>;

@@ -317,6 +317,24 @@ TEST_CASE("A matrix view finds rows by stride", "[core][tensor]") {
   STATIC_REQUIRE_FALSE(std::is_convertible_v<MatrixView<const int>, MatrixView<int>>);
 }
 
+TEST_CASE("Rows of a matrix view without a stride lie one after the other", "[core][tensor]") {
+  const Tensor<int, 2> tensor = counting<int>(Shape<2>{3, 4});
+  const MatrixView<const int> all{tensor.data(), 3, 4};
+  CHECK(all.stride == 4);
+  CHECK(all.row(2) == tensor.data() + 8);
+  CHECK(all(2, 3) == 11);
+  const MatrixView<const int> named{.data = tensor.data(), .rows = 3, .columns = 4};
+  CHECK(named.stride == 4);
+  const MatrixView<const int> repeated{tensor.data(), 3, 4,
+                                       0};  // a stride of 0 is one that is given
+  CHECK(repeated.row(2) == tensor.data());
+  const MatrixView<const int> nothing{};
+  CHECK(nothing.data == nullptr);
+  CHECK(nothing.rows == 0);
+  CHECK(nothing.columns == 0);
+  CHECK(nothing.stride == 0);
+}
+
 TEST_CASE("as_rows shows each pixel of a feature map as a row of channels", "[core][tensor]") {
   FeatureMap<int> map = counting<int>(Shape<4>{2, 3, 4, 5});
   const MatrixView<int> rows = as_rows(map.view());

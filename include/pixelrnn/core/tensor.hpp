@@ -162,13 +162,13 @@ using FeatureMap = Tensor<T, 4>;
 template <class T>
 using FeatureView = TensorView<T, 4>;
 
-/// Rows of equal length, `stride` elements apart: what the kernels work on.
+/// Rows of equal length, `stride` elements apart; without a stride, one after the other.
 template <class T>
 struct MatrixView {
   T* data = nullptr;
   Index rows = 0;
   Index columns = 0;
-  Index stride = 0;  ///< elements from one row to the next; at least `columns`, except in taps
+  Index stride = columns;  ///< elements from one row to the next
 
   [[nodiscard]] constexpr T* row(Index r) const { return data + r * stride; }
   [[nodiscard]] constexpr T& operator()(Index r, Index c) const { return data[r * stride + c]; }

@@ -7,6 +7,7 @@
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/relu.hpp>
 
 #include "support/backends.hpp"
 #include "support/catch.hpp"
@@ -51,6 +52,20 @@ struct Coin {
   void for_each_parameter(auto&& visit) { visit("logit", logit); }
 };
 
+/// The same with a net, of another scalar in the second.
+struct CoinWithNet : Coin {
+  Sequential<ReLU<B>> net_{ReLU<B>()};
+  [[nodiscard]] const Sequential<ReLU<B>>& net() const { return net_; }
+};
+struct CoinWithFloats : Coin {
+  Sequential<ReLU<>> net_{ReLU<>()};
+  [[nodiscard]] const Sequential<ReLU<>>& net() const { return net_; }
+};
+struct CoinWithMutableNet : Coin {
+  Sequential<ReLU<B>> net_{ReLU<B>()};
+  [[nodiscard]] Sequential<ReLU<B>>& net() { return net_; }
+};
+
 struct NotAModel {
   using Scalar = double;
 };
@@ -63,6 +78,17 @@ TEST_CASE("A model is told by its members", "[models][model]") {
   STATIC_REQUIRE(Model<Coin>);
   STATIC_REQUIRE_FALSE(Model<NotAModel>);
   STATIC_REQUIRE_FALSE(Model<int>);
+}
+
+TEST_CASE("A model can be walked if it shows a net that walks, of its own scalar",
+          "[models][model]") {
+  STATIC_REQUIRE(WalkableModel<OneLayer<Bernoulli>>);
+  STATIC_REQUIRE(WalkableModel<CoinWithNet>);
+  STATIC_REQUIRE(Model<CoinWithFloats>);
+  STATIC_REQUIRE_FALSE(WalkableModel<CoinWithFloats>);
+  STATIC_REQUIRE_FALSE(WalkableModel<CoinWithMutableNet>);
+  STATIC_REQUIRE_FALSE(WalkableModel<Coin>);
+  STATIC_REQUIRE_FALSE(WalkableModel<NotAModel>);
 }
 
 TEST_CASE("A user's model has probabilities like any other", "[models][model]") {

@@ -96,6 +96,29 @@ struct Netless {
   [[nodiscard]] std::map<std::string, std::string> describe() const { return {}; }
   void for_each_parameter(auto&&) {}
 };
+/// The same, with a type of the name that ImageModel's net has.
+struct NetTypeOnly : Netless {
+  using NetType = Sequential<First>;
+};
+/// A user's model that shows its net, and no more.
+struct Shown : Netless {
+  explicit Shown(Index seed) : net_(conv<First>(1, 1)) {
+    test::randomise(net_, static_cast<std::uint64_t>(seed), 1.5);
+  }
+  [[nodiscard]] Variable<double> logits(Variable<double> x) const { return net_.forward(x); }
+  [[nodiscard]] const First& net() const { return net_; }
+
+ private:
+  First net_;
+};
+/// One with a net that has no walk, and one whose net() is something else.
+struct ShownSquare : Netless {
+  [[nodiscard]] Square net() const { return {}; }
+  [[nodiscard]] Variable<double> logits(Variable<double> x) const { return net().forward(x); }
+};
+struct Weight : Netless {
+  [[nodiscard]] double net() const { return 3.5; }
+};
 /// And one that remembers whether it was asked for the bits of a walk, each time.
 struct Asked : Netless {
   bool* always;
@@ -163,9 +186,29 @@ TEST_CASE("A layer without a step samples by whole forward passes", "[sampling][
   const auto stepped = model_of({5, 4, 1}, conv<First>(1, 4), SteppedSquare{}, conv<Later>(4, 1));
   STATIC_REQUIRE(std::is_same_v<DefaultSampler<std::remove_const_t<decltype(plain)>>, FullForward>);
   STATIC_REQUIRE(std::is_same_v<DefaultSampler<std::remove_const_t<decltype(stepped)>>, Cached>);
-  STATIC_REQUIRE(std::is_same_v<DefaultSampler<Netless>, FullForward>);
   CHECK(test::difference(sample(plain, 5, {.seed = 2}), sample(stepped, 5, {.seed = 2})) == "");
-  CHECK(sample(Netless{}, 3, {.seed = 1}).count() == 3);
+}
+
+TEST_CASE("A model of a user's own is walked if it shows its net, by whatever name of its type",
+          "[sampling][sample]") {
+  STATIC_REQUIRE(WalkableModel<Shown>);
+  STATIC_REQUIRE(std::is_same_v<DefaultSampler<Shown>, Cached>);
+  CHECK(test::sampler_difference(Shown(1)) == "");
+  CHECK(test::difference(sample(Shown(1), 4), sample(Shown(2), 4)) != "");
+}
+
+TEST_CASE("A model without a net to walk samples by whole forward passes", "[sampling][sample]") {
+  const auto check = [](const auto& model) {
+    using M = std::remove_cvref_t<decltype(model)>;
+    STATIC_REQUIRE(Model<M>);
+    STATIC_REQUIRE_FALSE(WalkableModel<M>);
+    STATIC_REQUIRE(std::is_same_v<DefaultSampler<M>, FullForward>);
+    CHECK(sample(model, 3, {.seed = 1}).count() == 3);
+  };
+  check(Netless{});
+  check(NetTypeOnly{});
+  check(ShownSquare{});
+  check(Weight{});
 }
 
 TEST_CASE("Whole forward passes take no more images at once than a batch", "[sampling][sample]") {

@@ -11,8 +11,8 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// What trainers, samplers and evaluators need of a model; ImageModel is one, and so is any class
-/// of a user's that offers the same.
+/// What trainers, evaluators and FullForward need of a model; ImageModel is one, and so is any
+/// class of a user's that offers the same. To be sampled fast it is a WalkableModel too.
 template <class M>
 concept Model = requires(const M& model, M& owner, Variable<typename M::Scalar> x, int level) {
   typename M::Likelihood;
@@ -23,6 +23,27 @@ concept Model = requires(const M& model, M& owner, Variable<typename M::Scalar> 
   owner.for_each_parameter(detail::AnyVisitor{});
 }
 &&Likelihood<typename M::Likelihood, typename M::Scalar>;
+
+namespace detail {
+template <class M>
+concept HasNet = requires(M& model) {
+  model.net();
+};
+/// The type of the net that a const model shows.
+template <class M>
+using NetOf = std::remove_cvref_t<decltype(std::declval<const M&>().net())>;
+template <class Net, class T>
+concept NetThatWalks = IncrementalLayer<std::remove_cvref_t<Net>> &&
+    std::same_as<typename std::remove_cvref_t<Net>::Scalar, T>;
+}  // namespace detail
+
+/// A model that Cached can walk: it shows its net, an IncrementalLayer of the model's Scalar, and
+/// logits(x) is net().forward(x) and nothing else.
+///   const Net& net() const;
+template <class M>
+concept WalkableModel = Model<M> && requires(const M& model) {
+  { model.net() } -> detail::NetThatWalks<typename M::Scalar>;
+};
 
 /// p(x) = Π over sub-pixels i of p(x_i | x_<i) (eq. 1 and 2 of the paper): raster order, then
 /// R, G, B. The net maps encoded images (N, H, W, C) to logits (N, H, W, C · outputs); that the

@@ -100,15 +100,27 @@ struct FullForward {
 };
 
 /// One incremental walk over the image: the work of about one forward pass for all of it. Needs a
-/// net whose layers are incremental. Threads take batches of images or, where a pixel's products
-/// are large, share these: a pair a batch, or more where there are more threads than images.
+/// WalkableModel: one whose net's layers are incremental. Threads take batches of images or, where
+/// a pixel's products are large, share these: a pair a batch, or more where there are more threads
+/// than images.
 struct Cached {
   template <Model M, KeepPolicy Keep, SamplingRule Rule>
   static void fill(const M& model, Images& canvas, const Keep& keep, const Rule& rule,
                    const SampleOptions& options) {
-    static_assert(IncrementalLayer<typename M::NetType>,
-                  "Cached needs a net that can step: see concept IncrementalLayer in "
-                  "pixelrnn/nn/layer.hpp and examples/custom_layer.cpp, or use FullForward");
+    static_assert(detail::HasNet<const M>,
+                  "Cached needs a model with a member net() const, which it walks: see concept "
+                  "WalkableModel in pixelrnn/models/model.hpp, or use FullForward");
+    static_assert(!detail::HasNet<const M> || WalkableModel<M>,
+                  "Cached needs a net that can step, of the model's Scalar: see concept "
+                  "IncrementalLayer in pixelrnn/nn/layer.hpp and examples/custom_layer.cpp, or use "
+                  "FullForward");
+    if constexpr (WalkableModel<M>) fill_batches(model, canvas, keep, rule, options);
+  }
+
+ private:
+  template <WalkableModel M, KeepPolicy Keep, SamplingRule Rule>
+  static void fill_batches(const M& model, Images& canvas, const Keep& keep, const Rule& rule,
+                           const SampleOptions& options) {
     // As few images a batch as fill the teams: the batch does not change an image's bits.
     using E = ExecutionOf<M>;
     const Index threads = E::workers(options.threads, team_limit * canvas.count());
@@ -123,7 +135,6 @@ struct Cached {
     });
   }
 
- private:
   /// Threads of a team at most: more find too few units in a layer.
   static constexpr Index team_limit = 8;
   /// FLOP of a pixel that can be shared with threads that have no images; and those that are better
@@ -132,7 +143,7 @@ struct Cached {
   /// longer than reading weights from memory that all share.
   static constexpr Index divisible = 1'000'000, wide = 4'000'000, many_images = 16;
 
-  template <Model M>
+  template <WalkableModel M>
   [[nodiscard]] static Index team_size(const M& model, Index threads, Index images) {
     const ImageShape image = model.image_shape();
     const Index pixel =
@@ -155,12 +166,12 @@ struct Cached {
     });
   }
 
-  template <Model M, KeepPolicy Keep, SamplingRule Rule>
+  template <WalkableModel M, KeepPolicy Keep, SamplingRule Rule>
   static void walk(const M& model, Images& canvas, Index first, Index count, Team& team,
                    const Keep& keep, const Rule& rule, const SampleOptions& options) {
     using T = typename M::Scalar;
     using L = typename M::Likelihood;
-    using Net = typename M::NetType;
+    using Net = detail::NetOf<M>;
     const ImageShape image = model.image_shape();
     const Net& net = model.net();
     auto cache = net.make_cache({count, image.height, image.width, &team});
@@ -202,17 +213,23 @@ struct Cached {
 };
 
 namespace detail {
+/// Refuses a model that means to be walked and is not walkable: it would be sampled all the same,
+/// far more slowly.
 template <class M>
 struct DefaultSampler {
+  static_assert(!HasNet<M>,
+                "net() of a model must be const: see concept WalkableModel in "
+                "pixelrnn/models/model.hpp");
   using type = FullForward;
 };
 template <class M>
-requires IncrementalLayer<typename M::NetType>
+requires HasNet<const M>
 struct DefaultSampler<M> {
-  using type = Cached;
+  static_assert(WholeWalk<NetOf<M>>::value);
+  using type = std::conditional_t<WalkableModel<M>, Cached, FullForward>;
 };
 }  // namespace detail
-/// Cached where the model's net can step, else FullForward.
+/// Cached for a WalkableModel, else FullForward.
 template <Model M>
 using DefaultSampler = typename detail::DefaultSampler<M>::type;
 

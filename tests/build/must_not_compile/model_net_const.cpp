@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// A model that shows its net only if it is not const would be sampled slowly, without a word.
+// expect: net() of a model must be const: see concept WalkableModel in pixelrnn/models/model.hpp
+#include <pixelrnn/likelihood/bernoulli.hpp>
+#include <pixelrnn/nn/relu.hpp>
+#include <pixelrnn/sampling/sample.hpp>
+
+/// A user's model of which no pixel depends on another.
+class Coin {
+ public:
+  using Scalar = float;
+  using Likelihood = pixelrnn::Bernoulli;
+  pixelrnn::ImageShape image_shape() const { return {2, 3, 1}; }
+  float encode(int level) const { return static_cast<float>(level); }
+  pixelrnn::Variable<float> logits(pixelrnn::Variable<float> x) const { return net_.forward(x); }
+  std::map<std::string, std::string> describe() const { return {}; }
+  void for_each_parameter(auto&&) {}
+  pixelrnn::ReLU<>& net() { return net_; }
+#ifdef RIGHT
+  const pixelrnn::ReLU<>& net() const { return net_; }
+#endif
+
+ private:
+  pixelrnn::ReLU<> net_;
+};
+
+pixelrnn::Images draw() { return pixelrnn::sample(Coin(), 1); }

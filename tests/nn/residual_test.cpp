@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <concepts>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <pixelrnn/autodiff/gradcheck.hpp>
@@ -111,4 +113,39 @@ TEST_CASE("A residual block without a walk is a layer all the same", "[nn][resid
   const Residual<ReLU<B>, Sequential<Plain>> block(ReLU<B>(), Sequential<Plain>(Plain{Unwalked{}}));
   const FeatureMap<double> x({1, 1, 1, 1}, 3.0);
   CHECK(test::output(block, x).data()[0] == 3 + (3 + 9));
+}
+
+TEST_CASE("A residual block around a residual block is one more", "[nn][residual]") {
+  Block block = make_block();
+  const auto x = random_map<double>({2, 3, 4, 6}, 5);
+  const auto y = test::output(block, x);
+  const Residual around(block);
+  STATIC_REQUIRE(std::same_as<decltype(around), const Residual<Block>>);
+  STATIC_REQUIRE(std::same_as<decltype(Residual(std::move(block))), Residual<Block>>);
+  STATIC_REQUIRE(std::same_as<decltype(Residual{block}), Residual<Block>>);
+  STATIC_REQUIRE(std::same_as<decltype(Residual(block, ReLU<B>())), Residual<Block, ReLU<B>>>);
+  CHECK(test::difference(test::output(around, x), test::naive::add(x, y), 1e-12) == "");
+  CHECK(test::bit_difference(test::walk(around, x), test::output(around, x)) == "");
+  const Residual twice(around);
+  CHECK(test::difference(test::output(twice, x), test::naive::add(x, test::naive::add(x, y)),
+                         1e-12) == "");
+}
+
+TEST_CASE("A residual block is copied and moved like any other value", "[nn][residual]") {
+  const Block block = make_block();
+  const auto x = random_map<double>({2, 3, 4, 6}, 5);
+  const auto y = test::output(block, x);
+  const Residual copy = block;
+  STATIC_REQUIRE(std::same_as<decltype(copy), const Block>);
+  Block other(block);
+  const Block moved(std::move(other));
+  const std::vector<Block> many(2, moved);
+  for (const Block* same : {&copy, &moved, &many[1]}) {
+    CHECK(test::bit_difference(test::output(*same, x), y) == "");
+  }
+  using Nested = Residual<Block>;
+  STATIC_REQUIRE(std::is_copy_constructible_v<Nested> && std::is_copy_assignable_v<Nested>);
+  STATIC_REQUIRE(std::is_nothrow_move_constructible_v<Nested> ==
+                 std::is_nothrow_move_constructible_v<Block>);
+  STATIC_REQUIRE(std::is_move_assignable_v<Nested>);
 }

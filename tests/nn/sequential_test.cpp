@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <concepts>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <pixelrnn/autodiff/gradcheck.hpp>
@@ -137,6 +139,28 @@ TEST_CASE("Parameters of a sequence are named by their position", "[nn][sequenti
                      "2.c0", "3.left.input_weights", "3.left.state_weights", "3.left.bias",
                      "3.left.h0", "3.left.c0", "3.right.input_weights", "3.right.state_weights",
                      "3.right.bias", "3.right.h0", "3.right.c0", "4.weights", "4.bias"});
+}
+
+TEST_CASE("A sequence of a sequence has that for its layer", "[nn][sequential]") {
+  Net net = make_net();
+  const auto x = random_map<double>({2, 4, 3, 2}, 1);
+  const auto y = test::output(net, x);
+  Sequential around(net);
+  STATIC_REQUIRE(std::same_as<decltype(around), Sequential<Net>>);
+  STATIC_REQUIRE(std::same_as<decltype(Sequential(std::move(net))), Sequential<Net>>);
+  STATIC_REQUIRE(std::same_as<decltype(Sequential(net, net)), Sequential<Net, Net>>);
+  CHECK(test::bit_difference(test::output(around, x), y) == "");
+  CHECK(test::bit_difference(test::output(around.layer<0>(), x), y) == "");
+  CHECK(parameters(around)[0].name == "0.0.weights");
+
+  const Sequential copy = net;
+  STATIC_REQUIRE(std::same_as<decltype(copy), const Net>);
+  Net other(net);
+  const Net moved(std::move(other));
+  CHECK(test::bit_difference(test::output(copy, x), y) == "");
+  CHECK(test::bit_difference(test::output(moved, x), y) == "");
+  STATIC_REQUIRE(std::is_copy_assignable_v<Sequential<Net>> &&
+                 std::is_move_assignable_v<Sequential<Net>>);
 }
 
 TEST_CASE("The FLOP of a sequence are its layers'", "[nn][sequential]") {

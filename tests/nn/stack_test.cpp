@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <concepts>
 #include <string>
 #include <vector>
 
@@ -138,6 +139,17 @@ TEST_CASE("Parameters of a stack are named by block, then by skip", "[nn][stack]
                                           "skip0.weights", "skip0.bias", "skip1.weights",
                                           "skip1.bias"});
   CHECK(flops(stack, 3, 5) == 4 * 2 * 3 * 5 * 2 * 2);
+}
+
+TEST_CASE("A stack takes its blocks in vectors, so a stack of a stack is a copy", "[nn][stack]") {
+  const Blocks stack = make_stack(2, Skips::one_a_block);
+  const Stack copy(stack);
+  STATIC_REQUIRE(std::same_as<decltype(copy), const Blocks>);
+  const auto x = random_map<double>({2, 3, 5, 4}, 1);
+  const auto y = test::output(stack, x);
+  CHECK(test::bit_difference(test::output(copy, x), y) == "");
+  const Stack<Blocks, Conv> nested(std::vector{stack, stack});
+  CHECK(test::bit_difference(test::output(nested, x), test::output(stack, y)) == "");
 }
 
 TEST_CASE("A stack wants one skip a block or none", "[nn][stack]") {

@@ -60,4 +60,9 @@ class Residual {
   Sequential<Layers...> inner_;
 };
 
+/// Residual(block) is a block around the block, y = x + block(x), as it is around any other layer;
+/// a copy is made by = or by Residual<...>(block).
+template <class... Layers>
+explicit Residual(Residual<Layers...>) -> Residual<Residual<Layers...>>;
+
 }  // namespace pixelrnn::inline PIXELRNN_ABI

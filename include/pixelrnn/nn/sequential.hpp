@@ -162,4 +162,9 @@ class Sequential {
   std::tuple<First, Rest...> layers_;
 };
 
+/// Sequential(net) is a sequence of one layer, net, as it is of any other: its layer<0>() is net. A
+/// copy is made by = or by Sequential<...>(net).
+template <class First, class... Rest>
+explicit Sequential(Sequential<First, Rest...>) -> Sequential<Sequential<First, Rest...>>;
+
 }  // namespace pixelrnn::inline PIXELRNN_ABI

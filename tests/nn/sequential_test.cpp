@@ -102,7 +102,6 @@ TEST_CASE("Comparing with a walk finds a row that was not ended", "[nn][sequenti
 
 TEST_CASE("The first layer of a sequence can be told a pixel it has not seen", "[nn][sequential]") {
   STATIC_REQUIRE(ObservingLayer<Net>);
-  STATIC_REQUIRE_FALSE(ObservingLayer<Sequential<Pointwise, First>>);
   const Net net = make_net();
   const auto x = random_map<double>({2, 4, 3, 2}, 4), nothing = FeatureMap<double>({2, 1, 1, 2});
   FeatureMap<double> walked({2, 4, 3, 2}), y({2, 1, 1, 2}), pixel({2, 1, 1, 2});
@@ -121,6 +120,28 @@ TEST_CASE("The first layer of a sequence can be told a pixel it has not seen", "
     net.end_row(cache, r);
   }
   CHECK(test::bit_difference(walked, test::output(net, x)) == "");
+}
+
+TEST_CASE("A sequence observes wherever its first layer is that does", "[nn][sequential]") {
+  STATIC_REQUIRE(ObservingLayer<Sequential<First>>);
+  STATIC_REQUIRE(ObservingLayer<Sequential<Pointwise, First>>);
+  STATIC_REQUIRE(ObservingLayer<Sequential<ReLU<B>, Sequential<Pointwise, First>, First>>);
+  STATIC_REQUIRE_FALSE(ObservingLayer<Sequential<Pointwise, ReLU<B>>>);
+  STATIC_REQUIRE_FALSE(ObservingLayer<Sequential<Square, First>>);
+  STATIC_REQUIRE_FALSE(ObservingLayer<Sequential<First, Square>>);
+  // Also as the very first thing a cache is told.
+  Rng rng(1);
+  Sequential net(Pointwise({.in_channels = 2, .out_channels = 3}, rng),
+                 First({.in_channels = 3, .out_channels = 1, .kernel_width = 3}, rng));
+  test::randomise(net, 7);
+  const auto x = random_map<double>({2, 1, 2, 2}, 4);
+  FeatureMap<double> y({2, 1, 1, 1});
+  auto cache = net.make_cache({.batch = 2, .height = 1, .width = 2});
+  net.observe(cache, 0, 0, {x.data(), 2, 2, 4});
+  net.step(cache, 0, 1, {x.data() + 2, 2, 2, 4}, as_rows(y.view()));
+  const auto whole = test::output(net, x);
+  CHECK(y(0, 0, 0, 0) == whole(0, 0, 1, 0));
+  CHECK(y(1, 0, 0, 0) == whole(1, 0, 1, 0));
 }
 
 TEST_CASE("A sequence walks only if every layer does", "[nn][sequential]") {

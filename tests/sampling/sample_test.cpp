@@ -73,6 +73,24 @@ struct WronglySteppedSquare : SteppedSquare {
   }
 };
 
+/// y = 2 x, which counts its steps.
+struct CountingSteps {
+  using Scalar = double;
+  Index* steps;
+  struct Cache {};
+  [[nodiscard]] Variable<double> forward(Variable<double> x) const { return add(x, x); }
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return x; }
+  void for_each_parameter(auto&&) {}
+  [[nodiscard]] Cache make_cache(Walk) const { return {}; }
+  void step(Cache&, Index, Index, MatrixView<const double> x, MatrixView<double> y) const {
+    ++*steps;
+    for (Index b = 0; b < x.rows; ++b) {
+      for (Index c = 0; c < x.columns; ++c) y(b, c) = x(b, c) + x(b, c);
+    }
+  }
+  void end_row(Cache&, Index) const {}
+};
+
 /// y = x², which remembers the most images it has seen at once.
 struct Counting : Square {
   Index* most;
@@ -174,6 +192,30 @@ TEST_CASE("A net may hide the pixel from itself in a later layer", "[sampling][s
   // The first layer sees the pixel: once that is drawn, its output must follow.
   CHECK(test::sampler_difference(
             model_of({5, 4, 1}, conv<Later>(1, 4), ReLU<B>(), conv<First>(4, 1))) == "");
+}
+
+TEST_CASE("A pixel that is drawn is stepped again only before the mask that hides it",
+          "[sampling][sample]") {
+  const auto check = [](Index channels, auto... between) {
+    Index before = 0, after = 0;
+    const auto model = model_of({5, 4, channels}, CountingSteps{&before}, between...,
+                                conv<First>(channels, 6, channels), CountingSteps{&after},
+                                conv<Later>(6, channels, channels));
+    const Images images = sample(model, 3, {.seed = 1, .threads = 1});
+    CHECK(after == 20 * channels);
+    CHECK(before == 20 * (channels + 1));
+    const Images whole = sample(model, 3, {.seed = 1, .threads = 1}, Multinomial{}, FullForward{});
+    CHECK(test::difference(images, whole) == "");
+    CHECK(test::sampler_difference(model) == "");
+    before = after = 0;
+    static_cast<void>(complete(model, images, KeepRows{3}, {.threads = 1}));
+    CHECK(after == 12 + 8 * channels);  // a pixel that is kept is stepped once
+    CHECK(before == 12 + 8 * (channels + 1));
+  };
+  check(1);
+  check(3);
+  check(1, conv<Later>(1, 1));
+  check(1, Sequential<ReLU<B>>(ReLU<B>()));
 }
 
 TEST_CASE("Comparing the samplers finds a step that is not the layer's", "[sampling][sample]") {

@@ -86,20 +86,26 @@ class DiagonalSum {
 
   struct Cache {
     std::tuple<typename Scans::Cache...> scans;
+    GuardedWalk walk;
   };
   [[nodiscard]] Cache make_cache(Walk walk) const {
     return std::apply(
-        [walk](const Scans&... scan) { return Cache{std::tuple(scan.make_cache(walk)...)}; },
+        [walk](const Scans&... scan) {
+          return Cache{std::tuple(scan.make_cache(walk)...), {walk}};
+        },
         scans_);
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const {
+    require_input(name, cache.walk, row, column, x, config().in_channels);
+    require_output(name, cache.walk, y, config().hidden);
     for_each_scan([&](auto i, const auto& scan) {
       scan.step(std::get<i>(cache.scans), row, column, x, y,
                 i == 0 ? kernels::Store::Overwrite : kernels::Store::Add);
     });
   }
   void end_row(Cache& cache, Index row) const {
+    require_row(name, cache.walk, row);
     for_each_scan([&](auto i, const auto& scan) { scan.end_row(std::get<i>(cache.scans), row); });
   }
 

@@ -76,7 +76,8 @@ concept SaysNoWalk = requires {
 ///   void step(cache, row, column, x, y) const;  x (batch, C_in) to y (batch, C_out) at one pixel
 ///   void end_row(cache, row) const;             after the last pixel of each row
 /// A pixel may be stepped several times in a row with different x (once for each colour): the last
-/// one counts.
+/// one counts. Layers of the library throw ShapeError unless x and y have a row for each image of
+/// the walk, and the walk has the pixel.
 /// Who has a Cache means to have a walk: what is made of layers does not compile with half of one,
 /// which would sample by whole forward passes without a word. A template that has a Cache whatever
 /// it is made of says static constexpr bool is_incremental = false where it has no walk.
@@ -85,8 +86,8 @@ concept IncrementalLayer =
     Layer<L> && detail::MakesCache<L> && detail::Steps<L> && detail::EndsRows<L>;
 
 /// A layer that can be told the true input of the pixel last stepped, without computing its output
-/// again: for the first layer of a net, whose mask A hides the pixel from itself, so that nothing
-/// but the stored input changes once the pixel has been drawn.
+/// again: for one whose mask A hides the pixel from itself, so that nothing but the stored input
+/// changes once the pixel has been drawn.
 template <class L>
 concept ObservingLayer = IncrementalLayer<L> &&
     requires(const L& layer, typename L::Cache& cache, Index i,

@@ -108,7 +108,7 @@ class MaskedConvolution {
     kernels::Packed<const Scalar> ahead;       ///< of the taps above, if split
     std::size_t split;                         ///< runs of them; 0: not split
     std::vector<kernels::Term<Scalar>> terms;  ///< a room for each run
-    Walk walk;
+    GuardedWalk walk;
   };
   [[nodiscard]] Cache make_cache(Walk walk) const {
     Cache cache;
@@ -118,7 +118,7 @@ class MaskedConvolution {
     cache.image = cache.rows.shape()[2] * config_.in_channels;
     cache.line = walk.batch * cache.image;
     cache.terms.resize(taps_.size());
-    cache.walk = walk;
+    cache.walk = {walk};
     // Runs are in kernel order: those of the rows above come first.
     const auto here =
         std::find_if(taps_.begin(), taps_.end(), [](const TapRun& run) { return run.dy == 0; });
@@ -142,6 +142,7 @@ class MaskedConvolution {
   void step_add(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
                 const MatrixView<const Scalar>& residual, const MatrixView<Scalar>& y) const {
     remember(cache, row, column, x);
+    require_output("MaskedConv2d", cache.walk, y, config_.out_channels, residual);
     const Terms terms = terms_of(cache, row, column, cache.image, cache.split, taps_.size());
     const kernels::Rows<const Scalar> start =
         cache.split > 0 ? kernels::Rows<const Scalar>{&cache.sums(0, 0, column, 0),
@@ -155,12 +156,14 @@ class MaskedConvolution {
                 });
   }
   void end_row(Cache& cache, Index row) const {
+    require_row("MaskedConv2d", cache.walk, row);
     if (cache.split > 0 && row + 1 < cache.walk.height) begin_row(cache, row + 1);
   }
 
  protected:
   /// Puts a pixel into the ring.
   void remember(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const {
+    require_input("MaskedConv2d", cache.walk, row, column, x, config_.in_channels);
     Scalar* const pixel =
         cache.rows.data() + line_of(row) * cache.line + (padding_.left + column) * x.columns;
     share_columns(cache.walk.team, x.rows, x.columns, [&](Index first, Index last) {

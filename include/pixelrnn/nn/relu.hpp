@@ -15,7 +15,9 @@ class ReLU {
   using Kernels = typename B::Kernels;
   using BackendPolicy = B;
   static constexpr bool separates_images = true;
-  struct Cache {};
+  struct Cache {
+    detail::GuardedWalk walk;
+  };
 
   [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
     struct Op {
@@ -46,9 +48,11 @@ class ReLU {
   [[nodiscard]] std::string describe() const { return "ReLU"; }
   void for_each_parameter(auto&&) {}
 
-  [[nodiscard]] Cache make_cache(Walk) const { return {}; }
-  void step(Cache&, Index, Index, const MatrixView<const Scalar>& x,
+  [[nodiscard]] Cache make_cache(Walk walk) const { return {{walk}}; }
+  void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const {
+    detail::require_input("ReLU", cache.walk, row, column, x, x.columns);
+    detail::require_output("ReLU", cache.walk, y, x.columns);
     for (Index b = 0; b < x.rows; ++b) Kernels::relu(x.columns, x.row(b), y.row(b));
   }
   void end_row(Cache&, Index) const {}

@@ -42,18 +42,16 @@ class Residual {
   }
   void for_each_parameter(auto&& visit) { inner_.for_each_parameter(visit); }
 
-  struct Cache {
-    CacheOf<Sequential<Layers...>> inner;
-  };
+  using Cache = CacheOf<Sequential<Layers...>>;
   [[nodiscard]] Cache make_cache(Walk walk) const requires is_incremental {
-    return {inner_.make_cache(walk)};
+    return inner_.make_cache(walk);
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const requires is_incremental {
-    inner_.step_add(cache.inner, row, column, x, x, y);
+    inner_.step_add(cache, row, column, x, x, y, "Residual");
   }
   void end_row(Cache& cache, Index row) const requires is_incremental {
-    inner_.end_row(cache.inner, row);
+    inner_.end_row(cache, row);
   }
 
  private:

@@ -75,8 +75,7 @@ requires(!State::is_scanned) class RowLSTM {
     Workspace memory;
     typename RowScan<State, B>::Weights weights;
     bool is_split;
-    Index height;
-    Team* team;
+    detail::GuardedWalk walk;
   };
   [[nodiscard]] Cache make_cache(Walk walk) const {
     const Index hidden = config().hidden, reach = scan_.reach();
@@ -86,8 +85,7 @@ requires(!State::is_scanned) class RowLSTM {
     cache.c = FeatureMap<Scalar>({2, walk.batch, walk.width, hidden});
     cache.gates = FeatureMap<Scalar>({1, 1, walk.batch, scan_.gates()});
     cache.is_split = scan_.is_split(walk.batch);
-    cache.height = walk.height;
-    cache.team = walk.team;
+    cache.walk = {walk};
     for (Index b = 0; b < walk.batch; ++b) {  // row -1 has odd parity
       scan_.begin(&cache.h(1, b, reach, 0), &cache.c(1, b, 0, 0), walk.width);
     }
@@ -102,6 +100,8 @@ requires(!State::is_scanned) class RowLSTM {
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const {
     const Index hidden = config().hidden, reach = scan_.reach(), now = row % 2, before = 1 - now;
+    detail::require_input("RowLSTM", cache.walk, row, column, x, config().in_channels);
+    detail::require_output("RowLSTM", cache.walk, y, hidden);
     const Index input_image = cache.inputs.shape()[2] * x.columns;
     const Index h_image = cache.h.shape()[2] * hidden, c_image = cache.c.shape()[2] * hidden;
     Scalar* const input = &cache.inputs(0, 0, column, 0);  // of column - reach
@@ -119,14 +119,15 @@ requires(!State::is_scanned) class RowLSTM {
       before_h = {};
       start = {&cache.sums(0, 0, column, 0), cache.sums.shape()[2] * cache.sums.shape().c()};
     }
-    share_units(cache.team, x.rows, cache.weights.step,
+    share_units(cache.walk.team, x.rows, cache.weights.step,
                 [&](const kernels::Packed<const Scalar>& weights) {
                   scan_.step(x.rows, before_h, {input, input_image}, weights, start, cells);
                 });
     for (Index b = 0; b < x.rows; ++b) std::copy_n(h + b * h_image, hidden, y.row(b));
   }
   void end_row(Cache& cache, Index row) const {
-    if (cache.is_split && row + 1 < cache.height) begin_row(cache, row + 1);
+    detail::require_row("RowLSTM", cache.walk, row);
+    if (cache.is_split && row + 1 < cache.walk.height) begin_row(cache, row + 1);
   }
 
  private:
@@ -142,7 +143,7 @@ requires(!State::is_scanned) class RowLSTM {
   void begin_row(Cache& cache, Index row) const {
     const Shape<4> sums = cache.sums.shape();
     const Index pixels = sums[1] * sums[2] - 2 * scan_.reach();
-    share_units(cache.team, pixels, cache.weights.state,
+    share_units(cache.walk.team, pixels, cache.weights.state,
                 [&](const kernels::Packed<const Scalar>& weights) {
                   scan_.sum_states(pixels, &cache.h((row + 1) % 2, 0, 0, 0), weights,
                                    cache.weights.bias, {cache.sums.data(), sums.c()});

@@ -2,6 +2,7 @@
 // Sequential: layers one after the other, of any types.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -28,6 +29,12 @@ class Sequential {
   static constexpr bool separates_images = SeparatesImages<First> && (SeparatesImages<Rest> && ...);
   static constexpr std::size_t size = 1 + sizeof...(Rest);
   static constexpr bool is_incremental = IncrementalLayer<First> && (IncrementalLayer<Rest> && ...);
+  /// The first layer that observes; `size` if none does.
+  static constexpr std::size_t observing = [] {
+    constexpr bool observes[] = {ObservingLayer<First>, ObservingLayer<Rest>...};
+    return static_cast<std::size_t>(std::find(observes, observes + size, true) - observes);
+  }();
+  static constexpr bool is_observing = is_incremental && observing < size;
 
   explicit Sequential(First first, Rest... rest) : layers_(std::move(first), std::move(rest)...) {}
 
@@ -90,12 +97,18 @@ class Sequential {
   struct Cache {
     CacheOf<First> first;
     std::tuple<CacheOf<Rest>...> rest;
-    std::vector<FeatureMap<Scalar>> between;  ///< output of each layer but the last, one pixel
+    detail::GuardedWalk walk;
+    Index channels;                           ///< of x; -1 before the first step
+    std::vector<FeatureMap<Scalar>> between;  ///< output of each layer, one pixel
   };
   [[nodiscard]] Cache make_cache(Walk walk) const requires is_incremental {
     return std::apply(
         [walk](const First& first, const Rest&... rest) {
-          return Cache{first.make_cache(walk), {rest.make_cache(walk)...}, {}};
+          return Cache{detail::make_inner_cache(first, walk),
+                       {detail::make_inner_cache(rest, walk)...},
+                       {walk},
+                       -1,
+                       {}};
         },
         layers_);
   }
@@ -104,16 +117,21 @@ class Sequential {
     step_add(cache, row, column, x, {}, y);
   }
   /// y = residual + what step gives, in one pass if the last layer can. No residual: none is added.
+  /// Errors name `where`.
   void step_add(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-                const MatrixView<const Scalar>& residual,
-                const MatrixView<Scalar>& y) const requires is_incremental {
-    if (cache.between.empty()) make_room(cache, x);
+                const MatrixView<const Scalar>& residual, const MatrixView<Scalar>& y,
+                const char* where = "Sequential") const requires is_incremental {
+    begin_step(cache, row, column, x, where);
+    const Index channels = cache.between.back().shape().c();
+    detail::require_output(where, cache.walk, y, channels, residual);
     step_from<0>(cache, row, column, x, residual, y);
   }
+  /// Steps the layers before the first that observes, and tells that one what they give: what comes
+  /// after it does not change.
   void observe(Cache& cache, Index row, Index column,
-               const MatrixView<const Scalar>& x) const requires is_incremental
-      && ObservingLayer<First> {
-    std::get<0>(layers_).observe(cache.first, row, column, x);
+               const MatrixView<const Scalar>& x) const requires is_observing {
+    begin_step(cache, row, column, x);
+    observe_from<0>(cache, row, column, x);
   }
   void end_row(Cache& cache, Index row) const requires is_incremental {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -131,14 +149,32 @@ class Sequential {
       return std::get<I - 1>(cache.rest);
     }
   }
+  void begin_step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+                  const char* where = "Sequential") const {
+    detail::require_input(where, cache.walk, row, column, x, x.columns);
+    if (x.columns != cache.channels) make_room(cache, x);
+  }
   /// Only the first step knows how many channels x has.
   void make_room(Cache& cache, const MatrixView<const Scalar>& x) const {
     Shape<4> shape{x.rows, 1, 1, x.columns};
+    std::vector<FeatureMap<Scalar>> rooms;
     std::apply(
         [&](const auto&... layer) {
-          ((shape = layer.output_shape(shape), cache.between.emplace_back(shape)), ...);
+          ((shape = layer.output_shape(shape), rooms.emplace_back(shape)), ...);
         },
         layers_);
+    cache.between = std::move(rooms), cache.channels = x.columns;
+  }
+  template <std::size_t I>
+  void observe_from(Cache& cache, Index row, Index column,
+                    const MatrixView<const Scalar>& x) const {
+    if constexpr (I < observing) {
+      const MatrixView<Scalar> out = as_rows(cache.between[I].view());
+      std::get<I>(layers_).step(cache_of<I>(cache), row, column, x, out);
+      observe_from<I + 1>(cache, row, column, out);
+    } else {
+      std::get<I>(layers_).observe(cache_of<I>(cache), row, column, x);
+    }
   }
   template <std::size_t I>
   void step_from(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,

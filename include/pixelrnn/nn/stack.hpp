@@ -104,15 +104,21 @@ class Stack {
     std::vector<CacheOf<SkipLayer>> skips;
     /// One pixel each: two blocks' outputs by turns, the sum of the skips, one skip.
     std::array<FeatureMap<Scalar>, 4> rooms;
+    detail::GuardedWalk walk;
   };
   [[nodiscard]] Cache make_cache(Walk walk) const requires is_incremental {
     Cache cache;
-    for (const Block& block : blocks_) cache.blocks.push_back(block.make_cache(walk));
-    for (const SkipLayer& skip : skips_) cache.skips.push_back(skip.make_cache(walk));
+    cache.walk = {walk};
+    for (const Block& block : blocks_)
+      cache.blocks.push_back(detail::make_inner_cache(block, walk));
+    for (const SkipLayer& skip : skips_)
+      cache.skips.push_back(detail::make_inner_cache(skip, walk));
     return cache;
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const requires is_incremental {
+    detail::require_input("Stack", cache.walk, row, column, x, x.columns);
+    detail::require_output("Stack", cache.walk, y, x.columns);
     if (const Shape<4> pixel{x.rows, 1, 1, x.columns}; cache.rooms[0].shape() != pixel) {
       cache.rooms.fill(FeatureMap<Scalar>(output_shape(pixel)));
     }

@@ -2,7 +2,10 @@
 // Walk: what an incremental walk is told of its images, and the threads that share its products.
 #pragma once
 
+#include <concepts>
+
 #include <pixelrnn/core/team.hpp>
+#include <pixelrnn/core/tensor.hpp>
 #include <pixelrnn/kernels/types.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -16,6 +19,74 @@ struct Walk {
   /// and its leader must be who steps.
   Team* team = nullptr;
 };
+
+namespace detail {
+
+/// What a layer keeps of its walk to check its steps by. Those of a layer within another follow
+/// from the outer one's, which trusts itself: a check of each would cost small nets some percent.
+struct GuardedWalk : Walk {
+  bool is_trusted = false;
+};
+/// The cache of a layer within another.
+template <class L>
+[[nodiscard]] typename L::Cache make_inner_cache(const L& layer, const Walk& walk) {
+  typename L::Cache cache = layer.make_cache(walk);
+  if constexpr (requires {
+                  { cache.walk } -> std::same_as<GuardedWalk&>;
+                }) {
+    cache.walk.is_trusted = true;
+  }
+  return cache;
+}
+
+template <class T>
+void check_rows(const char* where, const char* what, const Walk& walk, const MatrixView<T>& rows,
+                Index channels) {
+  if (rows.rows != walk.batch || rows.columns != channels) {
+    fail<ShapeError>(where, ": ", what, " of a step is (", rows.rows, ", ", rows.columns,
+                     "), expected (", walk.batch, ", ", channels,
+                     "), (Walk::batch, C): a row for each image that the cache was made for");
+  }
+}
+template <class T>
+[[gnu::noinline]] void check_input(const char* where, const Walk& walk, Index row, Index column,
+                                   const MatrixView<const T>& x, Index channels) {
+  if (row < 0 || row >= walk.height || column < 0 || column >= walk.width) {
+    fail<ShapeError>(where, ": row ", row, ", column ", column, " is not in the ", walk.height, "x",
+                     walk.width, " map that the cache was made for (Walk::height x Walk::width)");
+  }
+  check_rows(where, "x", walk, x, channels);
+}
+template <class T>
+[[gnu::noinline]] void check_output(const char* where, const Walk& walk, const MatrixView<T>& y,
+                                    Index channels, const MatrixView<const T>& residual) {
+  check_rows(where, "y", walk, y, channels);
+  if (residual.data != nullptr) check_rows(where, "residual", walk, residual, channels);
+}
+
+/// Throws ShapeError unless the walk has the pixel, and x one row of so many channels for each of
+/// its images.
+template <class T>
+void require_input(const char* where, const GuardedWalk& walk, Index row, Index column,
+                   const MatrixView<const T>& x, Index channels) {
+  if (!walk.is_trusted) check_input(where, walk, row, column, x, channels);
+}
+/// Likewise of y and, if there is one, the residual.
+template <class T>
+void require_output(const char* where, const GuardedWalk& walk, const MatrixView<T>& y,
+                    Index channels,
+                    const std::type_identity_t<MatrixView<const T>>& residual = {}) {
+  if (!walk.is_trusted) check_output(where, walk, y, channels, residual);
+}
+/// Throws ShapeError unless the walk has the row.
+inline void require_row(const char* where, const Walk& walk, Index row) {
+  if (row < 0 || row >= walk.height) {
+    fail<ShapeError>(where, ": row ", row, " is not in the ", walk.height, "x", walk.width,
+                     " map that the cache was made for (Walk::height x Walk::width)");
+  }
+}
+
+}  // namespace detail
 
 /// FLOP of a product that pay for sharing it: a microsecond of one core's, twice what a team needs
 /// to begin and end. And values of a copy: half of them come from another core's caches.

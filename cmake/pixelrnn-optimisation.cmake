@@ -20,7 +20,7 @@ function(pixelrnn_say_if_not_optimised)
   if(NOT levels OR level MATCHES "O[0d]")
     set_property(GLOBAL PROPERTY PIXELRNN_SAID_NOT_OPTIMISED ON)
     message(NOTICE "pixelrnn: without optimisation (CMAKE_BUILD_TYPE is \"${CMAKE_BUILD_TYPE}\") "
-                   "nets run some hundred times slower; for speed configure with "
+                   "nets run a hundred times slower; for speed configure with "
                    "-DCMAKE_BUILD_TYPE=Release")
   endif()
 endfunction()

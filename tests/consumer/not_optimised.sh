@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# not_optimised.sh CMAKE SOURCE FOLDER -G GENERATOR OPTION...: a project that takes pixelrnn in is told once, while
-# it is configured, that it is not optimised, and only then.
+# not_optimised.sh CMAKE SOURCE FOLDER -G GENERATOR OPTION...: a project that takes pixelrnn in is
+# told once, while it is configured, that it is not optimised, and no other is.
 set -eu
 cmake=$1 source=$2 folder=$3
 shift 3

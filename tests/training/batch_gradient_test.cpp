@@ -224,15 +224,15 @@ TEST_CASE("A net that does not separate images takes the whole batch",
 
 TEST_CASE("What is made of layers that separate images separates them",
           "[training][batch_gradient]") {
-  using Conv = MaskedConv2d<MaskB>;
+  using Conv = MaskedConv2d<MaskB, B64>;
   using Secret = BatchNorm<false>;
-  STATIC_REQUIRE(SeparatesImages<Sequential<Conv, ReLU<>>>);
-  STATIC_REQUIRE(SeparatesImages<Residual<Conv, DiagonalBiLSTM<>>>);
-  STATIC_REQUIRE(SeparatesImages<Stack<RowLSTM<>, Conv>>);
+  STATIC_REQUIRE(SeparatesImages<Sequential<Conv, ReLU<B64>>>);
+  STATIC_REQUIRE(SeparatesImages<Residual<Conv, DiagonalBiLSTM<LearnedState, B64>>>);
+  STATIC_REQUIRE(SeparatesImages<Stack<RowLSTM<LearnedState, B64>, Conv>>);
   STATIC_REQUIRE(SeparatesImages<PixelCNN<>>);
   STATIC_REQUIRE(SeparatesImages<PixelRNN<>>);
   STATIC_REQUIRE_FALSE(SeparatesImages<Secret>);
-  STATIC_REQUIRE_FALSE(SeparatesImages<Sequential<Conv, Secret, ReLU<>>>);
+  STATIC_REQUIRE_FALSE(SeparatesImages<Sequential<Conv, Secret, ReLU<B64>>>);
   STATIC_REQUIRE_FALSE(SeparatesImages<Residual<Secret, Conv>>);
   STATIC_REQUIRE_FALSE(SeparatesImages<Stack<Secret, Secret>>);
   STATIC_REQUIRE_FALSE(SeparatesImages<decltype(normalised<false>())>);

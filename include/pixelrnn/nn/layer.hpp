@@ -175,6 +175,16 @@ namespace detail {
   return text + ')';
 }
 
+/// "MaskedConv2d<A>(1->32, 7x7)"
+template <class Config>
+[[nodiscard]] std::string describe_convolution(char mask, const Config& c) {
+  std::string more = ", " + std::to_string(c.kernel_height) + 'x' + std::to_string(c.kernel_width);
+  if (c.dilation > 1) more += ", dilation " + std::to_string(c.dilation);
+  if (c.relu_input) more += ", of max(x, 0)";
+  return std::string("MaskedConv2d<") + mask + '>' +
+         describe_sizes(c.in_channels, c.out_channels, c.colours, more);
+}
+
 /// Throws ShapeError unless the map has `channels` channels; `knob` names the option that says so.
 inline void require_channels(const char* where, const Shape<4>& x, Index channels,
                              const char* knob) {

@@ -62,15 +62,8 @@ class MaskedConvolution {
     }
     return 2 * products * config_.in_channels * config_.out_channels;
   }
-  /// "MaskedConv2d<A>(1->32, 7x7)"
   [[nodiscard]] std::string describe() const {
-    const Config& c = config_;
-    std::string more =
-        ", " + std::to_string(c.kernel_height) + 'x' + std::to_string(c.kernel_width);
-    if (c.dilation > 1) more += ", dilation " + std::to_string(c.dilation);
-    if (c.relu_input) more += ", of max(x, 0)";
-    return std::string("MaskedConv2d<") + (mask_.sees_self ? 'B' : 'A') + '>' +
-           describe_sizes(c.in_channels, c.out_channels, c.colours, more);
+    return describe_convolution(mask_.sees_self ? 'B' : 'A', config_);
   }
   void for_each_parameter(auto&& visit) { visit("weights", weights_), visit("bias", bias_); }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.

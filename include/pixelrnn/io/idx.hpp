@@ -101,7 +101,7 @@ class IdxReader {
 
   /// Throws unless the next values of the file are really there, so many, and no more if these are
   /// all: a promise is not worth memory. A zipped file is inflated for that without being kept.
-  void require(std::uint64_t values) {
+  void require_values(std::uint64_t values) {
     if (values > max_bytes_) {
       fail("the sizes promise ", values, " values, max_bytes is ", max_bytes_);
     }
@@ -156,7 +156,7 @@ class IdxReader {
 /// The first `count` labels of a file.
 [[nodiscard]] inline std::vector<int> read_labels(IdxReader& file, Index count, int classes,
                                                   const char* knob) {
-  file.require(static_cast<std::uint64_t>(count));
+  file.require_values(static_cast<std::uint64_t>(count));
   std::vector<std::uint8_t> labels(static_cast<std::size_t>(count));
   file.read(labels, classes, knob);
   return {labels.begin(), labels.end()};
@@ -203,7 +203,7 @@ inline void require_labels(const IdxReader& file) {
     }
     labels = read_labels(label_file, count, options.classes, "IdxOptions::classes");
   }
-  file.require(static_cast<std::uint64_t>(count * s[1] * s[2] * channels));
+  file.require_values(static_cast<std::uint64_t>(count * s[1] * s[2] * channels));
   Tensor<Images::Level, 4> pixels({count, s[1], s[2], channels});
   file.read({pixels.data(), static_cast<std::size_t>(pixels.size())}, options.levels, levels_knob);
   std::string binarization = options.binarization;

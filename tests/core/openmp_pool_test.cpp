@@ -223,7 +223,9 @@ TEST_CASE("It does not matter which thread forks", "[core][openmp_pool]") {
   CHECK(shares_work() == 4);
   CHECK(on_new_thread([] { return in_child(shares_work); }) == 4);
   CHECK(on_new_thread([] { return shares_work() == 4 ? in_child(shares_work) : 0; }) == 4);
-  // While another thread is in a region, and has just left one.
+#if !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+  // While another thread is in a region, and has just left one. LLVM's OpenMP sees to forks itself,
+  // and the sanitizer's allocator may be locked by the other thread for ever.
   std::atomic<bool> stop{false};
   std::thread other([&stop] {
     while (!stop) static_cast<void>(sum_of_hundred(2));
@@ -231,6 +233,7 @@ TEST_CASE("It does not matter which thread forks", "[core][openmp_pool]") {
   for (int again = 0; again < 5; ++again) CHECK(in_child(shares_work) == 4);
   stop = true;
   other.join();
+#endif
 }
 
 TEST_CASE("A child that is forked in a parallel loop has loops of its own", "[core][openmp_pool]") {

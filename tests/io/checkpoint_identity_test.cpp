@@ -39,7 +39,7 @@ struct Leaky {
   void for_each_parameter(auto&&) {}
 };
 
-constexpr ImageShape small{4, 5, 1};
+constexpr ImageShape small_image{4, 5, 1};
 
 /// 3×3 mask A to four maps, whatever comes between, 1×1 mask B.
 template <class Between>
@@ -48,7 +48,7 @@ auto convolutions_around(Between between, std::uint64_t seed) {
   MaskedConv2d<MaskA> first({.out_channels = 4, .kernel_height = 3, .kernel_width = 3}, rng);
   MaskedConv2d<MaskB> last({.in_channels = 4}, rng);
   Sequential net(std::move(first), std::move(between), std::move(last));
-  ImageModel<decltype(net), Bernoulli> model(small, std::move(net));
+  ImageModel<decltype(net), Bernoulli> model(small_image, std::move(net));
   test::randomise(model, seed, 0.5);
   return model;
 }
@@ -164,7 +164,6 @@ TEST_CASE("The fingerprint of a double model is that of its float twin within ro
 
 TEST_CASE("The fingerprint of large images is that of a part of them, and costs no more",
           "[io][checkpoint]") {
-  Rng rng(1);
   const auto with_image = [&](ImageShape image) {
     Rng weights(2);
     MaskedConv2d<MaskA> conv({.kernel_height = 3, .kernel_width = 3}, weights);

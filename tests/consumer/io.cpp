@@ -12,6 +12,7 @@
 #include <pixelrnn/io/checkpoint.hpp>
 #include <pixelrnn/io/cifar10.hpp>
 #include <pixelrnn/io/idx.hpp>
+#include <pixelrnn/io/image_files.hpp>
 #include <pixelrnn/io/npy.hpp>
 #include <pixelrnn/io/png.hpp>
 #include <pixelrnn/io/safetensors.hpp>

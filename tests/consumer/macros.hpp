@@ -26,3 +26,4 @@
 #define verify(...) static_assert(false, "the user's macro verify")
 #define require(...) static_assert(false, "the user's macro require")
 #define assert_(...) static_assert(false, "the user's macro assert_")
+#define fail(...) static_assert(false, "the user's macro fail")

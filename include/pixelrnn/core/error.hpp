@@ -73,9 +73,10 @@ template <class T>
   return result + (text.size() > longest ? "...\"" : "\"");
 }
 
-/// Throws E with all parts streamed one after the other.
+/// Throws E with all parts streamed one after the other. In parentheses because a user may have a
+/// macro of that name.
 template <class E, class... Parts>
-[[noreturn, gnu::cold]] void fail(const Parts&... parts) {
+[[noreturn, gnu::cold]] void(fail)(const Parts&... parts) {
   std::ostringstream message;
   (message << ... << shown(parts));
   throw E(message.str());

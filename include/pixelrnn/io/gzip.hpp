@@ -94,11 +94,11 @@ class GzipReader {
       constexpr uLong magic = 2;
       const bool cut_off = status == Z_BUF_ERROR;
       if (follows_ && stream_.total_in <= magic - (cut_off ? 1 : 0)) {
-        fail("something that is not gzip follows the data");
+        refuse("something that is not gzip follows the data");
       }
-      fail(cut_off                  ? "the data is cut off"
-           : stream_.msg != nullptr ? stream_.msg
-                                    : "the data is damaged");
+      refuse(cut_off                  ? "the data is cut off"
+             : stream_.msg != nullptr ? stream_.msg
+                                      : "the data is damaged");
     }
     return room - stream_.avail_out;
   }
@@ -110,7 +110,7 @@ class GzipReader {
     if (!finished_) inflateReset(&stream_);
   }
 
-  [[noreturn]] void fail(const char* why) const {
+  [[noreturn]] void refuse(const char* why) const {
     detail::fail<FileError>("gzip: ", name_, ": offset ", position_, ": ", why);
   }
 

@@ -68,18 +68,18 @@ class IdxReader {
     std::byte magic[4];
     read_header(magic);
     if (magic[0] != std::byte{0} || magic[1] != std::byte{0}) {
-      fail("the file does not begin with 00 00");
+      refuse("the file does not begin with 00 00");
     }
     const std::string_view type = type_name(magic[2]);
     if (type.empty()) {
-      fail("the type of the values is ", std::to_integer<int>(magic[2]),
-           ", expected 8 (unsigned bytes)");
+      refuse("the type of the values is ", std::to_integer<int>(magic[2]),
+             ", expected 8 (unsigned bytes)");
     }
     if (magic[2] != unsigned_byte) {
-      fail("it is an IDX file of ", type, ", expected unsigned bytes");
+      refuse("it is an IDX file of ", type, ", expected unsigned bytes");
     }
     const std::size_t rank = std::to_integer<std::size_t>(magic[3]);
-    if (rank < 1 || rank > max_rank) fail("the number of axes is ", rank, ", expected 1 to 4");
+    if (rank < 1 || rank > max_rank) refuse("the number of axes is ", rank, ", expected 1 to 4");
     for (std::size_t axis = 0; axis < rank; ++axis) {
       std::byte size[4];
       read_header(size);
@@ -88,12 +88,12 @@ class IdxReader {
     // From the last axis, so that no images at all (N = 0) do not hide the impossible size of one.
     for (std::size_t axis = rank; axis-- > 0;) {
       if (!multiply(product_, static_cast<std::uint64_t>(sizes_[axis]), product_)) {
-        fail("the sizes multiply to 2^63 or more");
+        refuse("the sizes multiply to 2^63 or more");
       }
     }
     if (product_ > source_.at_most()) {
-      fail("the sizes promise ", product_, " values, but at most ", source_.at_most(),
-           " can follow");
+      refuse("the sizes promise ", product_, " values, but at most ", source_.at_most(),
+             " can follow");
     }
   }
 
@@ -103,12 +103,12 @@ class IdxReader {
   /// all: a promise is not worth memory. A zipped file is inflated for that without being kept.
   void require_values(std::uint64_t values) {
     if (values > max_bytes_) {
-      fail("the sizes promise ", values, " values, max_bytes is ", max_bytes_);
+      refuse("the sizes promise ", values, " values, max_bytes is ", max_bytes_);
     }
     const std::uint64_t header = source_.offset();
     const std::uint64_t got =
         source_.is_zipped() ? source_.skip(values) : std::min(values, source_.at_most());
-    if (got != values) fail("the file ends before ", values - got, " of the values");
+    if (got != values) refuse("the file ends before ", values - got, " of the values");
     if (values == product_) require_end(source_.is_zipped() ? 0 : values);
     if (!source_.is_zipped()) return;
     source_.rewind();
@@ -120,7 +120,7 @@ class IdxReader {
   void read(std::span<std::uint8_t> out, int levels, const char* knob) {
     const std::uint64_t header = source_.offset();
     const std::size_t got = source_.read(std::as_writable_bytes(out));
-    if (got != out.size()) fail("the file ends before ", out.size() - got, " of the values");
+    if (got != out.size()) refuse("the file ends before ", out.size() - got, " of the values");
     const auto bad = std::find_if(out.begin(), out.end(), [&](int v) { return v >= levels; });
     if (bad != out.end()) {
       detail::fail<FileError>(
@@ -130,19 +130,19 @@ class IdxReader {
   }
 
   template <class... Parts>
-  [[noreturn]] void fail(const Parts&... parts) const {
+  [[noreturn]] void refuse(const Parts&... parts) const {
     detail::fail<FileError>("IDX: ", name_, ": offset ", source_.offset(), ": ", parts...);
   }
 
  private:
   void read_header(std::span<std::byte> out) {
-    if (source_.read(out) != out.size()) fail("the file ends within its header");
+    if (source_.read(out) != out.size()) refuse("the file ends within its header");
   }
   /// Nothing may follow the next `values`; a zipped file's end is also where its checksum is.
   void require_end(std::uint64_t values) {
     std::byte excess;
     if (source_.is_zipped() ? source_.read({&excess, 1}) != 0 : source_.at_most() != values) {
-      fail("the file goes on after its last value");
+      refuse("the file goes on after its last value");
     }
   }
 
@@ -164,8 +164,8 @@ class IdxReader {
 
 inline void require_labels(const IdxReader& file) {
   if (file.sizes().size() != 1) {
-    file.fail("it is an IDX file of ", file.sizes().size() < 3 ? "tables" : "images", " (",
-              file.sizes().size(), " axes), expected labels: (N)");
+    file.refuse("it is an IDX file of ", file.sizes().size() < 3 ? "tables" : "images", " (",
+                file.sizes().size(), " axes), expected labels: (N)");
   }
 }
 
@@ -173,12 +173,12 @@ inline void require_labels(const IdxReader& file) {
 [[nodiscard]] inline Index require_images(const IdxReader& file) {
   const std::vector<Index>& s = file.sizes();
   constexpr const char* accepted = "expected images: (N, H, W), or (N, H, W, C) with C = 1 or 3";
-  if (s.size() == 1) file.fail("it is an IDX file of labels (1 axis, of ", s[0], "), ", accepted);
+  if (s.size() == 1) file.refuse("it is an IDX file of labels (1 axis, of ", s[0], "), ", accepted);
   const Index channels = s.size() == 4 ? s[3] : 1;
   if (s.size() < 3 || (channels != 1 && channels != 3)) {
-    file.fail("the file has ", s.size(), " axes, the last of ", s.back(), ", ", accepted);
+    file.refuse("the file has ", s.size(), " axes, the last of ", s.back(), ", ", accepted);
   }
-  if (s[1] == 0 || s[2] == 0) file.fail("the images are ", s[1], 'x', s[2], ", expected pixels");
+  if (s[1] == 0 || s[2] == 0) file.refuse("the images are ", s[1], 'x', s[2], ", expected pixels");
   return channels;
 }
 

@@ -61,7 +61,7 @@ class NpyHeader {
       } else if (key == "shape" && !std::exchange(has_shape, true)) {
         shape = read_shape();
       } else {
-        fail("the key ", in_quotes(key), " is unknown or occurs twice");
+        refuse("the key ", in_quotes(key), " is unknown or occurs twice");
       }
       if (!accept(',')) {
         expect('}');
@@ -69,15 +69,15 @@ class NpyHeader {
       }
     }
     skip_space();
-    if (at_ != text_.size()) fail("something follows the header's '}'");
-    if (text_.back() != '\n') fail("the header does not end with a line feed");
+    if (at_ != text_.size()) refuse("something follows the header's '}'");
+    if (text_.back() != '\n') refuse("the header does not end with a line feed");
     if (!has_descr || !has_order || !has_shape) {
-      fail("the header lacks one of descr, fortran_order and shape");
+      refuse("the header lacks one of descr, fortran_order and shape");
     }
   }
 
   template <class... Parts>
-  [[noreturn]] void fail(const Parts&... parts) const {
+  [[noreturn]] void refuse(const Parts&... parts) const {
     detail::fail<FileError>("npy: ", path_, ": offset ", offset_ + at_, ": ", parts...);
   }
 
@@ -90,14 +90,14 @@ class NpyHeader {
     return true;
   }
   void expect(char c) {
-    if (!accept(c)) fail("expected '", c, "'");
+    if (!accept(c)) refuse("expected '", c, "'");
   }
 
   std::string read_text() {
     const char quote = accept('\'') ? '\'' : '"';
     if (quote == '"') expect('"');
     const std::size_t end = text_.find(quote, at_);
-    if (end == text_.npos) fail("a text has no end");
+    if (end == text_.npos) refuse("a text has no end");
     const std::string text(text_.substr(at_, end - at_));
     at_ = end + 1;
     return text;
@@ -111,7 +111,7 @@ class NpyHeader {
         return word == "True";
       }
     }
-    fail("fortran_order is neither True nor False");
+    refuse("fortran_order is neither True nor False");
   }
 
   /// (), (3,) or (2, 3): NumPy writes the comma after a single extent, and (3) would be a number.
@@ -121,7 +121,7 @@ class NpyHeader {
     while (!accept(')')) {
       extents.push_back(read_extent());
       if (accept(',')) continue;
-      if (extents.size() == 1) fail("expected ','");
+      if (extents.size() == 1) refuse("expected ','");
       expect(')');
       break;
     }
@@ -134,9 +134,9 @@ class NpyHeader {
     Index extent = 0;
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
       extent = extent * 10 + (text_[at_] - '0');
-      if (extent > npy_max_extent) fail("an extent is over 2^48");
+      if (extent > npy_max_extent) refuse("an extent is over 2^48");
     }
-    if (at_ == begin) fail("expected an extent, a whole number of 0 or more");
+    if (at_ == begin) refuse("expected an extent, a whole number of 0 or more");
     return extent;
   }
 
@@ -187,35 +187,36 @@ template <NpyValue T>
                                    std::uint64_t max_bytes = default_max_bytes) {
   const std::vector<std::byte> bytes = read_file(path, max_bytes);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const auto fail = [&path](std::size_t offset, const auto&... parts) {
+  const auto refuse = [&path](std::size_t offset, const auto&... parts) {
     detail::fail<FileError>("npy: ", path, ": offset ", offset, ": ", parts...);
   };
   constexpr std::size_t version_end = detail::npy_magic.size() + 2;
-  if (!text.starts_with(detail::npy_magic)) fail(0, "the file does not begin with \\x93NUMPY");
+  if (!text.starts_with(detail::npy_magic)) refuse(0, "the file does not begin with \\x93NUMPY");
   const std::string_view version = text.substr(detail::npy_magic.size(), 2);
   const bool is_first = version == std::string_view("\1\0", 2);
   if (!is_first && version != std::string_view("\2\0", 2)) {
-    fail(detail::npy_magic.size(), "the version is not 1.0 or 2.0");
+    refuse(detail::npy_magic.size(), "the version is not 1.0 or 2.0");
   }
   const std::size_t begin = version_end + (is_first ? 2 : 4);
-  if (bytes.size() < begin) fail(version_end, "the file ends within its header");
+  if (bytes.size() < begin) refuse(version_end, "the file ends within its header");
   const std::byte* length_at = bytes.data() + version_end;
   const std::size_t length = is_first ? detail::load_little<std::uint16_t>(length_at)
                                       : detail::load_little<std::uint32_t>(length_at);
   if (length > detail::npy_max_header || length > bytes.size() - begin) {
-    fail(version_end, "the header has ", length, " bytes, expected at most ",
-         std::min(detail::npy_max_header, bytes.size() - begin));
+    refuse(version_end, "the header has ", length, " bytes, expected at most ",
+           std::min(detail::npy_max_header, bytes.size() - begin));
   }
   const detail::NpyHeader header(text.substr(begin, length), begin, path);
   if (header.descr != detail::npy_descr<T>) {
-    header.fail("descr is ", detail::in_quotes(header.descr), ", expected ",
-                detail::in_quotes(detail::npy_descr<T>), " (the type that read_npy was asked for)");
+    header.refuse("descr is ", detail::in_quotes(header.descr), ", expected ",
+                  detail::in_quotes(detail::npy_descr<T>),
+                  " (the type that read_npy was asked for)");
   }
   const std::optional<std::uint64_t> wanted = detail::array_bytes(sizeof(T), header.shape);
-  if (!wanted) header.fail("the shape takes 2^63 bytes or more");
+  if (!wanted) header.refuse("the shape takes 2^63 bytes or more");
   const std::span<const std::byte> data = std::span(bytes).subspan(begin + length);
   if (data.size() != *wanted) {
-    header.fail("the shape takes ", *wanted, " bytes, but ", data.size(), " follow the header");
+    header.refuse("the shape takes ", *wanted, " bytes, but ", data.size(), " follow the header");
   }
   NpyArray<T> array{header.shape, std::vector<T>(data.size() / sizeof(T))};
   if (!data.empty()) std::memcpy(array.values.data(), data.data(), data.size());

@@ -113,7 +113,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
         seen_ = 0;
         return true;
       default:
-        fail("S6", "an object where none belongs");
+        refuse("S6", "an object where none belongs");
     }
   }
 
@@ -124,8 +124,8 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
         break;
       case Place::metadata:
         if (header_.metadata.size() == options_.max_tensors) {
-          fail("S9", "more than ", options_.max_tensors,
-               " entries in the metadata (SafetensorsOptions::max_tensors)");
+          refuse("S9", "more than ", options_.max_tensors,
+                 " entries in the metadata (SafetensorsOptions::max_tensors)");
         }
         text_value_ = add(header_.metadata, key);
         break;
@@ -147,8 +147,8 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
     } else if (place_ == Place::entry && field_ == Field::dtype) {
       const std::optional<Dtype> dtype = dtype_named(value);
       if (!dtype) {
-        fail("S15", "tensor ", in_quotes(name_), " has the unsupported dtype ", in_quotes(value),
-             ", expected F32, F64, F16, BF16, I64, U64 or U8");
+        refuse("S15", "tensor ", in_quotes(name_), " has the unsupported dtype ", in_quotes(value),
+               ", expected F32, F64, F16, BF16, I64, U64 or U8");
       }
       tensor_->dtype = *dtype;
     } else {
@@ -159,7 +159,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool start_array(std::size_t) override {
     if (place_ != Place::entry || field_ == Field::dtype) {
-      fail("S6", "an array where none belongs");
+      refuse("S6", "an array where none belongs");
     }
     place_ = Place::array;
     return true;
@@ -169,12 +169,12 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (place_ != Place::array) refuse_value("a number");
     if (field_ == Field::shape) {
       if (tensor_->shape.size() == safetensors_max_rank) {
-        fail("S9", "tensor ", in_quotes(name_), " has more than ", safetensors_max_rank, " axes");
+        refuse("S9", "tensor ", in_quotes(name_), " has more than ", safetensors_max_rank, " axes");
       }
       if (value > std::uint64_t{PTRDIFF_MAX}) refuse_size();
       tensor_->shape.push_back(static_cast<Index>(value));
     } else {
-      if (offsets_ == 2) fail("S6", "tensor ", in_quotes(name_), " has more than 2 data_offsets");
+      if (offsets_ == 2) refuse("S6", "tensor ", in_quotes(name_), " has more than 2 data_offsets");
       (offsets_++ == 0 ? tensor_->begin : tensor_->end) = value;
     }
     return true;
@@ -182,7 +182,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool end_array() override {
     if (field_ == Field::data_offsets && offsets_ != 2) {
-      fail("S6", "tensor ", in_quotes(name_), " has ", offsets_, " data_offsets, expected 2");
+      refuse("S6", "tensor ", in_quotes(name_), " has ", offsets_, " data_offsets, expected 2");
     }
     place_ = Place::entry;
     return true;
@@ -197,8 +197,8 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool binary(nlohmann::json::binary_t&) override { refuse_value("binary data"); }
 
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override {
-    if (place_ == Place::after) fail("S5", "something follows the header's last '}'");
-    fail("S6", "the header is not valid JSON");
+    if (place_ == Place::after) refuse("S5", "something follows the header's last '}'");
+    refuse("S6", "the header is not valid JSON");
   }
 
  private:
@@ -212,11 +212,12 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
       return;
     }
     if (key.size() > safetensors_max_name) {
-      fail("S9", "the name ", in_quotes(key), " has ", key.size(), " bytes, expected at most ",
-           safetensors_max_name);
+      refuse("S9", "the name ", in_quotes(key), " has ", key.size(), " bytes, expected at most ",
+             safetensors_max_name);
     }
     if (header_.tensors.size() == options_.max_tensors) {
-      fail("S9", "more than ", options_.max_tensors, " tensors (SafetensorsOptions::max_tensors)");
+      refuse("S9", "more than ", options_.max_tensors,
+             " tensors (SafetensorsOptions::max_tensors)");
     }
     tensor_ = add(header_.tensors, key);
     offsets_ = 0;
@@ -230,8 +231,8 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
     } else if (key == "data_offsets") {
       field_ = Field::data_offsets;
     } else {
-      fail("S6", "tensor ", in_quotes(name_), " has the unknown key ", in_quotes(key),
-           ", expected dtype, shape and data_offsets");
+      refuse("S6", "tensor ", in_quotes(name_), " has the unknown key ", in_quotes(key),
+             ", expected dtype, shape and data_offsets");
     }
     if ((seen_ & static_cast<unsigned>(field_)) != 0) refuse_twice(key);
     seen_ |= static_cast<unsigned>(field_);
@@ -240,13 +241,13 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
   /// A finished entry: is all there, and is it as large as it says?
   void check_entry() {
     if (seen_ != 7) {
-      fail("S6", "tensor ", in_quotes(name_), " lacks one of dtype, shape and data_offsets");
+      refuse("S6", "tensor ", in_quotes(name_), " lacks one of dtype, shape and data_offsets");
     }
     const std::optional<std::uint64_t> bytes = array_bytes(size_of(tensor_->dtype), tensor_->shape);
     if (!bytes) refuse_size();
     if (tensor_->end < tensor_->begin || tensor_->end - tensor_->begin != *bytes) {
-      fail("S10", "tensor ", in_quotes(name_), " has the data_offsets ", tensor_->begin, " and ",
-           tensor_->end, ", but its dtype and shape take ", *bytes, " bytes");
+      refuse("S10", "tensor ", in_quotes(name_), " has the data_offsets ", tensor_->begin, " and ",
+             tensor_->end, ", but its dtype and shape take ", *bytes, " bytes");
     }
   }
 
@@ -258,21 +259,21 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   [[noreturn]] void refuse_twice(const std::string& key) const {
-    fail("S7", in_quotes(key), " occurs twice");
+    refuse("S7", in_quotes(key), " occurs twice");
   }
   [[noreturn]] void refuse_size() const {
-    fail("S9", "tensor ", in_quotes(name_), " has 2^63 bytes or more by its shape");
+    refuse("S9", "tensor ", in_quotes(name_), " has 2^63 bytes or more by its shape");
   }
   [[noreturn]] void refuse_value(const char* found) const {
     if (place_ == Place::array) {
-      fail("S8", found, " in shape or data_offsets of tensor ", in_quotes(name_),
-           ", expected unsigned whole numbers");
+      refuse("S8", found, " in shape or data_offsets of tensor ", in_quotes(name_),
+             ", expected unsigned whole numbers");
     }
-    fail("S6", found, " where none belongs");
+    refuse("S6", found, " where none belongs");
   }
 
   template <class... Parts>
-  [[noreturn]] void fail(const char* rule, const Parts&... parts) const {
+  [[noreturn]] void refuse(const char* rule, const Parts&... parts) const {
     fail_at(rule, static_cast<std::size_t>(farthest_ - text_.data()), parts...);
   }
   template <class... Parts>

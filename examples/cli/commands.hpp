@@ -69,6 +69,7 @@ struct Evaluate {
   Index baseline_limit = 0;
   Index batch_size = 32;
   int threads = 0;
+  bool walk_bits = false;
   std::string json, logits, nats_map;  ///< files to write, or none
 
   [[nodiscard]] int run() const;

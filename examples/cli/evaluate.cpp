@@ -24,8 +24,10 @@ int Evaluate::run() const {
   const Preparation how =
       preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
   const Images images = prepare(read_source({data, labels, first, limit}, how), how);
+  const EvaluateOptions options{
+      .batch_size = batch_size, .threads = threads, .walk_bits = walk_bits};
   const auto start = std::chrono::steady_clock::now();
-  const Evaluation result = net->evaluate(images, {.batch_size = batch_size, .threads = threads});
+  const Evaluation result = net->evaluate(images, options);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
@@ -48,7 +50,6 @@ int Evaluate::run() const {
     console.write(format("%.4f nats/image  independent pixels  binarization %s\n", *independent,
                          result.binarization.c_str()));
   }
-  const EvaluateOptions options{.batch_size = batch_size, .threads = threads};
   if (!logits.empty()) write_npy(logits, net->logits_map(images, options));
   if (!nats_map.empty()) write_npy(nats_map, net->nats_map(images, options));
   Figures figures;

@@ -42,6 +42,8 @@ Command add_evaluate(CLI::App& app) {
   parser->add_option("--batch-size", evaluate->batch_size, "Images of a pass")
       ->transform(whole(1))
       ->capture_default_str();
+  parser->add_flag("--walk-bits", evaluate->walk_bits,
+                   "Figures with the same bits on every machine, slower for wide convolutions");
   parser
       ->add_option(
           "--logits", evaluate->logits,

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # neon.sh FOLDER: the tests of simd, of kernels::Xsimd and of the layers in float for 64-bit Arm, made
-# by Debian's cross compiler in FOLDER and run by qemu. For Catch2 2, which is a header.
+# by Debian's cross compiler in FOLDER and run by qemu; and whether Arm has the same bits as others.
+# For Catch2 2, which is a header.
 set -eu
 tests=$(cd "$(dirname "$0")/.." && pwd)
 folder=$1
@@ -32,4 +33,6 @@ for source in main.cpp "$tests"/support/allocations.cpp "$tests"/simd/*_test.cpp
 done
 for pid in $pids; do wait "$pid"; done
 aarch64-linux-gnu-g++ -fopenmp ./*.o -o neon_tests
-exec qemu-aarch64 -L /usr/aarch64-linux-gnu ./neon_tests
+qemu-aarch64 -L /usr/aarch64-linux-gnu ./neon_tests
+exec sh "$tests/build/same_bits.sh" "$PWD/same_bits" "qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+  aarch64-linux-gnu-g++ -O2 -std=c++20 -fopenmp -isystem "$PWD/headers" -I"$tests/../include"

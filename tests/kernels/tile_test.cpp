@@ -29,29 +29,75 @@ bool is_partition(const std::vector<Part>& parts, Index count) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Panels cover every column once, and at most their padding more",
+TEMPLATE_TEST_CASE("Panels cover every column once, and only the last one is padded",
                    "[kernels][tile]", float, double) {
   constexpr Index width = simd::lanes<TestType>;
-  for (Index columns = 0; columns <= 10 * width + 1; ++columns) {
-    std::vector<Part> panels;
-    tiles::for_each_panel<TestType>(columns, [&]<int V>(Index first) {
-      panels.push_back({first, V * width});
-    });
-    CAPTURE(columns);
-    CHECK(is_partition(panels, tiles::padded<TestType>(columns)));
-    CHECK(tiles::padded<TestType>(columns) - columns < width);
+  for (Index columns = 0; columns <= 200; ++columns) {
+    for (Index first = 0; first <= columns; first += 64) {
+      for (Index last = first; last <= columns; last = last + 64 <= columns ? last + 64 : columns) {
+        std::vector<Part> panels;
+        const Index end = tiles::for_each_panel<TestType>(
+            first, last, tiles::two_chains_from(columns), [&]<int V, int C>(Index column) {
+              panels.push_back({column - first, V * width});
+            });
+        CAPTURE(columns, first, last);
+        CHECK(is_partition(panels, end - first));
+        CHECK(end >= last);
+        if (last == columns) {
+          CHECK(end == tiles::padded<TestType>(columns));
+          break;
+        }
+        CHECK(end == last);
+      }
+    }
+    CHECK(tiles::padded<TestType>(columns) - columns < 2 * width);
   }
 }
 
-TEMPLATE_TEST_CASE("A tile needs no more registers than there are", "[kernels][tile]", float,
-                   double) {
-  const auto needed = []<int V>(std::integral_constant<int, V>) {
-    constexpr int rows = tiles::max_tile_rows<V>;
-    return rows * V * tiles::chains<V> + std::min(rows, V) + 1;
-  };
-  CHECK(needed(std::integral_constant<int, 1>()) <= simd::registers);
-  CHECK(needed(std::integral_constant<int, 2>()) <= simd::registers);
-  CHECK(needed(std::integral_constant<int, 4>()) <= simd::registers);
+TEMPLATE_TEST_CASE("A column has as many chains whatever the vectors: two at the end of few",
+                   "[kernels][tile]", float, double) {
+  for (Index columns = 1; columns <= 200; ++columns) {
+    const bool has_two = columns % 32 >= 1 && columns % 32 <= 16;
+    Index wrong = 0;
+    tiles::for_each_panel<TestType>(
+        0, columns, tiles::two_chains_from(columns), [&]<int V, int C>(Index first) {
+          const Index last = std::min(columns, first + V * simd::lanes<TestType>);
+          for (Index column = first; column < last; ++column) {
+            if (C != (has_two && column >= columns / 32 * 32 ? 2 : 1)) ++wrong;
+          }
+        });
+    CAPTURE(columns);
+    CHECK(wrong == 0);
+  }
+}
+
+namespace {
+
+/// A kind of tile.
+template <int V, int C>
+struct Tile {
+  static constexpr int vectors = V, chains = C;
+};
+/// Calls check(tile) for every kind of tile.
+template <class F>
+void for_each_tile(F check) {
+  check(Tile<4, 1>());
+  check(Tile<2, 1>());
+  check(Tile<4, 2>());
+  check(Tile<2, 2>());
+  check(Tile<1, 2>());
+}
+
+}  // namespace
+
+TEST_CASE("A tile needs no more registers than there are", "[kernels][tile]") {
+  for_each_tile([]<int V, int C>(Tile<V, C>) {
+    CAPTURE(V, C);
+    constexpr int rows = tiles::max_tile_rows<V, C>;
+    CHECK(tiles::has_tile(rows));
+    CHECK(rows * V * C >= 8);
+    CHECK(rows * V * C + std::min(rows, V) + 1 <= simd::registers);
+  });
 }
 
 namespace {
@@ -68,9 +114,9 @@ std::vector<T> numbers(Index count, Index period) {
 
 /// Two strips of any stride, a start for all rows or each, and an addend, for every number of rows
 /// that makes other tiles.
-template <class T, int V>
+template <class T, int V, int C>
 void check_products() {
-  constexpr Index width = V * simd::lanes<T>, rows = 2 * tiles::max_tile_rows<V> + 3;
+  constexpr Index width = V * simd::lanes<T>, rows = 2 * tiles::max_tile_rows<V, C> + 3;
   constexpr Index a_row = 13, a_step = 2, b_step = width + 1, out_row = width + 3;
   const auto a = numbers<T>(rows * a_row + 8, 7), b = numbers<T>(9 * b_step, 11);
   const auto start = numbers<T>(rows * width, 5), addend = numbers<T>(rows * width, 13);
@@ -80,10 +126,10 @@ void check_products() {
   for (Index count = 0; count <= 2 * rows; ++count) {
     const Index used = count % (rows + 1), stride = count <= rows ? 0 : width;
     std::vector<T> out(static_cast<std::size_t>(rows * out_row), T{-99});
-    tiles::add_products<V, T>(used, strips,
-                              {.start = {start.data(), stride},
-                               .addend = {addend.data(), width},
-                               .out = {out.data(), out_row}});
+    tiles::add_products<V, C, T>(used, strips,
+                                 {.start = {start.data(), stride},
+                                  .addend = {addend.data(), width},
+                                  .out = {out.data(), out_row}});
     Index wrong = 0;
     for (Index r = 0; r < rows; ++r) {
       for (Index n = 0; n < out_row; ++n) {
@@ -100,7 +146,7 @@ void check_products() {
         if (out[static_cast<std::size_t>(r * out_row + n)] != expected) ++wrong;
       }
     }
-    CAPTURE(V, used, stride);
+    CAPTURE(V, C, used, stride);
     CHECK(wrong == 0);
   }
 }
@@ -109,21 +155,19 @@ void check_products() {
 
 TEMPLATE_TEST_CASE("Tiles sum strips of any stride onto start and addend, and touch nothing else",
                    "[kernels][tile]", float, double) {
-  check_products<TestType, 1>();
-  check_products<TestType, 2>();
-  check_products<TestType, 4>();
+  for_each_tile([]<int V, int C>(Tile<V, C>) { check_products<TestType, V, C>(); });
 }
 
 namespace {
 
 /// More terms than a tile takes at once and a panel of several parts, with and without fetching
 /// what is next: all of it, up to within a part, past the end of a part.
-template <class T, int V>
+template <class T, int V, int C>
 void check_parts() {
   constexpr Index width = V * simd::lanes<T>, rows = 15, first = 2;
   // One of the terms is longer than a part, one empty.
   const Index longest =
-      2 * std::min(tiles::part_rows<T, V>(), tiles::rows_in<T, V>(128 * 1024)) + 3;
+      2 * std::min(tiles::part_rows<T, V, C>(), tiles::rows_in<T, V>(128 * 1024)) + 3;
   std::vector<Index> lengths(static_cast<std::size_t>(tiles::max_strips + 5), 2);
   lengths[1] = longest, lengths[3] = 0;
   Index total = 0;
@@ -149,8 +193,9 @@ void check_parts() {
   for (const T* fetched_until : {static_cast<const T*>(nullptr), begin + total * width,
                                  begin + longest / 2 * width + 5, begin + 1}) {
     std::vector<T> out(expected.size());
-    tiles::multiply<V, T>(first, rows, terms, begin, {.out = {out.data(), width}}, fetched_until);
-    CAPTURE(V, fetched_until != nullptr ? fetched_until - begin : -1);
+    tiles::multiply<V, C, T>(first, rows, terms, begin, {.out = {out.data(), width}},
+                             fetched_until);
+    CAPTURE(V, C, fetched_until != nullptr ? fetched_until - begin : -1);
     CHECK(out == expected);
   }
 }
@@ -159,15 +204,13 @@ void check_parts() {
 
 TEMPLATE_TEST_CASE("A product in parts is the product: long panels, many terms", "[kernels][tile]",
                    float, double) {
-  check_parts<TestType, 1>();
-  check_parts<TestType, 2>();
-  check_parts<TestType, 4>();
+  for_each_tile([]<int V, int C>(Tile<V, C>) { check_parts<TestType, V, C>(); });
 }
 
 namespace {
 
 /// K random values a row in strips of `strip`, whose sums are put down after every `part` values.
-template <class T, int V>
+template <class T, int V, int C>
 std::vector<T> in_parts_of(Index part, Index strip, Index length = 97, Index rows = 9) {
   constexpr Index width = V * simd::lanes<T>;
   Rng rng(1);
@@ -184,8 +227,8 @@ std::vector<T> in_parts_of(Index part, Index strip, Index length = 97, Index row
       strips.push_back(
           {a.data() + k, length, 1, b.data() + k * width, width, std::min(strip, last - k)});
     }
-    tiles::add_products<V, T>(rows, strips, {.start = sums, .out = sums},
-                              {.ends = done + part >= length});
+    tiles::add_products<V, C, T>(rows, strips, {.start = sums, .out = sums},
+                                 {.ends = done + part >= length});
   }
   return out;
 }
@@ -195,16 +238,16 @@ std::vector<T> in_parts_of(Index part, Index strip, Index length = 97, Index row
 TEMPLATE_TEST_CASE("Where sums are cut rounds nothing: anywhere, or with two chains between strips",
                    "[kernels][tile]", float, double) {
   using T = TestType;
-  const auto same = []<int V>(std::integral_constant<int, V>, Index part, Index strip) {
-    return in_parts_of<T, V>(part, strip) == in_parts_of<T, V>(97, strip);
+  const auto same = []<int V, int C>(Tile<V, C>, Index part, Index strip) {
+    return in_parts_of<T, V, C>(part, strip) == in_parts_of<T, V, C>(97, strip);
   };
   for (const Index part : {1, 7, 32, 96}) {
-    CAPTURE(part);
-    CHECK(same(std::integral_constant<int, 2>(), part, 97));
-    CHECK(same(std::integral_constant<int, 4>(), part, 97));
-    CHECK(same(std::integral_constant<int, 1>(), part, part));
+    for_each_tile([&]<int V, int C>(Tile<V, C> tile) {
+      CAPTURE(part, V, C);
+      CHECK(same(tile, part, C == 1 ? 97 : part));
+    });
   }
-  // Tiles of one vector must not cut within a strip, and it does matter.
-  CHECK(tiles::part_rows<T, 1>() > Index{1} << 40);
-  CHECK_FALSE(same(std::integral_constant<int, 1>(), 32, 97));
+  // Tiles of two chains must not be cut within a strip, and it does matter.
+  CHECK(tiles::part_rows<T, 1, 2>() > Index{1} << 40);
+  CHECK_FALSE(same(Tile<1, 2>(), 32, 97));
 }

@@ -8,17 +8,25 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI::kernels::detail {
 
-extern template void add_products<1, float>(Index, std::span<const Strip<float>>,
-                                            const Sums<float>&, Part);
-extern template void add_products<2, float>(Index, std::span<const Strip<float>>,
-                                            const Sums<float>&, Part);
-extern template void add_products<4, float>(Index, std::span<const Strip<float>>,
-                                            const Sums<float>&, Part);
-extern template void add_products<1, double>(Index, std::span<const Strip<double>>,
-                                             const Sums<double>&, Part);
-extern template void add_products<2, double>(Index, std::span<const Strip<double>>,
-                                             const Sums<double>&, Part);
-extern template void add_products<4, double>(Index, std::span<const Strip<double>>,
-                                             const Sums<double>&, Part);
+extern template void add_products<4, 1, float>(Index, std::span<const Strip<float>>,
+                                               const Sums<float>&, Part);
+extern template void add_products<2, 1, float>(Index, std::span<const Strip<float>>,
+                                               const Sums<float>&, Part);
+extern template void add_products<4, 2, float>(Index, std::span<const Strip<float>>,
+                                               const Sums<float>&, Part);
+extern template void add_products<2, 2, float>(Index, std::span<const Strip<float>>,
+                                               const Sums<float>&, Part);
+extern template void add_products<1, 2, float>(Index, std::span<const Strip<float>>,
+                                               const Sums<float>&, Part);
+extern template void add_products<4, 1, double>(Index, std::span<const Strip<double>>,
+                                                const Sums<double>&, Part);
+extern template void add_products<2, 1, double>(Index, std::span<const Strip<double>>,
+                                                const Sums<double>&, Part);
+extern template void add_products<4, 2, double>(Index, std::span<const Strip<double>>,
+                                                const Sums<double>&, Part);
+extern template void add_products<2, 2, double>(Index, std::span<const Strip<double>>,
+                                                const Sums<double>&, Part);
+extern template void add_products<1, 2, double>(Index, std::span<const Strip<double>>,
+                                                const Sums<double>&, Part);
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::kernels::detail

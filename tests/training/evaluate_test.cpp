@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <string>
@@ -108,6 +109,38 @@ TEST_CASE("Evaluation has the same bits for every batch size and number of threa
       CHECK(test::bit_difference(nats_map(model, images, options), map) == "");
     }
   }
+}
+
+TEST_CASE("With walk_bits an evaluation has the bits of a walk, also of wide convolutions",
+          "[training][evaluate]") {
+  // 64 channels: convolved by pairs of pixels if one may.
+  const auto model = test::random_model<PixelCNN<Categorical<3>>>(
+      {.image = {3, 4, 1}, .layers = 1, .hidden = 64, .head = 6}, 4);
+  const Images images = test::random_images(2, {3, 4, 1}, 3, 5);
+  FeatureMap<float> walked({2, 3, 4, 3});
+  FeatureMap<float> x({2, 1, 1, 1}), z({2, 1, 1, 3});
+  auto cache = model.net().make_cache({.batch = 2, .height = 3, .width = 4});
+  for (Index row = 0; row < 3; ++row) {
+    for (Index column = 0; column < 4; ++column) {
+      for (Index n = 0; n < 2; ++n) {
+        x(n, 0, 0, 0) = model.encode(int{images[n](row, column, 0)});
+      }
+      model.net().step(cache, row, column, as_rows(x.view()), as_rows(z.view()));
+      for (Index n = 0; n < 2; ++n) {
+        for (Index level = 0; level < 3; ++level) {
+          walked(n, row, column, level) = z(n, 0, 0, level);
+        }
+      }
+    }
+    model.net().end_row(cache, row);
+  }
+  const auto equal = [&](const EvaluateOptions& options) {
+    const FeatureMap<float> logits = logits_map(model, images, options);
+    return std::equal(logits.view().begin(), logits.view().end(), walked.view().begin());
+  };
+  CHECK(equal({.walk_bits = true}));
+  // The control: by pairs the last bits are others.
+  CHECK_FALSE(equal({.walk_bits = false}));
 }
 
 TEST_CASE("An evaluation carries the binarisation of its images", "[training][evaluate]") {

@@ -82,7 +82,7 @@ class Backward {
 struct TapeOptions {
   int threads = 0;         ///< for the operations' execution policies; 0: as many as OpenMP offers
   bool record = true;      ///< false: no gradients, nothing saved for them (evaluation, sampling)
-  bool walk_bits = false;  ///< true: values (not gradients) have the bits of a walk by pixels
+  bool walk_bits = false;  ///< true: values (not gradients) have a walk's bits, on any machine
 };
 
 /// Memory and history of one computation. Values live in a workspace that reset() recycles, so a

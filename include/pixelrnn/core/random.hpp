@@ -79,8 +79,8 @@ class Rng {
     return detail::unit_double(static_cast<std::uint32_t>(bits >> 32),
                                static_cast<std::uint32_t>(bits));
   }
-  /// Uniform in [low, high).
-  constexpr double uniform(double low, double high) { return low + (high - low) * uniform(); }
+  /// Uniform in [low, high). Rounded once: where the compiler may choose, bits would differ.
+  double uniform(double low, double high) { return std::fma(high - low, uniform(), low); }
   /// Standard normal (Box & Muller 1958); draws two numbers.
   double normal() {
     const double radius = std::sqrt(-2.0 * std::log1p(-uniform()));

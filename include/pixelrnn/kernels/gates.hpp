@@ -46,7 +46,7 @@ template <class T>
   if constexpr (std::is_same_v<T, float>) {
     const simd::detail::Quotient tanh_g = simd::detail::tanh_quotient(g);
     const auto of = o * f, ig = i * tanh_g.denominator;
-    const auto inverse = simd::Batch<T>(1.0f) / (of * ig);
+    const auto inverse = simd::divide(simd::Batch<T>(1.0f), of * ig);
     const auto inverse_of = inverse * ig, inverse_ig = inverse * of;
     return {inverse_of * f, inverse_of * o, inverse_ig * tanh_g.denominator,
             inverse_ig * i * tanh_g.numerator};

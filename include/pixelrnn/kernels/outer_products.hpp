@@ -60,6 +60,22 @@ void gather(std::span<Strip<T>> strips, const T* Strip<T>::*operand, Index Strip
   }
 }
 
+/// Calls f.template operator()<V, C>(first_column) for tiles of 4, 2 or 1 vectors over so many
+/// columns, a multiple of a vector; those of one vector keep two chains. So bits of a gradient do
+/// depend on the instruction set.
+template <class T, class F>
+PIXELRNN_ALWAYS_INLINE void for_each_block(Index columns, F&& f) {
+  Index column = 0;
+  for (; columns - column >= 4 * lanes<T>; column += 4 * lanes<T>) {
+    f.template operator()<4, 1>(column);
+  }
+  if (columns - column >= 2 * lanes<T>) {
+    f.template operator()<2, 1>(column);
+    column += 2 * lanes<T>;
+  }
+  if (column < columns) f.template operator()<1, 2>(column);
+}
+
 /// add_outer_products of at most max_strips pairs with outer_rows rows in all, or
 /// outer_rows_in_place.
 template <class T>
@@ -81,13 +97,13 @@ void add_outer_part(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b, 
       strips[i] = {pairs[i].a + row, 1, a.stride, nullptr, 0, pairs[i].rows};
     }
     if (copies_a) gather(strips, &Strip<T>::a, &Strip<T>::a_step, rows, block, line);
-    for_each_panel<T>(whole, [&]<int V>(Index column) {
+    for_each_block<T>(whole, [&]<int V, int C>(Index column) {
       for (std::size_t i = 0; i < pairs.size(); ++i) {
         strips[i].b = pairs[i].b + column, strips[i].b_step = b.stride;
       }
       if (copies_b) gather(strips, &Strip<T>::b, &Strip<T>::b_step, V * width, panel, V * width);
       const Rows<T> sums = out.from(row, column);
-      add_products<V, T>(rows, std::span<const Strip<T>>(strips), {.start = sums, .out = sums});
+      add_products<V, C, T>(rows, std::span<const Strip<T>>(strips), {.start = sums, .out = sums});
     });
   }
   if (whole == b.columns) return;
@@ -99,7 +115,7 @@ void add_outer_part(std::span<const RowPairs<T>> pairs, RowShape a, RowShape b, 
       strips[i] = {pairs[i].b + whole, 1, b.stride, pairs[i].a + row, a.stride, pairs[i].rows};
     }
     alignas(64) T sums[static_cast<std::size_t>(width * width)];
-    add_products<1, T>(rest, std::span<const Strip<T>>(strips), {.out = {sums, width}});
+    add_products<1, 2, T>(rest, std::span<const Strip<T>>(strips), {.out = {sums, width}});
     for (Index column = 0; column < rest; ++column) {
       for (Index lane = 0; lane < width; ++lane) {
         out[row + lane][whole + column] += sums[column * width + lane];

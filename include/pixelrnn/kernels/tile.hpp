@@ -16,17 +16,18 @@ namespace pixelrnn::inline PIXELRNN_ABI::kernels::detail {
 using simd::Batch;
 using simd::lanes;
 
-/// Sums that a tile of V vectors keeps for each output. Of one vector it keeps two, for even and
-/// odd k of a strip: a single row would otherwise wait for each addition before it begins the next.
-template <int V>
-inline constexpr int chains = V == 1 ? 2 : 1;
-
-/// Rows of the largest tile of V vectors. R·V·chains sums, the smaller of R and V operands and one
-/// more must fit the registers, and at least eight sums must be under way to hide the latency of a
-/// fused multiply-add on two ports.
-template <int V>
-inline constexpr int max_tile_rows = simd::registers >= 32 ? (V == 4 ? 6 : (V == 2 ? 12 : 14))
-                                                           : (V == 4 ? 3 : 6);
+/// Chains: the sums that a tile keeps for each output, one, or two for even and odd k of a strip. A
+/// single row would otherwise wait for each addition before it begins the next, where there are few
+/// columns: one vector of 16 floats, say. Which columns have two is a matter of the weights' shape
+/// alone (see two_chains_from), because bits depend on it.
+///
+/// Rows of the largest tile of V vectors and C chains: R·V·C sums, the smaller of R and V operands
+/// and one more must fit the registers, and at least eight sums must be under way to hide the
+/// latency of a fused multiply-add on two ports.
+template <int V, int C>
+inline constexpr int max_tile_rows = simd::registers >= 32
+                                         ? (V* C >= 8 ? 3 : (V * C == 4 ? 6 : (C == 2 ? 14 : 12)))
+                                         : (V* C >= 8 ? 1 : (V * C == 4 ? 3 : 6));
 
 /// Calls f(constant 0), ..., f(constant N-1), unrolled before anything else is optimised: only
 /// arrays indexed by constants become registers, a loop of known length comes too late for that.
@@ -79,7 +80,7 @@ PIXELRNN_ALWAYS_INLINE void prefetch_rows(const T* row, Index stride) {
 }
 
 /// R rows from `first` on × V vectors of sums over all strips in order, k in order, of each strip
-/// those of k = c mod chains added up apart: one broadcast and V fused multiply-adds a row and k;
+/// those of k = c mod C added up apart: one broadcast and V fused multiply-adds a row and k;
 /// the smaller operand stays in registers. A function of its own for each R and V, never inlined:
 /// compiled once, and nothing else competes for its registers.
 ///
@@ -97,14 +98,14 @@ PIXELRNN_ALWAYS_INLINE void prefetch_rows(const T* row, Index stride) {
 /// of 1024 × 1024 weights else cost a wait a tile (5 to 8 % of those products at CIFAR size).
 /// Behind the last tile that touches memory nobody needs, and no more. Narrower tiles have neither
 /// the registers nor the time for it. They also fetch what multiply() asks for.
-template <class T, int R, int V>
+template <class T, int R, int V, int C>
 [[gnu::noinline]] void tile(std::span<const Strip<T>> strips, Index first, const Sums<T>& sums,
                             const Part& part) {
-  constexpr int n = chains<V>, anchors = (R + 2) / 3;
-  constexpr bool ahead = V == 4 && R > 2;
+  constexpr int anchors = (R + 2) / 3;
+  constexpr bool ahead = V == 4 && C == 1 && R > 2;
   const char* fetched = part.fetch.from;
   using Tile = Batch<T>[std::size_t{R}][std::size_t{V}];
-  Tile chain[std::size_t{n}];
+  Tile chain[std::size_t{C}];
   Tile& sum = chain[0];
   const auto fill = [](Tile& to, const T* row) PIXELRNN_INLINE_LAMBDA {
     unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
@@ -173,14 +174,14 @@ template <class T, int R, int V>
         for (Index i = 0; i < line; ++i) add(sum);
       }
     }
-    unrolled<n - 1>([&](auto c) PIXELRNN_INLINE_LAMBDA { fill(chain[c + 1], nullptr); });
-    for (; k >= n; k -= n) {
-      unrolled<n>([&](auto c) PIXELRNN_INLINE_LAMBDA { add(chain[c]); });
+    unrolled<C - 1>([&](auto c) PIXELRNN_INLINE_LAMBDA { fill(chain[c + 1], nullptr); });
+    for (; k >= C; k -= C) {
+      unrolled<C>([&](auto c) PIXELRNN_INLINE_LAMBDA { add(chain[c]); });
     }
-    if constexpr (n > 1) {
+    if constexpr (C > 1) {
       if (k > 0) add(sum);
     }
-    unrolled<(n - 1) * R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
+    unrolled<(C - 1) * R>([&](auto r) PIXELRNN_INLINE_LAMBDA {
       unrolled<V>([&](auto v) PIXELRNN_INLINE_LAMBDA {
         sum[r % R][v] = sum[r % R][v] + chain[1 + r / R][r % R][v];
       });
@@ -206,16 +207,16 @@ template <class T, int R, int V>
 /// as fast, and which take long to compile.
 [[nodiscard]] constexpr bool has_tile(Index rows) { return rows <= 6 || rows % 2 == 0; }
 
-/// Tiles of V vectors over [0, rows): the largest, the last two of equal height, because a tile of
-/// few rows runs at a fraction of the speed.
-template <int V, class T>
+/// Tiles of V vectors and C chains over [0, rows): the largest, the last two of equal height,
+/// because a tile of few rows runs at a fraction of the speed.
+template <int V, int C, class T>
 void add_products(Index rows, std::span<const Strip<T>> strips, const Sums<T>& sums,
                   Part part = {}) {
-  constexpr Index most = max_tile_rows<V>;
+  constexpr Index most = max_tile_rows<V, C>;
   static constexpr auto tiles = []<int... R>(std::integer_sequence<int, R...>) {
-    return std::array{&tile<T, (has_tile(R + 1) ? R + 1 : 1), V>...};
+    return std::array{&tile<T, (has_tile(R + 1) ? R + 1 : 1), V, C>...};
   }
-  (std::make_integer_sequence<int, max_tile_rows<V>>{});
+  (std::make_integer_sequence<int, max_tile_rows<V, C>>{});
   const Fetch all = part.fetch;
   Index turns = 0;  // in which a tile fetches
   if (all.lines > 0) {
@@ -236,20 +237,56 @@ void add_products(Index rows, std::span<const Strip<T>> strips, const Sums<T>& s
   }
 }
 
-/// Splits `columns` into panels of 4, 2 or 1 vectors, widest first, the last one zero-padded, and
-/// calls f.template operator()<V>(first_column) for each.
+/// The first of the columns of a product that keep two chains: the last `columns` mod 32, if they
+/// are 16 or fewer. So a column's bits do not depend on how wide a vector is. With 16 lanes these
+/// are the tiles of one vector.
+[[nodiscard]] constexpr Index two_chains_from(Index columns) {
+  const Index rest = columns % 32;
+  return rest <= 16 ? columns - rest : columns;
+}
+
+/// Splits columns [first, last) into panels, each of 4, 2 or 1 vectors with one or two chains, and
+/// calls f.template operator()<V, C>(first_column) for each. `two` is two_chains_from() of all
+/// columns, `first` 0 or a multiple of 64, and `last` likewise, or all. Returns where the last
+/// panel ends, which is beyond `last` if that one is padded.
 template <class T, class F>
-PIXELRNN_ALWAYS_INLINE void for_each_panel(Index columns, F&& f) {
-  Index column = 0;
-  while (columns - column > 3 * lanes<T>) {
-    f.template operator()<4>(column);
-    column += 4 * lanes<T>;
+PIXELRNN_ALWAYS_INLINE constexpr Index for_each_panel(Index first, Index last, Index two, F&& f) {
+  constexpr Index width = lanes<T>;
+  static_assert(32 % (2 * width) == 0, "no panel but the last may be padded");
+  Index column = first;
+  const Index last_of_one = std::min(last, two);
+  while (last_of_one - column > 2 * width) {
+    f.template operator()<4, 1>(column);
+    column += 4 * width;
   }
-  if (columns - column > lanes<T>) {
-    f.template operator()<2>(column);
-    column += 2 * lanes<T>;
+  if (last_of_one > column) {
+    f.template operator()<2, 1>(column);
+    column += 2 * width;
   }
-  if (columns - column > 0) f.template operator()<1>(column);
+  if constexpr (width < 16) {
+    constexpr int most = simd::registers >= 32 ? 4 : 2;
+    while (last - column > (most == 4 ? 2 : 1) * width) {
+      f.template operator()<most, 2>(column);
+      column += most * width;
+    }
+    if constexpr (most == 4) {
+      if (last - column > width) {
+        f.template operator()<2, 2>(column);
+        column += 2 * width;
+      }
+    }
+  }
+  if (last > column) {
+    f.template operator()<1, 2>(column);
+    column += width;
+  }
+  return column;
+}
+
+/// Columns after padding to whole panels.
+template <class T>
+[[nodiscard]] constexpr Index padded(Index columns) {
+  return for_each_panel<T>(0, columns, two_chains_from(columns), []<int V, int C>(Index) {});
 }
 
 /// Rows of V vectors in so many bytes.
@@ -271,11 +308,11 @@ template <class T, int V>
 /// kB put sums down more often and cost 2 to 5 % of the peak on Zen 4 and 5, 64 kB on Zen 5 one).
 /// Or 32 kB that stay in the first-level cache: 2 to 5 % more of the peak (K = 256 to 640, measured
 /// on an Intel server core; for others than AMD's and this it is a guess). Where sums are cut
-/// rounds nothing, except in a tile of one vector, which joins its two chains there: its narrow
-/// panels are never cut, so that chains are joined at the end of each term, on every processor.
-template <class T, int V>
+/// rounds nothing, except in a tile of two chains, which joins them there: its narrow panels are
+/// never cut, so that chains are joined at the end of each term, on every processor.
+template <class T, int V, int C>
 [[nodiscard]] Index part_rows() {
-  if constexpr (chains<V> != 1) return rows_in<T, V>(std::numeric_limits<Index>::max());
+  if constexpr (C != 1) return rows_in<T, V>(std::numeric_limits<Index>::max());
   return rows_in<T, V>(first_level_keeps_parts() ? 32 * 1024 : 128 * 1024);
 }
 
@@ -290,9 +327,9 @@ inline constexpr Index cached_values = 128 * 1024;
 inline constexpr Index max_strips = 16;
 
 /// Whether multiply() goes through a panel in one part: then sums.addend may be sums.out.
-template <class T, int V>
+template <class T, int V, int C>
 [[nodiscard]] bool is_one_part(std::span<const Term<T>> terms, Index panel_rows) {
-  return panel_rows <= part_rows<T, V>() && std::ssize(terms) <= max_strips;
+  return panel_rows <= part_rows<T, V, C>() && std::ssize(terms) <= max_strips;
 }
 
 /// Σ_terms term·panel for `rows` rows from `first` on; sums.out and sums.addend are the first of
@@ -301,7 +338,7 @@ template <class T, int V>
 ///
 /// While the tiles of a part multiply, they fetch the next one, up to `fetched_until` if that is
 /// not null: else the first tile of each part waits for memory and the others leave memory idle.
-template <int V, class T>
+template <int V, int C, class T>
 void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* panel,
               const Sums<T>& sums, const T* fetched_until = nullptr) {
   constexpr Index width = V * lanes<T>;
@@ -313,7 +350,7 @@ void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* 
   Part part;
   do {
     std::size_t count = 0;
-    Index room = part_rows<T, V>();
+    Index room = part_rows<T, V, C>();
     while (term != terms.end() && room > 0 && count < strips.size()) {
       const Index length = std::min(room, term->length - done);
       strips[count++] = {
@@ -323,23 +360,17 @@ void multiply(Index first, Index rows, std::span<const Term<T>> terms, const T* 
     }
     part.ends = term == terms.end();
     if (fetched_until != nullptr && fetched_until > panel) {
-      const Index values = std::min<Index>(fetched_until - panel, part_rows<T, V>() * width);
+      const Index values = std::min<Index>(fetched_until - panel, part_rows<T, V, C>() * width);
       part.fetch = {reinterpret_cast<const char*>(panel), values * Index{sizeof(T)} / 64};
     } else {
       part.fetch = {};
     }
-    add_products<V, T>(rows, std::span(strips.data(), count), *now, part);
+    add_products<V, C, T>(rows, std::span(strips.data(), count), *now, part);
     if (!part.ends) {
       later = {.start = sums.out, .addend = sums.addend, .out = sums.out};
       now = &later;
     }
   } while (!part.ends);
-}
-
-/// Columns after padding to whole vectors.
-template <class T>
-[[nodiscard]] constexpr Index padded(Index columns) {
-  return (columns + lanes<T> - 1) / lanes<T> * lanes<T>;
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::kernels::detail

@@ -15,13 +15,14 @@ namespace pixelrnn::inline PIXELRNN_ABI::kernels {
 /// units, so a tile ends with all it needs to finish those cells without going through memory.
 ///
 /// Each sum runs over its terms in an order that the shape of the weights fixes and is rounded once
-/// an addition, whatever the tile: the bits of a row do not depend on the rows beside it.
+/// an addition, whatever the tile: the bits of a row do not depend on the rows beside it, nor,
+/// where there are fused multiply-adds, on the instruction set.
 struct Xsimd {
   static constexpr std::string_view name = "Xsimd";
 
   template <class T>
   [[nodiscard]] static constexpr Index packed_size(Index rows, Index units, Index groups) {
-    return rows * groups * detail::padded<T>(units);
+    return rows * groups * (groups == 1 ? detail::padded<T>(units) : whole_vectors<T>(units));
   }
 
   template <class T>
@@ -39,7 +40,8 @@ struct Xsimd {
       }
       return;
     }
-    detail::for_each_panel<T>(to.units, [&]<int V>(Index column) {
+    const Index two = detail::two_chains_from(to.units);
+    detail::for_each_panel<T>(0, to.units, two, [&]<int V, int C>(Index column) {
       T* panel = to.data + column * to.rows + first_row * V * width;
       for (Index r = 0; r < from.rows; ++r, panel += V * width) {
         pack_row(from, r, column, std::min(V * width, to.units - column), V * width, panel);
@@ -50,45 +52,17 @@ struct Xsimd {
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                      Rows<const T> start, Rows<const T> addend, Rows<T> out) noexcept {
-    if (weights.groups == gate_count) {  // in this order, plain panels of four vectors
+    if (weights.groups == gate_count) {  // in this order, plain panels of four vectors, one chain
+      const Index columns = packed_size<T>(1, weights.units, gate_count);
       const Packed<const T> plain{weights.data,
                                   weights.rows,
-                                  packed_size<T>(1, weights.units, gate_count),
+                                  columns,
                                   1,
                                   weights.first * gate_count,
                                   packed_size<T>(1, weights.last, gate_count)};
-      return affine(rows, terms, plain, start, addend, out);
+      return add_panels(rows, terms, plain, columns, start, addend, out);
     }
-    // In blocks of rows that stay in the second-level cache while every panel meets them.
-    const Index block =
-        rows <= detail::stretch_rows
-            ? rows
-            : std::max(detail::stretch_rows, detail::cached_values / (weights.rows + 1));
-    const T* const fetched_until = end_to_fetch(rows, weights, 1);
-    for (Index begin = 0; begin < rows; begin += block) {
-      const Index end = std::min(rows, begin + block);
-      detail::for_each_panel<T>(weights.last - weights.first, [&]<int V>(Index offset) {
-        constexpr Index width = V * simd::lanes<T>;
-        const Index column = weights.first + offset;
-        const T* const panel = weights.data + column * weights.rows;
-        const bool aside =
-            weights.units - column < width ||
-            (addend.data == out.data && !detail::is_one_part<T, V>(terms, weights.rows));
-        const auto sums = [=](Index first) {
-          return detail::Sums<T>{.start = start.from(first, column),
-                                 .addend = addend.from(first, column),
-                                 .out = out.from(first, column)};
-        };
-        if (!aside) {
-          detail::multiply<V>(begin, end - begin, terms, panel, sums(begin), fetched_until);
-          return;
-        }
-        for (Index first = begin; first < end; first += detail::stretch_rows) {
-          affine_aside<V>(first, std::min(detail::stretch_rows, end - first), terms, panel,
-                          std::min(width, weights.units - column), sums(first));
-        }
-      });
-    }
+    add_panels(rows, terms, weights, detail::two_chains_from(weights.units), start, addend, out);
   }
 
   template <class T>
@@ -102,7 +76,7 @@ struct Xsimd {
       const Index count = std::min(width, weights.units - unit);
       for (Index first = 0; first < rows; first += detail::stretch_rows) {
         const Index stretch = std::min(detail::stretch_rows, rows - first);
-        detail::multiply<gate_count>(
+        detail::multiply<gate_count, 1>(
             first, stretch, terms, panel,
             detail::Sums<T>{.start = start.from(first, unit * gate_count), .out = {z, line}},
             fetched_until);
@@ -206,6 +180,47 @@ struct Xsimd {
   }
 
  private:
+  template <class T>
+  [[nodiscard]] static constexpr Index whole_vectors(Index count) {
+    return (count + simd::lanes<T> - 1) / simd::lanes<T> * simd::lanes<T>;
+  }
+
+  /// affine() of a plain matrix whose columns keep two chains from `two` on.
+  template <class T>
+  static void add_panels(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
+                         Index two, Rows<const T> start, Rows<const T> addend,
+                         Rows<T> out) noexcept {
+    // In blocks of rows that stay in the second-level cache while every panel meets them.
+    const Index block =
+        rows <= detail::stretch_rows
+            ? rows
+            : std::max(detail::stretch_rows, detail::cached_values / (weights.rows + 1));
+    const T* const fetched_until = end_to_fetch(rows, weights, 1);
+    for (Index begin = 0; begin < rows; begin += block) {
+      const Index end = std::min(rows, begin + block);
+      detail::for_each_panel<T>(weights.first, weights.last, two, [&]<int V, int C>(Index column) {
+        constexpr Index width = V * simd::lanes<T>;
+        const T* const panel = weights.data + column * weights.rows;
+        const bool aside =
+            weights.units - column < width ||
+            (addend.data == out.data && !detail::is_one_part<T, V, C>(terms, weights.rows));
+        const auto sums = [=](Index first) {
+          return detail::Sums<T>{.start = start.from(first, column),
+                                 .addend = addend.from(first, column),
+                                 .out = out.from(first, column)};
+        };
+        if (!aside) {
+          detail::multiply<V, C>(begin, end - begin, terms, panel, sums(begin), fetched_until);
+          return;
+        }
+        for (Index first = begin; first < end; first += detail::stretch_rows) {
+          affine_aside<V, C>(first, std::min(detail::stretch_rows, end - first), terms, panel,
+                             std::min(width, weights.units - column), sums(first));
+        }
+      });
+    }
+  }
+
   /// How far the weights of a product should be fetched ahead of the tiles (see multiply()); null:
   /// not at all. With few rows, as in sampling, reading weights takes as long as multiplying, and
   /// weights of 128 kB or more belong to a net that does not stay in a second-level cache: on an
@@ -220,13 +235,13 @@ struct Xsimd {
     constexpr Index kB = 1024;
     const Index bytes = weights.rows * weights.units * groups * Index{sizeof(T)};
     const Index least = rows <= detail::stretch_rows ? 128 * kB : 2048 * kB;
-    const bool pays = rows > detail::max_tile_rows<4> && bytes >= least;
+    const bool pays = rows > detail::max_tile_rows<4, 1> && bytes >= least;
     return pays ? weights.data + weights.last * weights.rows * groups : nullptr;
   }
 
   /// multiply() for a panel of which only `columns` columns exist, or whose addend would be
   /// overwritten too early: through memory of its own.
-  template <int V, class T>
+  template <int V, int C, class T>
   static void affine_aside(Index first, Index rows, std::span<const Term<T>> terms, const T* panel,
                            Index columns, const detail::Sums<T>& sums) noexcept {
     constexpr Index line = V * simd::lanes<T>;
@@ -238,9 +253,10 @@ struct Xsimd {
       T* const to = begin + m * line;
       std::fill(std::copy_n(sums.start[m], columns, to), to + line, T{0});
     }
-    detail::multiply<V>(first, rows, terms, panel,
-                        detail::Sums<T>{.start = {sums.start ? begin : nullptr, is_bias ? 0 : line},
-                                        .out = {room, line}});
+    detail::multiply<V, C>(
+        first, rows, terms, panel,
+        detail::Sums<T>{.start = {sums.start ? begin : nullptr, is_bias ? 0 : line},
+                        .out = {room, line}});
     put_sums(rows, columns, Rows<const T>{room, line}, sums.addend, sums.out);
   }
   /// out = addend, which may be null or out, + sums.

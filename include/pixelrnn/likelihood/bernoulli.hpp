@@ -2,9 +2,8 @@
 // Bernoulli: one logit for a binary sub-pixel.
 #pragma once
 
-#include <cmath>
-
 #include <pixelrnn/likelihood/likelihood.hpp>
+#include <pixelrnn/simd/math.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -15,16 +14,14 @@ struct Bernoulli {
   static constexpr Index outputs = 1;
   static std::string name() { return "bernoulli"; }
 
-  /// -ln p(0) = softplus(z) and -ln p(1) = softplus(-z), where
-  /// softplus(z) = max(z, 0) + ln(1 + e^-|z|) neither overflows nor cancels.
+  /// -ln p(0) = ln(1 + e^z) and -ln p(1) = ln(1 + e^-z).
   template <class T>
   static T nats(const T* logits, int level) {
-    const T z = level == 0 ? logits[0] : -logits[0];
-    return (z < 0 ? T{0} : z) + std::log1p(std::exp(-std::abs(z)));
+    return simd::softplus(level == 0 ? logits[0] : -logits[0]);
   }
   template <class T>
   static void add_gradient(const T* logits, int level, T scale, T* d) {
-    d[0] += scale * (T{1} / (T{1} + std::exp(-logits[0])) - static_cast<T>(level));
+    d[0] += scale * (simd::logistic(logits[0]) - static_cast<T>(level));
   }
   template <class T>
   static void log_probabilities(const T* logits, T* out) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
 #include <pixelrnn/likelihood/likelihood.hpp>
 #include <pixelrnn/simd/math.hpp>
@@ -46,7 +45,7 @@ requires(Levels >= 2 && Levels <= 256) struct Categorical {
     simd::transform(Index{Levels}, z, e, [=](simd::Batch<T> v) { return simd::exp(v - shift); });
     T sum{0};
     for (const T v : e) sum += v;
-    return top + std::log(sum);
+    return top + simd::log(sum);
   }
 };
 

@@ -8,6 +8,7 @@
 #include <span>
 
 #include <pixelrnn/core/shape.hpp>
+#include <pixelrnn/simd/math.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -19,18 +20,30 @@ concept SamplingRule = requires(const R& rule, std::span<double> log_p, double u
   (rule.check)();
 };
 
+namespace detail {
+/// From ln p to p, in the same bits on every machine.
+inline void exponentiate(std::span<double> log_p) {
+  simd::transform(std::ssize(log_p), log_p.data(), log_p.data(),
+                  [](simd::Batch<double> x) { return simd::exp(x); });
+}
+}  // namespace detail
+
 /// A draw from the model's own distribution, by inverting its cumulative sum. Never a level of
 /// probability 0: what rounding leaves of the sum goes to the last level that has any.
 struct Multinomial {
   void(check)() const {}
   [[nodiscard]] int draw(std::span<double> log_p, double u) const {
+    detail::exponentiate(log_p);
+    return draw_of(log_p, u);
+  }
+  /// The first level whose cumulative weight exceeds u, uniform from 0 to the sum of all weights.
+  [[nodiscard]] static int draw_of(std::span<const double> weights, double u) {
     double below = 0;
     int last = 0;
-    for (std::size_t v = 0; v < log_p.size(); ++v) {
-      const double p = std::exp(log_p[v]);
-      below += p;
+    for (std::size_t v = 0; v < weights.size(); ++v) {
+      below += weights[v];
       if (u < below) return static_cast<int>(v);
-      if (p > 0) last = static_cast<int>(v);
+      if (weights[v] > 0) last = static_cast<int>(v);
     }
     return last;
   }
@@ -50,14 +63,11 @@ struct Temperature {
   [[nodiscard]] int draw(std::span<double> log_p, double u) const {
     // The largest becomes 0 first: a low temperature would make all of them -infinity.
     const double top = *std::max_element(log_p.begin(), log_p.end());
+    for (double& l : log_p) l = (l - top) / temperature;
+    detail::exponentiate(log_p);
     double sum = 0;
-    for (double& l : log_p) {
-      l = (l - top) / temperature;
-      sum += std::exp(l);
-    }
-    const double norm = std::log(sum);
-    for (double& l : log_p) l -= norm;
-    return Multinomial{}.draw(log_p, u);
+    for (const double p : log_p) sum += p;
+    return Multinomial::draw_of(log_p, u * sum);
   }
 };
 

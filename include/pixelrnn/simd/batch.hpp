@@ -48,6 +48,15 @@ template <class T>
 #endif
 }
 
+/// a / b, rounded once. xsimd 8.1 multiplies by an approximate reciprocal on 64-bit Arm, in float.
+template <class T>
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> divide(Batch<T> a, Batch<T> b) {
+#if defined(__aarch64__)
+  if constexpr (std::is_same_v<T, float>) return Batch<T>(vdivq_f32(a.data, b.data));
+#endif
+  return a / b;
+}
+
 /// The same bits as another type. xsimd names the type of a lane from version 11 on, that of the
 /// vector before.
 template <class To, class From>

@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: MIT
-// exp, log, logistic, tanh and relu on vectors; NaN in, NaN out.
+// logistic, tanh, relu and softplus on vectors, exp and log with them; NaN in, NaN out.
 #pragma once
 
 #include <cstdint>
 #include <type_traits>
 
-#include <pixelrnn/simd/batch.hpp>
+#include <pixelrnn/simd/exp_log.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI::simd {
-
-/// e^x and ln x; at most 2 ulp in float and double, where x and the result are normal numbers.
-/// Smaller results may be 0; e^x above 1/√2 of the largest number may be infinite.
-template <class T>
-[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> exp(Batch<T> x) {
-  return xsimd::exp(x);
-}
-template <class T>
-[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> log(Batch<T> x) {
-  return xsimd::log(x);
-}
 
 namespace detail {
 
@@ -77,9 +66,9 @@ template <class T>
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> logistic(Batch<T> x) {
   const Batch<T> one(T{1});
   if constexpr (std::is_same_v<T, float>) {
-    return one / (one + detail::bounded_exp_minus(detail::clamp(x, 80.0f)));
+    return divide(one, one + detail::bounded_exp_minus(detail::clamp(x, 80.0f)));
   } else {
-    return one / (one + exp(-x));
+    return divide(one, one + exp(-x));
   }
 }
 
@@ -89,9 +78,15 @@ template <class T>
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> tanh(Batch<T> x) {
   if constexpr (std::is_same_v<T, float>) {
     const detail::Quotient q = detail::tanh_quotient(x);
-    return q.numerator / q.denominator;
+    return divide(q.numerator, q.denominator);
   } else {
-    return xsimd::tanh(x);
+    // tanh |x| = u / (u + 2) with u = e^2|x| - 1, which is 2^n · rest + (2^n - 1).
+    const Batch<T> zero(T{0}), one(T{1}),
+        size = detail::clamp(select(x < zero, zero - x, x), T{20});
+    const detail::Exponential<T> e = detail::exponential(size + size);
+    const Batch<T> power = detail::scaled(one, e.exponent);
+    const Batch<T> u = simd::fma(power, e.rest, power - one), y = divide(u, u + Batch<T>(T{2}));
+    return select(x < zero, zero - y, y);
   }
 }
 
@@ -99,6 +94,50 @@ template <class T>
 template <class T>
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> relu(Batch<T> x) {
   return xsimd::select(x < Batch<T>(T{0}), Batch<T>(T{0}), x);
+}
+
+/// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|), which neither overflows nor cancels; at most 4 ulp.
+template <class T>
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<T> softplus(Batch<T> x) {
+  const Batch<T> zero(T{0}), one(T{1});
+  const auto below = x < zero;
+  const Batch<T> e = exp(select(below, x, zero - x)), sum = one + e;
+  // What e loses in the sum is put back: a small e is ln(1 + e).
+  const Batch<T> log_sum = log(sum) + divide(e - (sum - one), sum);
+  return select(below, zero, x) + log_sum;
+}
+
+namespace detail {
+/// f of one number, in the bits that it has in a vector.
+template <class T, class F>
+[[nodiscard]] PIXELRNN_ALWAYS_INLINE T of_one(T x, F f) {
+  alignas(64) T lane[static_cast<std::size_t>(lanes<T>)];
+  f(Batch<T>(x)).store_aligned(lane);
+  return lane[0];
+}
+}  // namespace detail
+
+/// The same of one number. All these have the same bits on every machine with fused multiply-adds,
+/// which the functions of <cmath> have not.
+template <class T>
+requires std::is_floating_point_v<T>
+[[nodiscard]] T exp(T x) {
+  return detail::of_one(x, [](Batch<T> v) { return exp(v); });
+}
+template <class T>
+requires std::is_floating_point_v<T>
+[[nodiscard]] T log(T x) {
+  return detail::of_one(x, [](Batch<T> v) { return log(v); });
+}
+template <class T>
+requires std::is_floating_point_v<T>
+[[nodiscard]] T logistic(T x) {
+  return detail::of_one(x, [](Batch<T> v) { return logistic(v); });
+}
+template <class T>
+requires std::is_floating_point_v<T>
+[[nodiscard]] T softplus(T x) {
+  return detail::of_one(x, [](Batch<T> v) { return softplus(v); });
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::simd

@@ -1,64 +1,80 @@
 // SPDX-License-Identifier: MIT
 // A likelihood of your own: levels that are counts, with one logit where a softmax needs V.
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <iostream>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <pixelrnn/pixelrnn.hpp>
 
 using namespace pixelrnn;
 
-/// p(k) = C(n, k) p^k (1-p)^(n-k) for k = 0 .. n, n = V - 1, with p = logistic(z):
+/// p(k) = C(n, k) p^k (1-p)^(n-k) for k = 0 .. n, n = V - 1, with p = logistic(z), one z a channel:
 ///   -ln p(k) = n·softplus(z) - k·z - ln C(n, k),   d/dz = n·logistic(z) - k.
-template <int V>
-struct Binomial {
-  static constexpr int levels = V;
-  static constexpr Index outputs = 1;
-  static std::string name() { return "binomial" + std::to_string(V); }
+class Binomial {
+ public:
+  /// Colours are kept apart by the net's masks, as one logit a channel has no place for others.
+  static constexpr bool masks_colours = true;
+
+  explicit Binomial(int levels) : levels_(levels) {}
+  int levels() const { return levels_; }
+  Index outputs(Index channels) const { return channels; }
+  std::string name() const { return "binomial" + std::to_string(levels_); }
 
   template <class T>
-  static T nats(const T* logits, int level) {
-    const T z = logits[0];
-    const T softplus = std::max(z, T{0}) + std::log1p(std::exp(-std::abs(z)));
-    return (V - 1) * softplus - static_cast<T>(level) * z - log_choose<T>(level);
+  double nats(const T* logits, std::span<const Images::Level> pixel) const {
+    double sum = 0;
+    for (const Images::Level level : pixel) sum += nats_of(*logits++, level);
+    return sum;
   }
   template <class T>
-  static void add_gradient(const T* logits, int level, T scale, T* d) {
-    d[0] += scale * ((V - 1) / (T{1} + std::exp(-logits[0])) - static_cast<T>(level));
+  void add_gradient(const T* logits, std::span<const Images::Level> pixel, T scale, T* d) const {
+    const T n = static_cast<T>(levels_ - 1);
+    for (const Images::Level level : pixel) {
+      *d++ += scale * (n * simd::logistic(*logits++) - static_cast<T>(level));
+    }
   }
+  /// What a sampling rule draws from; here simply by working out all levels.
   template <class T>
-  static void log_probabilities(const T* logits, T* out) {
-    for (int v = 0; v < V; ++v) out[v] = -nats(logits, v);
+  EnumeratedLevels conditional(const T* logits, std::span<const Images::Level>, Index channel,
+                               std::vector<double>& room) const {
+    return {levels_, room, [&](int level) { return -nats_of(logits[channel], level); }};
   }
 
  private:
-  /// ln C(V-1, level), as a sum: std::lgamma may write to a global variable, and threads are about.
   template <class T>
-  static T log_choose(int level) {
-    double sum = 0;
-    for (int i = 1; i <= level; ++i) sum += std::log(static_cast<double>(V - i) / i);
-    return static_cast<T>(sum);
+  double nats_of(T z, int level) const {
+    const T n = static_cast<T>(levels_ - 1), k = static_cast<T>(level);
+    return static_cast<double>(n * simd::softplus(z) - k * z) - log_choose(level);
   }
+  /// ln C(V-1, level), as a sum: std::lgamma may write to a global variable, and threads are about.
+  double log_choose(int level) const {
+    double sum = 0;
+    for (int i = 1; i <= level; ++i) sum += std::log(static_cast<double>(levels_ - i) / i);
+    return sum;
+  }
+
+  int levels_;
 };
-static_assert(Likelihood<Binomial<5>, float> && Likelihood<Binomial<5>, double>);
+static_assert(Likelihood<Binomial, float> && Likelihood<Binomial, double>);
 
 /// Images whose pixels are binomial with a logit that depends on the pixel to the left, so that the
 /// true nats are known; they are added to `true_nats`.
 Images draw_images(Index count, Rng& rng, double& true_nats) {
-  using Truth = Binomial<5>;
-  Images images(count, {6, 6, 1}, Truth::levels);
+  const Binomial truth(5);
+  std::vector<double> room;
+  Images images(count, {6, 6, 1}, truth.levels());
   for (Index i = 0; i < count; ++i) {
     for (Index y = 0; y < 6; ++y) {
       for (Index x = 0; x < 6; ++x) {
         const int left = x > 0 ? images[i](y, x - 1, 0) : 2;
         const double logit = 1.2 * (left - 2);
-        std::array<double, Truth::levels> log_p;
-        Truth::log_probabilities(&logit, log_p.data());
-        const int level = Multinomial{}.draw(log_p, rng.uniform());
+        const auto p = truth.conditional(&logit, {}, 0, room);
+        int level = 0;
+        for (double u = rng.uniform(); p.below(level + 1) <= u;) ++level;
         images[i](y, x, 0) = static_cast<Images::Level>(level);
-        true_nats += Truth::nats(&logit, level);
+        true_nats -= p.log_probability(level);
       }
     }
   }
@@ -75,12 +91,12 @@ int main() {
   for (double& v : z) v = rng.normal();
   const GradcheckReport gradients =
       gradcheck({z}, [&few](Tape<double>&, const std::vector<Variable<double>>& in) {
-        return image_nats<Binomial<5>, execution::Sequential>(in[0], few.pixels());
+        return image_nats<execution::Sequential>(Binomial(5), in[0], few.pixels());
       });
   std::cout << "derivatives " << (gradients ? "right" : "wrong, " + gradients.where) << '\n';
 
   // The probabilities, summed over all 5^4 images of a tiny model.
-  const PixelCNN<Binomial<5>> tiny({.image = {2, 2, 1}, .layers = 1, .hidden = 4}, rng);
+  const PixelCNN<Binomial> tiny({.image = {2, 2, 1}, .layers = 1, .hidden = 4}, rng, Binomial(5));
   const VerifyReport sum = verify_normalisation(tiny);
   std::cout << "sum of p(x) over " << sum.checked << " images " << sum.value << '\n';
 
@@ -89,7 +105,7 @@ int main() {
   const Images train_set = draw_images(1500, rng, unused);
   const Images test_set = draw_images(500, rng, true_nats);
   true_nats /= static_cast<double>(test_set.count());
-  PixelCNN<Binomial<5>> model({.image = {6, 6, 1}, .layers = 1, .hidden = 8}, rng);
+  PixelCNN<Binomial> model({.image = {6, 6, 1}, .layers = 1, .hidden = 8}, rng, Binomial(5));
   Trainer trainer(model, Adam{.learning_rate = 5e-3}, {.schedule = cosine_rate(380)});
   trainer.fit(train_set, {.epochs = 4, .batch_size = 16});
   const double after = evaluate(model, test_set).nats_per_image();

@@ -14,9 +14,9 @@ using Net = Sequential<MaskedConv2d<MaskA>,                              // 3x3,
                        ReLU<>, MaskedConv2d<MaskB>>;                     // 1x1, the logits
 
 /// Images of four levels, from a net of `width` maps.
-ImageModel<Net, Categorical<4>> make_model(ImageShape image, Index width, Rng& rng) {
-  using Likelihood = Categorical<4>;
-  const Index channels = image.channels, logits = channels * Likelihood::outputs;
+ImageModel<Net, Categorical> make_model(ImageShape image, Index width, Rng& rng) {
+  const Categorical likelihood(4);
+  const Index channels = image.channels, logits = likelihood.outputs(channels);
   // One statement a layer: the order of construction is the order of random numbers.
   MaskedConv2d<MaskA> first({.in_channels = channels,
                              .out_channels = width,
@@ -39,7 +39,7 @@ ImageModel<Net, Categorical<4>> make_model(ImageShape image, Index width, Rng& r
   Net net(std::move(first), Residual(std::move(lstm), std::move(widen)),
           Residual(ReLU<>(), std::move(around)), ReLU<>(), std::move(last));
   // The words are what a checkpoint is compared with; image and likelihood are added.
-  return {image, std::move(net), {{"model", "mine"}, {"width", std::to_string(width)}}};
+  return {image, std::move(net), likelihood, {{"model", "mine"}, {"width", std::to_string(width)}}};
 }
 
 /// Bars and stripes whose lines have one of four levels.

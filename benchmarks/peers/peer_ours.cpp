@@ -45,11 +45,9 @@ class AnyPeer {
 template <class M>
 class Peer : public AnyPeer {
  public:
-  using L = typename M::Likelihood;
-
   Peer(const Case& c, Index layers)
       : model_(make(c, layers)),
-        images_(noise(c.batch, c.image, L::levels)),
+        images_(noise(c.batch, c.image, model_.likelihood().levels())),
         x_(images_.pixels().shape()) {
     // Biases and initial states are born zero: a peer could forget them unnoticed.
     Rng rng(2);
@@ -65,11 +63,13 @@ class Peer : public AnyPeer {
     Tape<float> tape({.threads = 2});
     clear_gradients(model_);
     const Variable<float> logits = model_.logits(tape.constant(x_));
-    const Variable<float> loss = mean(image_nats<L, execution::OpenMP>(logits, images_.pixels()));
-    std::vector<StoredTensor> tensors{stored("images", images_.pixels()),
-                                      stored("logits", logits.value())};
+    const Variable<float> loss =
+        mean(image_nats<execution::OpenMP>(model_.likelihood(), logits, images_.pixels()));
+    Tensor<std::uint8_t, 4> levels(images_.pixels().shape());
+    std::copy(images_.pixels().begin(), images_.pixels().end(), levels.view().begin());
+    std::vector<StoredTensor> tensors{stored("images", levels), stored("logits", logits.value())};
     const nlohmann::json facts{{"loss", loss.value().data()[0]},
-                               {"levels", L::levels},
+                               {"levels", model_.likelihood().levels()},
                                {"forward_flop", forward_flop(model_, images_.count())},
                                {"train_flop", train_flop(model_, images_.count())},
                                {"parameters", parameter_count(model_)}};
@@ -159,7 +159,7 @@ std::unique_ptr<AnyPeer> make_peer(const std::string& net, const std::string& na
   }
   for (Case c : cifar_cases) {
     if (batch > 0) c.batch = batch;
-    if (c.name == name) return make_peer<Categorical<256>>(net, c, layers);
+    if (c.name == name) return make_peer<Categorical>(net, c, layers);
   }
   throw std::invalid_argument("unknown case: " + name);
 }

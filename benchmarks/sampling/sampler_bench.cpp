@@ -74,7 +74,7 @@ void add_all(const std::string& what) {
   add_samplers<Net, Bernoulli, Eigen>(what, mnist_cases[0], {1, 16, 64});
   add_samplers<Net, Bernoulli, Reference>(what, mnist_cases[0], {1});
   for (const Case& c : cifar_cases) {
-    add_samplers<Net, Categorical<256>, Xsimd>(what, c, {1, 16});
+    add_samplers<Net, Categorical, Xsimd>(what, c, {1, 16});
   }
   add_full_forward<Net>(what);
 }

@@ -29,7 +29,7 @@ template <template <class L, class K> class Net, class L, class K>
 template <class M>
 void model_forward(benchmark::State& state, const Case& c, int threads) {
   const M model = make_model<M>(c);
-  const Images images = noise(c.batch, c.image, M::Likelihood::levels);
+  const Images images = noise(c.batch, c.image, model.likelihood().levels());
   FeatureMap<float> x(images.pixels().shape());
   encode(model, images.pixels(), x);
   Tape<float> tape({.threads = threads, .record = false});
@@ -48,7 +48,7 @@ void model_forward(benchmark::State& state, const Case& c, int threads) {
 template <class M>
 void model_train(benchmark::State& state, const Case& c, int threads) {
   M model = make_model<M>(c);
-  const Images images = noise(c.batch, c.image, M::Likelihood::levels);
+  const Images images = noise(c.batch, c.image, model.likelihood().levels());
   Trainer trainer(model, RMSProp{.learning_rate = 1e-4}, {.threads = threads});
   const auto step = [&] {
     trainer.fit(images, {.epochs = std::numeric_limits<Index>::max(),
@@ -90,8 +90,8 @@ void add_model(const std::string& what) {
   }
   add_model<Net, Bernoulli, Reference>(what, mnist_cases[0]);
   for (const Case& c : cifar_cases) {
-    add_model<Net, Categorical<256>, Xsimd>(what, c);
-    add_model<Net, Categorical<256>, Eigen>(what, c);
+    add_model<Net, Categorical, Xsimd>(what, c);
+    add_model<Net, Categorical, Eigen>(what, c);
   }
 }
 

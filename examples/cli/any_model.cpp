@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Behind AnyModel: one model and three trainers for each likelihood, all over an erased net.
+// Behind AnyModel: one model and three trainers for each kind of likelihood, all over an erased
+// net.
 #include "any_model.hpp"
 
 #include <algorithm>
@@ -40,12 +41,12 @@ class ModelOf final : public AnyModel {
  public:
   using M = ImageModel<AnyLayer, L>;
 
-  ModelOf(ImageShape image, Net net)
-      : model_(image, std::move(net.layer), std::move(net.description)),
+  ModelOf(ImageShape image, Net net, L likelihood)
+      : model_(image, std::move(net.layer), likelihood, std::move(net.description)),
         first_layer_flops_(net.first_layer_flops) {}
 
   ImageShape image_shape() const override { return model_.image_shape(); }
-  int levels() const override { return L::levels; }
+  int levels() const override { return model_.likelihood().levels(); }
   Metadata describe() const override { return model_.describe(); }
   std::vector<ParameterInfo> parameters() const override {
     std::vector<ParameterInfo> result;
@@ -157,7 +158,7 @@ class Words {
   /// bernoulli: 2; categorical16: 16
   [[nodiscard]] int levels() const {
     const std::string& text = (*this)["likelihood"];
-    if (text == Bernoulli::name()) return Bernoulli::levels;
+    if (text == Bernoulli::name()) return Bernoulli::levels();
     const std::string prefix = "categorical";
     if (!text.starts_with(prefix)) fail("likelihood", text, "bernoulli or categorical<levels>");
     return static_cast<int>(parse(text.substr(prefix.size()), "likelihood"));
@@ -185,9 +186,10 @@ class Words {
 }  // namespace
 
 std::unique_ptr<AnyModel> make_model(const ModelSpec& spec, Rng& rng) {
-  return with_likelihood(spec.levels, [&]<class L>() -> std::unique_ptr<AnyModel> {
-    return std::make_unique<ModelOf<L>>(spec.image, make_net(spec, rng));
-  });
+  return with_likelihood(
+      spec.levels, [&]<class L>(const L& likelihood) -> std::unique_ptr<AnyModel> {
+        return std::make_unique<ModelOf<L>>(spec.image, make_net(spec, rng), likelihood);
+      });
 }
 
 ModelSpec spec_of(const std::filesystem::path& path) {

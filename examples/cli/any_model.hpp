@@ -26,10 +26,11 @@ struct AnyRule {
   void check() const {
     if (temperature != 0) Temperature{temperature}.check();
   }
-  [[nodiscard]] int draw(std::span<double> log_p, double u) const {
-    if (temperature == 0) return Argmax{}.draw(log_p, u);
-    if (temperature == 1) return Multinomial{}.draw(log_p, u);
-    return Temperature{temperature}.draw(log_p, u);
+  template <class P>
+  [[nodiscard]] int draw(const P& p, double u, const DrawSite& site) const {
+    if (temperature == 0) return Argmax{}.draw(p, u, site);
+    if (temperature == 1) return Multinomial{}.draw(p, u, site);
+    return Temperature{temperature}.draw(p, u, site);
   }
 };
 static_assert(SamplingRule<AnyRule>);

@@ -119,7 +119,7 @@ Command add_benchmark(CLI::App& app) {
   const auto image = std::make_shared<std::string>("28x28x1");
   add_model_spec(*parser, benchmark->model);
   parser->add_option("--levels", benchmark->model.levels, "Levels of a pixel")
-      ->check(levels())
+      ->transform(whole(2, 256))
       ->capture_default_str();
   parser->add_option("--image", *image, "HEIGHTxWIDTHxCHANNELS")->capture_default_str();
   parser->add_option("--batch-size", benchmark->batch_size, "Images of a pass")

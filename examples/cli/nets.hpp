@@ -15,7 +15,7 @@ namespace cli {
 struct ModelSpec {
   std::string kind = "diagonal_bilstm";   ///< pixel_cnn, row_lstm or diagonal_bilstm
   std::string initial_state = "learned";  ///< of an LSTM: learned, zero; padded_scan if diagonal
-  int levels = 2;                         ///< 2: Bernoulli; else Categorical<levels>
+  int levels = 2;                         ///< 2: Bernoulli; else Categorical(levels)
   ImageShape image{};
   Index layers = 7;
   Index hidden = 16;

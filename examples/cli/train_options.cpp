@@ -139,8 +139,8 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
   add_preparation(*parser, *preparation);
   parser
       ->add_option("--levels", preparation->levels,
-                   "Levels of a sub-pixel: 2, or with --binarize none any power of 2 up to 256")
-      ->check(levels());
+                   "Levels of a sub-pixel: 2, or with --binarize none any number up to 256")
+      ->transform(whole(2, 256));
   add_model_spec(*parser, train->model);
   parser->add_option("--epochs", train->epochs, "Passes over the data, in all")
       ->transform(whole(1))

@@ -43,8 +43,6 @@ inline CLI::Validator not_negative() {
   };
   return {check, "0 or more"};
 }
-/// Takes the numbers of levels that there are likelihoods for.
-inline CLI::Validator levels() { return CLI::IsMember({2, 4, 8, 16, 32, 64, 128, 256}); }
 /// Refuses the empty name, which a shell makes of a variable that is not set.
 inline CLI::Validator file_name() {
   return {[](std::string& text) -> std::string {

@@ -43,11 +43,12 @@ TEST_CASE("Default images are none, of 256 levels", "[core][images]") {
   CHECK(images.binarization() == "none");
 }
 
-TEST_CASE("Images need 2 to 256 levels", "[core][images]") {
+TEST_CASE("Images need 2 to 65536 levels", "[core][images]") {
   CHECK_NOTHROW(Images(1, {2, 2, 1}, 2));
-  CHECK_NOTHROW(Images(1, {2, 2, 1}, 256));
-  CHECK_THROWS_ERROR(Images(1, {2, 2, 1}, 1), ConfigError, "levels is 1, expected 2 to 256");
-  CHECK_THROWS_ERROR(Images(1, {2, 2, 1}, 257), ConfigError, "levels is 257, expected 2 to 256");
+  CHECK_NOTHROW(Images(1, {2, 2, 1}, 65536));
+  CHECK_THROWS_ERROR(Images(1, {2, 2, 1}, 1), ConfigError, "levels is 1, expected 2 to 65536");
+  CHECK_THROWS_ERROR(Images(1, {2, 2, 1}, 65537), ConfigError,
+                     "levels is 65537, expected 2 to 65536");
 }
 
 TEST_CASE("Images refuse a pixel that is no level, and say which", "[core][images]") {

@@ -50,7 +50,7 @@ NpyArray<float> read_header(const Bytes& header) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("Arrays come back from .npy as they were written", "[io][npy]", float, double,
-                   std::uint8_t, std::int64_t) {
+                   std::uint8_t, std::uint16_t, std::int64_t) {
   const test::TemporaryDirectory directory;
   using Shapes = std::vector<std::vector<Index>>;
   for (const auto& shape : Shapes{{}, {1}, {4}, {2, 3}, {2, 3, 4, 1, 2}, {0}, {3, 0, 2}}) {

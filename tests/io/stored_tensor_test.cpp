@@ -20,7 +20,7 @@ std::span<const std::byte> raw(const std::vector<T>& values) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("Values come back from a stored tensor as they went in", "[io][stored]", float,
-                   double, std::uint8_t, std::int64_t, std::uint64_t) {
+                   double, std::uint8_t, std::uint16_t, std::int64_t, std::uint64_t) {
   Tensor<TestType, 2> values({2, 3});
   for (Index i = 0; i < 6; ++i) values.data()[i] = static_cast<TestType>(40 * i + 1);
   values(1, 2) = std::numeric_limits<TestType>::max();

@@ -36,13 +36,14 @@ constexpr double bound = 0.3;  // of the weights: small enough for logits of mod
 }  // namespace
 
 TEMPLATE_TEST_CASE("Default models give the logits of the same models in double",
-                   "[models][default]", CNN<Bernoulli>, Row<Bernoulli>, Diagonal<Categorical<3>>) {
+                   "[models][default]", CNN<Bernoulli>, Row<Bernoulli>,
+                   Diagonal<test::Softmax<3>>) {
   using Single = typename TestType::Single;
   using Exact = typename TestType::Exact;
   using L = typename Single::Likelihood;
   for (const Index hidden : {Index{3}, Index{16}, Index{20}}) {
     typename Single::Config config;
-    config.image = {5, 4, L::levels == 2 ? 1 : 3};
+    config.image = {5, 4, L().levels() == 2 ? 1 : 3};
     config.layers = 2;
     config.hidden = hidden;
     config.head = 9;
@@ -51,7 +52,7 @@ TEMPLATE_TEST_CASE("Default models give the logits of the same models in double"
     const auto single = test::random_model<Single>(config, 9, bound);
     const auto exact = test::random_model<Exact>(config, 9, bound);
     const auto other = test::random_model<Exact>(config, 10, bound);
-    const Images images = test::random_images(3, config.image, L::levels, 3);
+    const Images images = test::random_images(3, config.image, L().levels(), 3);
     const auto y = test::logits_of(single, test::encoded(single, images));
     const auto x = test::encoded(exact, images);
     CHECK(test::difference(y, test::logits_of(exact, x), 1e-4, 1e-5) == "");
@@ -60,11 +61,11 @@ TEMPLATE_TEST_CASE("Default models give the logits of the same models in double"
 }
 
 TEMPLATE_TEST_CASE("Gradients in float point where the loss in double rises", "[models][default]",
-                   CNN<Bernoulli>, Row<Bernoulli>, Diagonal<Categorical<3>>) {
+                   CNN<Bernoulli>, Row<Bernoulli>, Diagonal<test::Softmax<3>>) {
   using Single = typename TestType::Single;
   using Exact = typename TestType::Exact;
   typename Single::Config config;
-  config.image = {5, 4, Single::Likelihood::levels == 2 ? 1 : 3};
+  config.image = {5, 4, typename Single::Likelihood().levels() == 2 ? 1 : 3};
   config.layers = 2;
   config.hidden = 6;
   config.head = 8;
@@ -74,10 +75,11 @@ TEMPLATE_TEST_CASE("Gradients in float point where the loss in double rises", "[
 }
 
 TEMPLATE_TEST_CASE("Logits and samples depend neither on the batch nor on threads, to the bit",
-                   "[models][default]", CNN<Bernoulli>, Row<Bernoulli>, Diagonal<Categorical<3>>) {
+                   "[models][default]", CNN<Bernoulli>, Row<Bernoulli>,
+                   Diagonal<test::Softmax<3>>) {
   using Single = typename TestType::Single;
   typename Single::Config config;
-  config.image = {5, 4, Single::Likelihood::levels == 2 ? 1 : 3};
+  config.image = {5, 4, typename Single::Likelihood().levels() == 2 ? 1 : 3};
   config.layers = 2;
   config.hidden = 6;
   config.head = 8;
@@ -87,10 +89,11 @@ TEMPLATE_TEST_CASE("Logits and samples depend neither on the batch nor on thread
 }
 
 TEMPLATE_TEST_CASE("Probabilities in float sum to 1", "[models][default]", CNN<Bernoulli>,
-                   Row<Bernoulli>, Diagonal<Categorical<3>>) {
+                   Row<Bernoulli>, Diagonal<test::Softmax<3>>) {
   using Single = typename TestType::Single;
   typename Single::Config config;
-  config.image = Single::Likelihood::levels == 2 ? ImageShape{3, 3, 1} : ImageShape{1, 2, 3};
+  config.image =
+      typename Single::Likelihood().levels() == 2 ? ImageShape{3, 3, 1} : ImageShape{1, 2, 3};
   config.layers = 2;
   config.hidden = 5;
   config.head = 8;

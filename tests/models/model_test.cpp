@@ -23,7 +23,7 @@ template <class L>
 using OneLayer = ImageModel<Sequential<Conv>, L>;
 
 template <class L>
-OneLayer<L> make(ImageShape image, Index outputs = L::outputs,
+OneLayer<L> make(ImageShape image, Index outputs = L().outputs(1),
                  std::map<std::string, std::string> words = {}) {
   Rng rng(1);
   return OneLayer<L>(image,
@@ -33,13 +33,14 @@ OneLayer<L> make(ImageShape image, Index outputs = L::outputs,
                                             .kernel_width = 3,
                                             .colours = image.channels},
                                            rng)),
-                     std::move(words));
+                     L(), std::move(words));
 }
 
 /// A model of a user's own: every pixel has the same logit, whatever stands before it.
 struct Coin {
   using Scalar = double;
   using Likelihood = Bernoulli;
+  [[nodiscard]] static Likelihood likelihood() { return {}; }
   Parameter<double> logit{Shape<4>{1, 1, 1, 1}};
   [[nodiscard]] ImageShape image_shape() const { return {2, 2, 1}; }
   [[nodiscard]] double encode(int level) const { return level; }
@@ -74,7 +75,7 @@ struct NotAModel {
 
 TEST_CASE("A model is told by its members", "[models][model]") {
   STATIC_REQUIRE(Model<OneLayer<Bernoulli>>);
-  STATIC_REQUIRE(Model<OneLayer<Categorical<5>>>);
+  STATIC_REQUIRE(Model<OneLayer<test::Softmax<5>>>);
   STATIC_REQUIRE(Model<Coin>);
   STATIC_REQUIRE_FALSE(Model<NotAModel>);
   STATIC_REQUIRE_FALSE(Model<int>);
@@ -101,7 +102,7 @@ TEST_CASE("Levels are encoded evenly from -1 to 1", "[models][model]") {
   const auto binary = make<Bernoulli>({2, 2, 1});
   CHECK(binary.encode(0) == -1);
   CHECK(binary.encode(1) == 1);
-  const auto five = make<Categorical<5>>({2, 2, 1});
+  const auto five = make<test::Softmax<5>>({2, 2, 1});
   for (int level = 0; level < 5; ++level) CHECK(five.encode(level) == -1 + 0.5 * level);
 
   const Images images(Tensor<Images::Level, 4>({1, 1, 2, 2}), 5);
@@ -117,7 +118,7 @@ TEST_CASE("Levels are encoded evenly from -1 to 1", "[models][model]") {
 }
 
 TEST_CASE("An image model gives the logits of its net", "[models][model]") {
-  const auto model = make<Categorical<3>>({4, 5, 2});
+  const auto model = make<test::Softmax<3>>({4, 5, 2});
   CHECK(model.image_shape() == ImageShape{4, 5, 2});
   const auto x = test::encoded(model, test::random_images(3, {4, 5, 2}, 3, 1));
   Tape<double> tape({.threads = 1});
@@ -133,7 +134,7 @@ TEST_CASE("A custom model is described as one, unless it says more", "[models][m
                                            {"likelihood", "bernoulli"},
                                            {"net", "Sequential(MaskedConv2d<A>(1->1, 3x3))"},
                                            {"encoding", "-1..1"}});
-  CHECK(make<Categorical<3>>({4, 5, 3}, 3, {{"model", "mine"}, {"depth", "1"}}).describe() ==
+  CHECK(make<test::Softmax<3>>({4, 5, 3}, 3, {{"model", "mine"}, {"depth", "1"}}).describe() ==
         std::map<std::string, std::string>{
             {"model", "mine"},
             {"depth", "1"},
@@ -144,9 +145,9 @@ TEST_CASE("A custom model is described as one, unless it says more", "[models][m
 }
 
 TEST_CASE("A net must end in the logits its likelihood reads", "[models][model]") {
-  CHECK_THROWS_ERROR(make<Categorical<3>>({4, 5, 2}, 2), ShapeError,
+  CHECK_THROWS_ERROR(make<test::Softmax<3>>({4, 5, 2}, 2), ShapeError,
                      "ImageModel: the net turns (N=1, H=4, W=5, C=2) into (N=1, H=4, W=5, C=4), "
-                     "expected (N=1, H=4, W=5, C=6): 3 logits a sub-pixel for categorical3");
+                     "expected (N=1, H=4, W=5, C=6): 6 logits a pixel for categorical3");
   Rng rng(1);
   CHECK_THROWS_ERROR(
       OneLayer<Bernoulli>({4, 5, 3}, Sequential<Conv>(Conv({.in_channels = 1}, rng))), ShapeError,
@@ -156,7 +157,7 @@ TEST_CASE("A net must end in the logits its likelihood reads", "[models][model]"
 }
 
 TEST_CASE("Images that a model cannot read are named", "[models][model]") {
-  const auto model = make<Categorical<3>>({4, 5, 1});
+  const auto model = make<test::Softmax<3>>({4, 5, 1});
   CHECK_NOTHROW(require_images("here", model, Images(2, {4, 5, 1}, 3)));
   CHECK_THROWS_ERROR(require_images("here", model, Images(2, {5, 4, 1}, 3)), ShapeError,
                      "here: images are 5x4x1, the model's are 4x5x1 (height x width x channels)");

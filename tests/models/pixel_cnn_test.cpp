@@ -15,7 +15,7 @@ using namespace pixelrnn;
 namespace {
 
 using Grey = PixelCNN<Bernoulli, test::ReferenceBackend>;
-using Colour = PixelCNN<Categorical<3>, test::ReferenceBackend>;
+using Colour = PixelCNN<test::Softmax<3>, test::ReferenceBackend>;
 
 /// A model whose ReLUs are open, so that none hides what lies behind it.
 template <class M>

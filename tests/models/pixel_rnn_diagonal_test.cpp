@@ -44,7 +44,7 @@ TEMPLATE_TEST_CASE("A Diagonal BiLSTM's logits see what its layers let them, and
   }
   const PixelRNNConfig config{.image = {3, 4, 3}, .layers = 1, .hidden = 5, .head = 4};
   const auto report =
-      test::check_field(test::open_pixel_rnn<DiagonalRNN<TestType, Categorical<3>>>(config, 4),
+      test::check_field(test::open_pixel_rnn<DiagonalRNN<TestType, test::Softmax<3>>>(config, 4),
                         diagonal_field_of(config));
   CHECK(report.leak == "");
   CHECK(report.blind == "");
@@ -72,7 +72,7 @@ TEST_CASE(
 TEST_CASE("A field that forbids one past colour, or wants one future one, is found out",
           "[models][pixel_rnn][diagonal]") {
   const PixelRNNConfig config{.image = {2, 3, 3}, .layers = 1, .hidden = 5, .head = 4};
-  const auto model = test::open_pixel_rnn<DiagonalRNN<LearnedState, Categorical<3>>>(config, 4);
+  const auto model = test::open_pixel_rnn<DiagonalRNN<LearnedState, test::Softmax<3>>>(config, 4);
   const auto field = diagonal_field_of(config);
   const auto blue = [](const test::Cell& cell) {
     return cell.row == 1 && cell.column == 1 && cell.channel == 2;
@@ -101,7 +101,7 @@ TEMPLATE_TEST_CASE("A Diagonal BiLSTM's probabilities of all images sum to 1",
   }
   for (const ImageShape image : {ImageShape{2, 2, 1}, ImageShape{1, 2, 3}, ImageShape{2, 1, 3}}) {
     CAPTURE(image);
-    const auto model = test::random_model<DiagonalRNN<TestType, Categorical<3>>>(
+    const auto model = test::random_model<DiagonalRNN<TestType, test::Softmax<3>>>(
         {.image = image, .layers = 2, .hidden = 4, .head = 5}, 6);
     CHECK(test::total_probability(model) == Approx(1).epsilon(1e-12));
   }
@@ -114,7 +114,7 @@ TEMPLATE_TEST_CASE("A Diagonal BiLSTM model passes the gradient check as a whole
   const GradcheckReport of_grey = test::check_gradients(grey);
   INFO(of_grey.where);
   CHECK(of_grey);
-  auto colour = test::random_model<DiagonalRNN<TestType, Categorical<3>>>(
+  auto colour = test::random_model<DiagonalRNN<TestType, test::Softmax<3>>>(
       {.image = {2, 3, 3}, .layers = 1, .hidden = 3, .head = 3}, 8);
   const GradcheckReport of_colour = test::check_gradients(colour);
   INFO(of_colour.where);
@@ -144,7 +144,7 @@ TEST_CASE("A Diagonal BiLSTM model says what it is", "[models][pixel_rnn][diagon
 TEST_CASE("A Diagonal BiLSTM model's parameters have names and can be counted by hand",
           "[models][pixel_rnn][diagonal]") {
   Rng rng(1);
-  const DiagonalRNN<LearnedState, Categorical<3>> model(
+  const DiagonalRNN<LearnedState, test::Softmax<3>> model(
       {.image = {4, 5, 3}, .layers = 1, .hidden = 6, .head = 7}, rng);
   CHECK(test::parameter_names(model) ==
         std::vector<std::string>{"input.weights",

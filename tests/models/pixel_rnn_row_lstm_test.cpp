@@ -44,7 +44,7 @@ TEMPLATE_TEST_CASE("A Row LSTM's logits see the triangle above them, and nothing
   }
   const PixelRNNConfig config{.image = {3, 4, 3}, .layers = 2, .hidden = 5, .head = 4};
   const auto report = test::check_field(
-      test::open_pixel_rnn<RowRNN<TestType, Categorical<3>>>(config, 4), row_field_of(config));
+      test::open_pixel_rnn<RowRNN<TestType, test::Softmax<3>>>(config, 4), row_field_of(config));
   CHECK(report.leak == "");
   CHECK(report.blind == "");
 }
@@ -71,7 +71,7 @@ TEMPLATE_TEST_CASE("A Row LSTM's probabilities of all images sum to 1",
   }
   for (const ImageShape image : {ImageShape{2, 2, 1}, ImageShape{1, 2, 3}, ImageShape{2, 1, 3}}) {
     CAPTURE(image);
-    const auto model = test::random_model<RowRNN<TestType, Categorical<3>>>(
+    const auto model = test::random_model<RowRNN<TestType, test::Softmax<3>>>(
         {.image = image, .layers = 2, .hidden = 4, .head = 5}, 6);
     CHECK(test::total_probability(model) == Approx(1).epsilon(1e-12));
   }
@@ -84,7 +84,7 @@ TEMPLATE_TEST_CASE("A Row LSTM model passes the gradient check as a whole",
   const GradcheckReport of_grey = test::check_gradients(grey);
   INFO(of_grey.where);
   CHECK(of_grey);
-  auto colour = test::random_model<RowRNN<TestType, Categorical<3>>>(
+  auto colour = test::random_model<RowRNN<TestType, test::Softmax<3>>>(
       {.image = {2, 3, 3}, .layers = 1, .hidden = 3, .head = 3}, 8);
   const GradcheckReport of_colour = test::check_gradients(colour);
   INFO(of_colour.where);
@@ -115,7 +115,7 @@ TEST_CASE("A Row LSTM model says what it is", "[models][pixel_rnn][row_lstm]") {
 TEST_CASE("A Row LSTM model's parameters have names and their number can be counted by hand",
           "[models][pixel_rnn][row_lstm]") {
   Rng rng(1);
-  const RowRNN<LearnedState, Categorical<3>> model(
+  const RowRNN<LearnedState, test::Softmax<3>> model(
       {.image = {4, 5, 3}, .layers = 1, .hidden = 6, .head = 7, .skip = true}, rng);
   CHECK(test::parameter_names(model) ==
         std::vector<std::string>{

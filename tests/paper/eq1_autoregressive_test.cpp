@@ -21,7 +21,7 @@ namespace {
 
 using B = test::ReferenceBackend;
 using Grey = PixelCNN<Bernoulli, B>;
-using Colour = PixelCNN<Categorical<3>, B>;
+using Colour = PixelCNN<test::Softmax<3>, B>;
 /// The control: mask B in the only layer, so that every conditional sees what it predicts.
 using Leak = ImageModel<Sequential<MaskedConv2d<MaskB, B>>, Bernoulli>;
 
@@ -40,14 +40,14 @@ double conditional_nats(const M& model, const Images& image, Index i, Images::Le
   for (Index k = i; k < past.image_shape().subpixels(); ++k) past[0].data()[k] = future;
   const auto z = test::logits_of(model, test::encoded(model, past));
   using L = typename M::Likelihood;
-  return -std::log(test::probability<L>(z.data() + i * L::outputs, int{image[0].data()[i]}));
+  return -std::log(test::probability<L>(z.data() + i * L().outputs(1), int{image[0].data()[i]}));
 }
 
 /// Empty if -ln p(x) is the sum of the conditionals given nothing but the past, for each of some
 /// images and whatever level stands in the future; else where it is not.
 template <class M>
 std::string factorisation_fails(const M& model) {
-  constexpr int levels = M::Likelihood::levels;
+  const int levels = typename M::Likelihood().levels();
   const ImageShape shape = model.image_shape();
   for (std::uint64_t seed = 0; seed < 3; ++seed) {
     const Images image = test::random_images(1, shape, levels, seed);
@@ -72,7 +72,7 @@ std::string factorisation_fails(const M& model) {
 /// by its first factors alone.
 template <class M>
 double marginal(const M& model, const Images& image, Index known) {
-  const Images all = test::all_images(model.image_shape(), M::Likelihood::levels);
+  const Images all = test::all_images(model.image_shape(), typename M::Likelihood().levels());
   const std::vector<double> p = test::probabilities(model, all);
   double sum = 0;
   for (Index n = 0; n < all.count(); ++n) {
@@ -86,7 +86,8 @@ double marginal(const M& model, const Images& image, Index known) {
 
 template <class M>
 void check_marginals(const M& model) {
-  const Images image = test::random_images(1, model.image_shape(), M::Likelihood::levels, 9);
+  const Images image =
+      test::random_images(1, model.image_shape(), typename M::Likelihood().levels(), 9);
   double product = 1;
   for (Index i = 0; i < model.image_shape().subpixels(); ++i) {
     CAPTURE(i);

@@ -9,6 +9,7 @@
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
+#include "support/models.hpp"
 
 using namespace pixelrnn;
 
@@ -18,9 +19,10 @@ namespace {
 struct CountingRule {
   std::vector<std::size_t>* counts;
   void check() const {}
-  [[nodiscard]] int draw(std::span<double> log_p, double u) const {
+  template <class P>
+  [[nodiscard]] int draw(const P& p, double u, const DrawSite& site) const {
     counts->push_back(test::allocation_count());
-    return Multinomial{}.draw(log_p, u);
+    return Multinomial{}.draw(p, u, site);
   }
 };
 
@@ -54,7 +56,8 @@ void check(const M& model) {
 TEST_CASE("Once it draws, a sampler allocates nothing", "[sampling][allocation]") {
   Rng rng(1);
   SECTION("PixelCNN") {
-    check(PixelCNN<Categorical<4>>({.image = {6, 5, 3}, .layers = 2, .hidden = 6, .head = 6}, rng));
+    check(
+        PixelCNN<test::Softmax<4>>({.image = {6, 5, 3}, .layers = 2, .hidden = 6, .head = 6}, rng));
   }
   SECTION("Row LSTM") {
     check(PixelRNN<RowLSTM<>>({.image = {6, 5, 1}, .layers = 2, .hidden = 4, .head = 4}, rng));

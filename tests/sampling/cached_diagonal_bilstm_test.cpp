@@ -12,7 +12,7 @@ namespace {
 
 using GreyDiagonal = PixelRNN<>;
 using PaddedDiagonal = PixelRNN<DiagonalBiLSTM<PaddedScanState>>;
-using ColourDiagonal = PixelRNN<DiagonalBiLSTM<>, Categorical<3>>;
+using ColourDiagonal = PixelRNN<DiagonalBiLSTM<>, test::Softmax<3>>;
 
 }  // namespace
 

@@ -13,7 +13,7 @@ using namespace pixelrnn;
 namespace {
 
 using GreyCNN = PixelCNN<>;
-using ColourCNN = PixelCNN<Categorical<3>>;
+using ColourCNN = PixelCNN<test::Softmax<3>>;
 
 }  // namespace
 

@@ -12,7 +12,7 @@ namespace {
 
 using GreyRow = PixelRNN<RowLSTM<>>;
 using ZeroRow = PixelRNN<RowLSTM<ZeroState>>;
-using ColourRow = PixelRNN<RowLSTM<>, Categorical<3>>;
+using ColourRow = PixelRNN<RowLSTM<>, test::Softmax<3>>;
 
 }  // namespace
 

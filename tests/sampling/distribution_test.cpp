@@ -39,7 +39,8 @@ std::vector<std::size_t> count(const Images& images) {
 
 template <class M>
 std::vector<double> exact(const M& model) {
-  return test::probabilities(model, test::all_images(model.image_shape(), M::Likelihood::levels));
+  return test::probabilities(
+      model, test::all_images(model.image_shape(), typename M::Likelihood().levels()));
 }
 
 }  // namespace
@@ -63,9 +64,9 @@ TEMPLATE_TEST_CASE("Binary samples come from the model's distribution", "[sampli
 }
 
 TEMPLATE_TEST_CASE("Colour samples come from the model's distribution", "[sampling][distribution]",
-                   (PixelCNN<Categorical<3>, B>),
-                   (PixelRNN<RowLSTM<LearnedState, B>, Categorical<3>>),
-                   (PixelRNN<DiagonalBiLSTM<LearnedState, B>, Categorical<3>>)) {
+                   (PixelCNN<test::Softmax<3>, B>),
+                   (PixelRNN<RowLSTM<LearnedState, B>, test::Softmax<3>>),
+                   (PixelRNN<DiagonalBiLSTM<LearnedState, B>, test::Softmax<3>>)) {
   const auto model = make<TestType>({1, 2, 3});
   const std::vector<double> p = exact(model);
   CHECK(test::chi_square_test(count(sample(model, 40000, {.seed = 6, .batch = 500})), p) > 1e-4);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <pixelrnn/core/random.hpp>
+#include <pixelrnn/likelihood/likelihood.hpp>
 #include <pixelrnn/sampling/rules.hpp>
 
 #include "support/catch.hpp"
@@ -13,16 +14,13 @@ using namespace pixelrnn;
 
 namespace {
 
-std::vector<double> log_of(const std::vector<double>& p) {
-  std::vector<double> log_p;
-  for (const double v : p) log_p.push_back(std::log(v));
-  return log_p;
-}
-
 template <class Rule>
 int draw(const Rule& rule, const std::vector<double>& p, double u) {
-  std::vector<double> log_p = log_of(p);
-  return rule.draw(log_p, u);
+  std::vector<double> room, room_of_rule(p.size());
+  const EnumeratedLevels levels(static_cast<int>(p.size()), room, [&](int level) {
+    return std::log(p[static_cast<std::size_t>(level)]);
+  });
+  return rule.draw(levels, u, {0, 0, 0, 0, {}, room_of_rule});
 }
 
 /// How often each level is drawn in `draws` draws.
@@ -53,7 +51,10 @@ std::vector<double> at_temperature(std::vector<double> p, double temperature) {
 }
 
 struct NotARule {
-  [[nodiscard]] double draw(std::span<double>, double u) const { return u; }
+  template <class P>
+  [[nodiscard]] double draw(const P&, double u, const DrawSite&) const {
+    return u;
+  }
 };
 
 }  // namespace

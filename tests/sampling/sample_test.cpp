@@ -43,7 +43,7 @@ auto model_of(ImageShape image, Layers... layers) {
 template <class L = Bernoulli>
 auto small_model(ImageShape image) {
   return model_of<L>(image, conv<First>(image.channels, 6, image.channels), ReLU<B>(),
-                     conv<Later>(6, image.channels * L::outputs, image.channels));
+                     conv<Later>(6, image.channels * L().outputs(1), image.channels));
 }
 
 /// y = x²: a user's layer without a step.
@@ -104,6 +104,7 @@ struct Counting : Square {
 struct Netless {
   using Scalar = double;
   using Likelihood = Bernoulli;
+  [[nodiscard]] static Likelihood likelihood() { return {}; }
   [[nodiscard]] ImageShape image_shape() const { return {2, 3, 1}; }
   [[nodiscard]] double encode(int level) const { return level; }
   [[nodiscard]] Variable<double> logits(Variable<double> x) const {
@@ -158,7 +159,7 @@ TEST_CASE("FullForward asks for the bits of a walk", "[sampling][sample]") {
 }
 
 TEST_CASE("Samples are images of the model's shape and levels", "[sampling][sample]") {
-  const Images images = sample(small_model<Categorical<5>>({3, 4, 3}), 7, {.seed = 1});
+  const Images images = sample(small_model<test::Softmax<5>>({3, 4, 3}), 7, {.seed = 1});
   CHECK(images.count() == 7);
   CHECK(images.image_shape() == ImageShape{3, 4, 3});
   CHECK(images.levels() == 5);
@@ -182,8 +183,8 @@ TEST_CASE("Seeds and image numbers give other images", "[sampling][sample]") {
 
 TEST_CASE("Nets of a user's own are walked as they run", "[sampling][sample]") {
   CHECK(test::sampler_difference(small_model({5, 4, 1})) == "");
-  CHECK(test::sampler_difference(small_model<Categorical<3>>({3, 4, 3})) == "");
-  CHECK(test::batch_difference(small_model<Categorical<3>>({3, 4, 3})) == "");
+  CHECK(test::sampler_difference(small_model<test::Softmax<3>>({3, 4, 3})) == "");
+  CHECK(test::batch_difference(small_model<test::Softmax<3>>({3, 4, 3})) == "");
   CHECK(test::sampler_difference(
             model_of({5, 4, 1}, conv<First>(1, 4), SteppedSquare{}, conv<Later>(4, 1))) == "");
 }
@@ -271,7 +272,7 @@ TEST_CASE("Whole forward passes take no more images at once than a batch", "[sam
 }
 
 TEST_CASE("Completion keeps known pixels and draws all others", "[sampling][complete]") {
-  const auto model = small_model<Categorical<3>>({4, 5, 3});
+  const auto model = small_model<test::Softmax<3>>({4, 5, 3});
   const Images known = test::random_images(6, {4, 5, 3}, 3, 1);
   Images noise = known;
   for (Images::Level& v : noise.pixels()) v = static_cast<Images::Level>((v + 1) % 3);
@@ -322,7 +323,7 @@ TEST_CASE("A kept pixel further on does not influence those before it", "[sampli
 }
 
 TEST_CASE("Argmax takes the most probable level of every sub-pixel", "[sampling][sample]") {
-  const auto model = small_model<Categorical<3>>({4, 5, 1});
+  const auto model = small_model<test::Softmax<3>>({4, 5, 1});
   const Images image = sample(model, 1, {}, Argmax{});
   const auto z = test::logits_of(model, test::encoded(model, image));
   for (Index r = 0; r < 4; ++r) {
@@ -336,7 +337,7 @@ TEST_CASE("Argmax takes the most probable level of every sub-pixel", "[sampling]
 }
 
 TEST_CASE("A model that gives NaN is named with the pixel", "[sampling][sample]") {
-  auto model = small_model<Categorical<3>>({2, 3, 1});
+  auto model = small_model<test::Softmax<3>>({2, 3, 1});
   // The weight of the pixel above: the first row does not see it.
   parameters(model)[0].parameter->value()(0, 1, 0, 0) = std::numeric_limits<double>::quiet_NaN();
   const char* const message =
@@ -367,4 +368,60 @@ TEST_CASE("What sample and complete cannot do is named", "[sampling][sample]") {
                      "complete: images are 5x4x1, the model's are 4x5x1");
   CHECK_THROWS_ERROR(complete(model, Images(2, {4, 5, 1}, 256), KeepRows{1}), ConfigError,
                      "complete: images have 256 levels, the model's bernoulli likelihood has 2");
+}
+
+namespace {
+
+/// A checkerboard, by where it draws; what it finds already drawn must be one.
+struct Checkerboard {
+  Index* wrong;
+  void check() const {}
+  template <class P>
+  [[nodiscard]] int draw(const P& p, double u, const DrawSite& site) const {
+    const auto level = [&](Index row, Index column) {
+      return static_cast<int>((row + column + static_cast<Index>(site.image)) % 2);
+    };
+    for (Index row = 0; row <= site.row; ++row) {
+      for (Index column = 0; row < site.row ? column < site.drawn.shape()[1] : column < site.column;
+           ++column) {
+        if (site.drawn(row, column, site.channel) != level(row, column)) ++*wrong;
+      }
+    }
+    const bool fits = std::ssize(site.room) == p.levels() && u >= 0 && u < 1;
+    return fits ? level(site.row, site.column) : 1 - level(site.row, site.column);
+  }
+};
+struct OutOfRange {
+  int level;
+  void check() const {}
+  template <class P>
+  [[nodiscard]] int draw(const P&, double, const DrawSite&) const {
+    return level;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("A rule sees where it draws, and what it has drawn", "[sampling][sample]") {
+  const auto model = small_model<test::Softmax<3>>({4, 5, 3});
+  Index wrong = 0;
+  const SampleOptions options{.seed = 1, .threads = 1, .batch = 2, .first = 7};
+  const Images walked = sample(model, 3, options, Checkerboard{&wrong}, Cached{});
+  const Images passed = sample(model, 3, options, Checkerboard{&wrong}, FullForward{});
+  CHECK(wrong == 0);
+  CHECK(test::difference(walked, passed) == "");
+  for (Index n = 0; n < 3; ++n) {
+    for (Index column = 0; column < 5; ++column) {
+      CHECK(int{walked[n](2, column, 1)} == (2 + column + n + 7) % 2);
+    }
+  }
+}
+
+TEST_CASE("A level that a rule must not draw is refused", "[sampling][sample]") {
+  const auto model = small_model<test::Softmax<3>>({2, 2, 1});
+  for (const int bad : {-1, 3}) {
+    CHECK_THROWS_ERROR(static_cast<void>(sample(model, 1, {}, OutOfRange{bad})), ValueError,
+                       "sample: the rule draws level " + std::to_string(bad) +
+                           " at pixel 0, channel 0 of image 0, expected 0 to 2");
+  }
 }

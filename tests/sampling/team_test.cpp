@@ -21,7 +21,7 @@ namespace {
 /// Wide enough to be shared; 130 units are no whole number of vectors or of parts.
 template <class M>
 M wide_model(Index layers) {
-  constexpr Index channels = M::Likelihood::levels == 2 ? 1 : 3;
+  const Index channels = typename M::Likelihood().levels() == 2 ? 1 : 3;
   const ImageShape image{4, 3, channels};
   M model =
       test::random_model<M>({.image = image, .layers = layers, .hidden = 130, .head = 200}, 3, 0.1);
@@ -71,8 +71,9 @@ struct Watching : ReLU<> {
 
 TEST_CASE("Images drawn by a team are those of one thread", "[sampling][team]") {
   CHECK(team_difference(wide_model<PixelCNN<>>(20)) == "");
-  CHECK(team_difference(wide_model<PixelCNN<Categorical<3>>>(20)) == "");
-  CHECK(team_difference(wide_model<PixelCNN<Categorical<256>>>(20)) == "");  // draws are shared too
+  CHECK(team_difference(wide_model<PixelCNN<test::Softmax<3>>>(20)) == "");
+  CHECK(team_difference(wide_model<PixelCNN<test::Softmax<256>>>(20)) ==
+        "");  // draws are shared too
   CHECK(team_difference(wide_model<PixelCNN<Bernoulli, Backend<double>>>(20)) == "");
   CHECK(team_difference(wide_model<PixelRNN<RowLSTM<>>>(8)) == "");
   CHECK(team_difference(wide_model<PixelRNN<DiagonalBiLSTM<>>>(8)) == "");
@@ -80,7 +81,7 @@ TEST_CASE("Images drawn by a team are those of one thread", "[sampling][team]") 
 
 TEST_CASE("What goes wrong in a draw that a team shares is the caller's error",
           "[sampling][team]") {
-  auto model = wide_model<PixelCNN<Categorical<256>>>(20);
+  auto model = wide_model<PixelCNN<test::Softmax<256>>>(20);
   parameters(model).back().parameter->value().data()[0] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_ERROR(sample(model, 5, {.threads = 2}), NumericError,
                      "the model gives NaN at pixel");

@@ -54,7 +54,7 @@ template <class B, class M>
   Tape<T> tape({.threads = 2});
   const Variable<T> logits = model.logits(tape.constant(encoded));
   const Variable<T> nats =
-      image_nats<typename M::Likelihood, typename B::Execution>(logits, images.pixels());
+      image_nats<typename B::Execution>(model.likelihood(), logits, images.pixels());
   tape.backward(mean(nats));
   std::string where = disagreement(FeatureMap<T>(logits.value()), fixture, "logits", Kind::output);
   if (where.empty()) {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <sstream>
 #include <string>
@@ -18,19 +17,20 @@ namespace pixelrnn::test {
 template <class M>
 [[nodiscard]] std::string shape_fault(const M& model, Index batch) {
   using T = typename M::Scalar;
-  using L = typename M::Likelihood;
+  const int levels = model.likelihood().levels();
+  const Index outputs = model.likelihood().outputs(1);
   const FeatureMap<T> z =
-      logits_of(model, encoded(model, random_images(batch, model.image_shape(), L::levels, 51)), 2);
-  for (Index i = 0; i < z.size(); i += L::outputs) {
-    std::array<T, static_cast<std::size_t>(L::levels)> log_p;
-    L::log_probabilities(z.data() + i, log_p.data());
+      logits_of(model, encoded(model, random_images(batch, model.image_shape(), levels, 51)), 2);
+  for (Index i = 0; i < z.size(); i += outputs) {
     double sum = 0;
-    for (const T l : log_p) sum += std::exp(static_cast<double>(l));
-    const bool finite = std::all_of(z.data() + i, z.data() + i + L::outputs,
+    for (int level = 0; level < levels; ++level) {
+      sum += probability<typename M::Likelihood>(z.data() + i, level);
+    }
+    const bool finite = std::all_of(z.data() + i, z.data() + i + outputs,
                                     [](T logit) { return std::isfinite(logit); });
     if (!finite || !(std::abs(sum - 1) < 1e-5)) {
-      return "the probabilities of sub-pixel " + std::to_string(i / L::outputs) +
-             " of all sum to " + std::to_string(sum);
+      return "the probabilities of sub-pixel " + std::to_string(i / outputs) + " of all sum to " +
+             std::to_string(sum);
     }
   }
   // FullForward takes a whole pass a pixel, so of most pixels the known level is kept.

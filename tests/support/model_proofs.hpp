@@ -19,11 +19,11 @@ template <class M>
 [[nodiscard]] DependencyReport check_field(const M& model, const Field& field) {
   using L = typename M::Likelihood;
   const ImageShape s = model.image_shape();
-  const FeatureMap<typename M::Scalar> x = encoded(model, random_images(1, s, L::levels, 11));
+  const FeatureMap<typename M::Scalar> x = encoded(model, random_images(1, s, L().levels(), 11));
   return check_dependencies<typename M::Scalar>(
       [&model](const auto& map) { return logits_of(model, map); }, x,
       [&field](Cell out, const Cell& in) {
-        out.channel /= L::outputs;  // each colour has its logits side by side
+        out.channel /= L().outputs(1);  // each colour has its logits side by side
         return field.sees(out, in);
       });
 }
@@ -32,12 +32,12 @@ template <class M>
 template <class M>
 [[nodiscard]] GradcheckReport check_gradients(M& model, Index batch = 2) {
   using L = typename M::Likelihood;
-  const Images images = random_images(batch, model.image_shape(), L::levels, 12);
-  return gradcheck(model, {encoded(model, images)},
-                   [&](Tape<double>&, const std::vector<Variable<double>>& in) {
-                     return image_nats<L, execution::OpenMP>(
-                         model.logits(in[0]), TensorView<const Images::Level, 4>(images.pixels()));
-                   });
+  const Images images = random_images(batch, model.image_shape(), L().levels(), 12);
+  return gradcheck(
+      model, {encoded(model, images)}, [&](Tape<double>&, const std::vector<Variable<double>>& in) {
+        return image_nats<execution::OpenMP>(model.likelihood(), model.logits(in[0]),
+                                             TensorView<const Images::Level, 4>(images.pixels()));
+      });
 }
 
 /// Mean nats of the images, for a model of any scalar.
@@ -45,8 +45,8 @@ template <class M>
 [[nodiscard]] Variable<typename M::Scalar> mean_nats(Tape<typename M::Scalar>& tape, const M& model,
                                                      const FeatureMap<typename M::Scalar>& x,
                                                      const Images& images) {
-  return mean(image_nats<typename M::Likelihood, execution::OpenMP>(
-      model.logits(tape.constant(x)), TensorView<const Images::Level, 4>(images.pixels())));
+  return mean(image_nats<execution::OpenMP>(model.likelihood(), model.logits(tape.constant(x)),
+                                            TensorView<const Images::Level, 4>(images.pixels())));
 }
 
 /// The largest relative error of the derivative of the loss along 20 random directions of all
@@ -55,7 +55,7 @@ template <class M>
 template <class Single, class Double>
 [[nodiscard]] double directional_error(Single& single, Double& exact) {
   using L = typename Single::Likelihood;
-  const Images images = random_images(3, single.image_shape(), L::levels, 13);
+  const Images images = random_images(3, single.image_shape(), L().levels(), 13);
   const auto in_single = parameters(single);
   const auto in_double = parameters(exact);
   for (std::size_t p = 0; p < in_single.size(); ++p) {

@@ -8,12 +8,20 @@
 #include <vector>
 
 #include <pixelrnn/core/images.hpp>
+#include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/model.hpp>
 
 #include "support/compare.hpp"
 #include "support/random.hpp"
 
 namespace pixelrnn::test {
+
+/// Categorical(V) by itself, so that the type of a test's model tells its levels.
+template <int V>
+class Softmax : public Categorical {
+ public:
+  Softmax() : Categorical(V) {}
+};
 
 /// A model with every parameter random: weights, biases and initial states.
 template <class M>
@@ -102,13 +110,11 @@ template <class M>
 template <class L, class T>
 [[nodiscard]] double probability(const T* logits, int level) {
   const auto e = [](T z) { return std::exp(static_cast<double>(z)); };
-  if constexpr (L::outputs == 1) {
-    return level == 1 ? 1 / (1 + e(-logits[0])) : 1 / (1 + e(logits[0]));
-  } else {
-    double sum = 0;
-    for (Index v = 0; v < L::outputs; ++v) sum += e(logits[v]);
-    return e(logits[level]) / sum;
-  }
+  const Index outputs = L().outputs(1);
+  if (outputs == 1) return level == 1 ? 1 / (1 + e(-logits[0])) : 1 / (1 + e(logits[0]));
+  double sum = 0;
+  for (Index v = 0; v < outputs; ++v) sum += e(logits[v]);
+  return e(logits[level]) / sum;
 }
 
 /// p(x) of each image: the product over its sub-pixels.
@@ -122,7 +128,7 @@ template <class M>
     p.push_back(1);
     for (Index i = 0; i < subpixels; ++i) {
       p.back() *=
-          probability<L>(z.data() + (n * subpixels + i) * L::outputs, int{images[n].data()[i]});
+          probability<L>(z.data() + (n * subpixels + i) * L().outputs(1), int{images[n].data()[i]});
     }
   }
   return p;
@@ -133,7 +139,7 @@ template <class M>
 [[nodiscard]] double total_probability(const M& model) {
   double sum = 0;
   for (const double p :
-       probabilities(model, all_images(model.image_shape(), M::Likelihood::levels))) {
+       probabilities(model, all_images(model.image_shape(), typename M::Likelihood().levels()))) {
     sum += p;
   }
   return sum;

@@ -36,8 +36,8 @@ BatchLoss<M> by_one_tape(M& model, const Images& images, std::size_t* bytes = nu
   const auto x = test::encoded(model, images);
   clear_gradients(model);
   Tape<typename M::Scalar> tape({.threads = 1});
-  const auto loss = mean(image_nats<typename M::Likelihood, ExecutionOf<M>>(
-      model.logits(tape.constant(x)), images.pixels()));
+  const auto loss = mean(image_nats<ExecutionOf<M>>(
+      model.likelihood(), model.logits(tape.constant(x)), images.pixels()));
   tape.backward(loss);
   if (bytes != nullptr) *bytes = tape.peak_bytes();
   return {static_cast<double>(loss.value().data()[0]), gradients(model)};

@@ -35,3 +35,11 @@ TEST_CASE("Any other pixel, order, size or number of levels is another hash",
   CHECK(content_hash(Images(Tensor<Images::Level, 4>(images.pixels().reshape(Shape<4>{5, 4, 3, 1})),
                             4)) != hash);
 }
+
+TEST_CASE("Of more than 256 levels both bytes count", "[training][content_hash]") {
+  Images images(1, {1, 2, 1}, 65536);
+  images.pixels().data()[0] = 7;
+  const std::string hash = content_hash(images);
+  images.pixels().data()[0] = 7 + 256;
+  CHECK(content_hash(images) != hash);
+}

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <span>
 #include <string>
 
 #include <pixelrnn/likelihood/categorical.hpp>
@@ -15,7 +16,7 @@ using namespace pixelrnn;
 
 namespace {
 
-using Colour = PixelCNN<Categorical<3>>;
+using Colour = PixelCNN<test::Softmax<3>>;
 constexpr ImageShape shape{3, 4, 3};
 
 Colour colour_model() {
@@ -51,8 +52,9 @@ TEST_CASE("Evaluation, the map of nats and the training loss agree", "[training]
 
   Tape<float> tape({.threads = 1});
   const FeatureMap<float> x = test::encoded(model, images);
-  const auto loss = image_nats<Categorical<3>, execution::OpenMP>(
-      model.logits(tape.constant(x)), TensorView<const Images::Level, 4>(images.pixels()));
+  const auto loss =
+      image_nats<execution::OpenMP>(model.likelihood(), model.logits(tape.constant(x)),
+                                    TensorView<const Images::Level, 4>(images.pixels()));
   for (Index n = 0; n < 5; ++n) {
     CAPTURE(n);
     double sum = 0;
@@ -74,8 +76,8 @@ TEST_CASE("The map of nats stands where the sub-pixels stand", "[training][evalu
   for (Index n = 0; n < 3; ++n) {
     for (const auto& [row, column, channel] :
          {std::array<Index, 3>{0, 0, 0}, {0, 0, 2}, {2, 3, 1}, {1, 2, 0}}) {
-      const double p = test::probability<Categorical<3>>(&z(n, row, column, channel * 3),
-                                                         int{images[n](row, column, channel)});
+      const double p = test::probability<test::Softmax<3>>(&z(n, row, column, channel * 3),
+                                                           int{images[n](row, column, channel)});
       CHECK(map(n, row, column, channel) == Approx(-std::log(p)).epsilon(1e-5));
     }
   }
@@ -114,7 +116,7 @@ TEST_CASE("Evaluation has the same bits for every batch size and number of threa
 TEST_CASE("With walk_bits an evaluation has the bits of a walk, also of wide convolutions",
           "[training][evaluate]") {
   // 64 channels: convolved by pairs of pixels if one may.
-  const auto model = test::random_model<PixelCNN<Categorical<3>>>(
+  const auto model = test::random_model<PixelCNN<test::Softmax<3>>>(
       {.image = {3, 4, 1}, .layers = 1, .hidden = 64, .head = 6}, 4);
   const Images images = test::random_images(2, {3, 4, 1}, 3, 5);
   FeatureMap<float> walked({2, 3, 4, 3});
@@ -191,8 +193,8 @@ TEST_CASE("The map of logits is what the likelihood reads, whatever the batch",
   CHECK(logits.shape() == Shape<4>{5, 3, 4, 9});
   const Tensor<double, 4> nats = nats_map(model, images);
   for (Index i = 0; i < nats.size(); ++i) {
-    const double expected = static_cast<double>(
-        Categorical<3>::nats(logits.data() + 3 * i, int{images.pixels().data()[i]}));
+    const double expected =
+        Categorical(3).nats(logits.data() + 3 * i, std::span(images.pixels().data() + i, 1));
     CHECK(nats.data()[i] == Approx(expected).epsilon(1e-6));
   }
 }

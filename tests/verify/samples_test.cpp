@@ -22,6 +22,7 @@ template <Fault fault, class L = Bernoulli>
 struct Toy {
   using Scalar = double;
   using Likelihood = L;
+  [[nodiscard]] static Likelihood likelihood() { return {}; }
   [[nodiscard]] ImageShape image_shape() const { return {2, 3, 1}; }
   [[nodiscard]] double encode(int level) const { return level - 0.5; }
   [[nodiscard]] Variable<double> logits(Variable<double> x) const {
@@ -66,7 +67,7 @@ auto stepped_model(ImageShape image = {4, 5, 1}) {
   using Conv = MaskedConv2d<MaskA, test::ReferenceBackend>;
   Rng rng(1);
   Conv conv({.in_channels = image.channels,
-             .out_channels = image.channels * L::outputs,
+             .out_channels = image.channels * L().outputs(1),
              .kernel_height = 3,
              .kernel_width = 3,
              .colours = image.channels},
@@ -96,9 +97,9 @@ struct HotSampler {
 /// A Bernoulli that is drawn from with other probabilities than it is trained with.
 struct TwoFaced : Bernoulli {
   template <class T>
-  static void log_probabilities(const T* logits, T* out) {
-    const T other = logits[0] + T(0.2);
-    Bernoulli::log_probabilities(&other, out);
+  static Bernoulli::Conditional<T> conditional(const T* logits, std::span<const Images::Level>,
+                                               Index channel, std::vector<double>&) {
+    return Bernoulli::Conditional<T>(logits[channel] + T(0.2));
   }
 };
 
@@ -116,7 +117,7 @@ TEST_CASE("Samplers that draw the same images pass", "[verify][samples]") {
   CHECK(report.where == "");
   CHECK(report.checked == 4 * 4 * 20);
   CHECK(verify_samplers(grey, {.threads = 2}, 70).checked == 4 * 70 * 20);
-  CHECK(verify_samplers(stepped_model<Fault::none, Categorical<3>>({3, 2, 3})).where == "");
+  CHECK(verify_samplers(stepped_model<Fault::none, test::Softmax<3>>({3, 2, 3})).where == "");
 }
 
 TEST_CASE("A step that is not its forward is found by every rule and at few positions",
@@ -198,7 +199,7 @@ TEST_CASE("Samples of the model's distribution pass", "[verify][samples]") {
   CHECK(report.value < 1);
   CHECK(verify_distribution(Toy<Fault::none>{}).value == report.value);
   CHECK(verify_distribution(Toy<Fault::none>{}, {.seed = 2}).value != report.value);
-  CHECK(verify_distribution(stepped_model<Fault::none, Categorical<3>>({1, 2, 3})).where == "");
+  CHECK(verify_distribution(stepped_model<Fault::none, test::Softmax<3>>({1, 2, 3})).where == "");
 }
 
 TEST_CASE("p-values of right samples are spread over [0, 1]", "[verify][samples]") {

@@ -26,7 +26,8 @@ namespace {
 template <int Levels>
 struct LookUp {
   using Scalar = float;
-  using Likelihood = Categorical<Levels>;
+  using Likelihood = test::Softmax<Levels>;
+  [[nodiscard]] static Likelihood likelihood() { return {}; }
   ImageShape image{2, 3, 1};
   std::function<bool(Index from, Index to)> sees = std::less<>();
   std::vector<float> table;
@@ -163,8 +164,8 @@ TEST_CASE("A net that has begun, whose biases are 0, passes gradcheck and is com
   const Images images = test::random_images(1, {3, 3, 1}, 2, 1);
   const GradcheckReport gradients =
       gradcheck(model, {test::encoded(model, images)}, [&](Tape<double>&, const auto& in) {
-        return image_nats<Bernoulli, execution::OpenMP>(
-            model.logits(in[0]), TensorView<const Images::Level, 4>(images.pixels()));
+        return image_nats<execution::OpenMP>(model.likelihood(), model.logits(in[0]),
+                                             TensorView<const Images::Level, 4>(images.pixels()));
       });
   INFO(gradients.where);
   CHECK(gradients);

@@ -149,6 +149,7 @@ auto scanned_model() {
 struct HiddenLeak {
   using Scalar = float;
   using Likelihood = Bernoulli;
+  [[nodiscard]] static Likelihood likelihood() { return {}; }
   [[nodiscard]] ImageShape image_shape() const { return {1, 3, 1}; }
   [[nodiscard]] float encode(int level) const { return static_cast<float>(2 * level - 1); }
   [[nodiscard]] Variable<float> logits(Variable<float> x) const {
@@ -179,8 +180,8 @@ struct Noting : HiddenLeak {
 /// A Bernoulli whose probabilities sum to a little more than 1.
 struct Generous : Bernoulli {
   template <class T>
-  static T nats(const T* logits, int level) {
-    return Bernoulli::nats(logits, level) - T(0.01);
+  static double nats(const T* logits, std::span<const Images::Level> pixel) {
+    return Bernoulli::nats(logits, pixel) - 0.01 * static_cast<double>(pixel.size());
   }
 };
 

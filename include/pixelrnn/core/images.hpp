@@ -13,26 +13,33 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
+namespace detail {
+/// Throws ConfigError unless levels are 2 to 65536.
+inline void require_level_count(const char* where, int levels) {
+  if (levels < 2 || levels > 65536) {
+    fail<ConfigError>(where, ": levels is ", levels, ", expected 2 to 65536");
+  }
+}
+}  // namespace detail
+
 /// N images of one size, (N, H, W, C), whose values are whole levels 0 .. levels-1: 2 levels for
-/// binary images, 256 for 8-bit ones. `binarization` says how grey became binary ("none" if it did
-/// not): a likelihood means nothing without it. `labels` say what each image shows, if anybody has
-/// said.
+/// binary images, 256 for 8-bit ones, up to 65536 for codes or 16 bits. `binarization` says how
+/// grey became binary ("none" if it did not): a likelihood means nothing without it. `labels` say
+/// what each image shows, if anybody has said.
 class Images {
  public:
-  using Level = std::uint8_t;
+  using Level = std::uint16_t;
 
   Images() = default;
   /// Images of `levels` levels, all 0.
   Images(Index count, ImageShape image, int levels, std::string binarization = "none")
       : Images(Tensor<Level, 4>({count, image.height, image.width, image.channels}), levels,
                std::move(binarization)) {}
-  /// Takes the pixels. Throws ConfigError unless 2 <= levels <= 256, ValueError if one is not a
-  /// level.
+  /// Takes the pixels. Throws ConfigError unless 2 <= levels <= 65536, ValueError if one is not
+  /// a level.
   Images(Tensor<Level, 4> pixels, int levels, std::string binarization = "none")
       : pixels_(std::move(pixels)), levels_(levels), binarization_(std::move(binarization)) {
-    if (levels < 2 || levels > 256) {
-      detail::fail<ConfigError>("Images: levels is ", levels, ", expected 2 to 256");
-    }
+    detail::require_level_count("Images", levels);
     const auto bad = std::find_if(pixels_.begin(), pixels_.end(),
                                   [levels](Level v) { return int{v} >= levels; });
     if (bad != pixels_.end()) {

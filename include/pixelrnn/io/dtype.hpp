@@ -15,14 +15,15 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// What a stored value is. In the order in which safetensors sorts: a larger type is aligned at
 /// least as strictly as a smaller one.
-enum class Dtype { u8, f16, bf16, f32, f64, i64, u64 };
+enum class Dtype { u8, u16, f16, bf16, f32, f64, i64, u64 };
 
-inline constexpr std::array all_dtypes{Dtype::u8,  Dtype::f16, Dtype::bf16, Dtype::f32,
-                                       Dtype::f64, Dtype::i64, Dtype::u64};
+inline constexpr std::array all_dtypes{Dtype::u8,  Dtype::u16, Dtype::f16, Dtype::bf16,
+                                       Dtype::f32, Dtype::f64, Dtype::i64, Dtype::u64};
 
 /// The name in a safetensors file.
 [[nodiscard]] constexpr std::string_view name_of(Dtype dtype) {
-  constexpr std::array<std::string_view, 7> names{"U8", "F16", "BF16", "F32", "F64", "I64", "U64"};
+  constexpr std::array<std::string_view, 8> names{"U8",  "U16", "F16", "BF16",
+                                                  "F32", "F64", "I64", "U64"};
   return names[static_cast<std::size_t>(dtype)];
 }
 
@@ -35,7 +36,7 @@ inline constexpr std::array all_dtypes{Dtype::u8,  Dtype::f16, Dtype::bf16, Dtyp
 
 /// Bytes of one value.
 [[nodiscard]] constexpr std::size_t size_of(Dtype dtype) {
-  constexpr std::array<std::size_t, 7> sizes{1, 2, 2, 4, 8, 8, 8};
+  constexpr std::array<std::size_t, 8> sizes{1, 2, 2, 2, 4, 8, 8, 8};
   return sizes[static_cast<std::size_t>(dtype)];
 }
 
@@ -49,6 +50,8 @@ template <class T>
 inline constexpr std::optional<Dtype> dtype_of = std::nullopt;
 template <>
 inline constexpr std::optional<Dtype> dtype_of<std::uint8_t> = Dtype::u8;
+template <>
+inline constexpr std::optional<Dtype> dtype_of<std::uint16_t> = Dtype::u16;
 template <>
 inline constexpr std::optional<Dtype> dtype_of<float> = Dtype::f32;
 template <>

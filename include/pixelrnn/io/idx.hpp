@@ -205,7 +205,12 @@ inline void require_labels(const IdxReader& file) {
   }
   file.require_values(static_cast<std::uint64_t>(count * s[1] * s[2] * channels));
   Tensor<Images::Level, 4> pixels({count, s[1], s[2], channels});
-  file.read({pixels.data(), static_cast<std::size_t>(pixels.size())}, options.levels, levels_knob);
+  // Into the second half of their room, from where each goes to its place before another is in its
+  // way.
+  const auto total = static_cast<std::size_t>(pixels.size());
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(pixels.data()) + total;
+  file.read({bytes, total}, options.levels, levels_knob);
+  for (std::size_t i = 0; i < total; ++i) pixels.data()[i] = bytes[i];
   std::string binarization = options.binarization;
   if (binarization.empty()) binarization = options.levels == 2 ? "fixed" : "none";
   Images images(std::move(pixels), options.levels, std::move(binarization));
@@ -238,9 +243,15 @@ inline void require_labels(const IdxReader& file) {
 
 /// Writes images as IDX, (N, H, W) if they are grey and (N, H, W, C) otherwise, gzipped if the name
 /// ends in ".gz"; atomically, see AtomicFile. The number of levels is not in the format. Throws
-/// FileError if the file cannot be written, ShapeError if an extent is over 2^32 - 1.
+/// FileError if the file cannot be written, ConfigError if there are more than 256 levels,
+/// ShapeError if an extent is over 2^32 - 1.
 inline void write_idx(const std::filesystem::path& path, const Images& images) {
   const Shape<4> shape = images.pixels().shape();
+  if (images.levels() > 256) {
+    detail::fail<ConfigError>("write_idx: images have ", images.levels(),
+                              " levels, expected at most 256, a byte each; write_npy() of "
+                              "images.pixels() writes more");
+  }
   const std::size_t rank = shape.c() == 1 ? 3 : 4;
   std::vector<std::byte> bytes(4 + 4 * rank);
   bytes[2] = detail::IdxReader::unsigned_byte;
@@ -251,8 +262,7 @@ inline void write_idx(const std::filesystem::path& path, const Images& images) {
     }
     detail::store_big32(&bytes[4 + 4 * axis], static_cast<std::uint32_t>(shape[axis]));
   }
-  const std::span<const std::byte> values = std::as_bytes(images.pixels().flat());
-  bytes.insert(bytes.end(), values.begin(), values.end());
+  for (const Images::Level level : images.pixels()) bytes.push_back(std::byte(level));
   write_file_atomically(path, path.extension() == ".gz" ? deflate_gzip(bytes) : bytes);
 }
 

@@ -31,6 +31,8 @@ inline constexpr std::string_view npy_descr<double> = "<f8";
 template <>
 inline constexpr std::string_view npy_descr<std::uint8_t> = "|u1";
 template <>
+inline constexpr std::string_view npy_descr<std::uint16_t> = "<u2";
+template <>
 inline constexpr std::string_view npy_descr<std::int64_t> = "<i8";
 
 inline constexpr std::string_view npy_magic{"\x93NUMPY", 6};

@@ -124,7 +124,7 @@ class PngHandle {
 struct PngPixels {
   png_uint_32 height = 0, width = 0;
   std::size_t samples = 0;  ///< of one pixel: grey, grey + alpha, RGB or RGB + alpha
-  std::vector<Images::Level> values;
+  std::vector<unsigned char> values;
 };
 
 [[nodiscard]] inline PngPixels decode_png(const std::filesystem::path& path,
@@ -189,12 +189,12 @@ struct PngPixels {
 inline void compose(PngPixels& pixels, int background) {
   const std::size_t colours = pixels.samples - 1;
   const std::size_t count = pixels.values.size() / pixels.samples;
-  Images::Level* out = pixels.values.data();
+  unsigned char* out = pixels.values.data();
   for (std::size_t p = 0; p < count; ++p) {
-    const Images::Level* in = pixels.values.data() + p * pixels.samples;
+    const unsigned char* in = pixels.values.data() + p * pixels.samples;
     const int alpha = in[colours];
     for (std::size_t c = 0; c < colours; ++c) {
-      *out++ = static_cast<Images::Level>((in[c] * alpha + background * (255 - alpha) + 127) / 255);
+      *out++ = static_cast<unsigned char>((in[c] * alpha + background * (255 - alpha) + 127) / 255);
     }
   }
   pixels.samples = colours;
@@ -235,8 +235,8 @@ inline void take_luma(PngPixels& pixels) {
   if (pixels.samples != 3) return;
   const std::size_t count = pixels.values.size() / 3;
   for (std::size_t p = 0; p < count; ++p) {
-    const Images::Level* rgb = pixels.values.data() + 3 * p;
-    pixels.values[p] = luma(rgb[0], rgb[1], rgb[2]);
+    const unsigned char* rgb = pixels.values.data() + 3 * p;
+    pixels.values[p] = static_cast<unsigned char>(luma(rgb[0], rgb[1], rgb[2]));
   }
   pixels.samples = 1;
   pixels.values.resize(count);
@@ -318,9 +318,9 @@ inline void take_luma(PngPixels& pixels) {
 }
 
 /// Writes one image, (1, H, W, C) with C = 1 (grey) or 3 (RGB), with 8 bits a sample and the levels
-/// spread over 0 .. 255: level * 255 / (levels - 1), rounded to nearest. Atomically, see
-/// AtomicFile. Throws ShapeError unless it is one such image (grid() makes one of many), FileError
-/// if it cannot be written.
+/// spread over 0 .. 255: level * 255 / (levels - 1), rounded to nearest; with 16 bits and over
+/// 0 .. 65535 if there are more than 256 levels. Atomically, see AtomicFile. Throws ShapeError
+/// unless it is one such image (grid() makes one of many), FileError if it cannot be written.
 inline void write_png(const std::filesystem::path& path, const Images& image) {
   const ImageShape shape = image.image_shape();
   constexpr Index longest = std::numeric_limits<std::int32_t>::max();
@@ -330,23 +330,28 @@ inline void write_png(const std::filesystem::path& path, const Images& image) {
     detail::fail<ShapeError>("write_png: images are ", image.pixels().shape(),
                              ", expected N = 1 (see grid) and C = 1 or 3");
   }
-  const int top = image.levels() - 1;
-  std::vector<Images::Level> values(static_cast<std::size_t>(shape.subpixels()));
-  std::ranges::transform(image.pixels(), values.begin(), [top](int level) {
-    return static_cast<Images::Level>((level * 255 + top / 2) / top);
-  });
+  const bool is_wide = image.levels() > 256;
+  const Index top = image.levels() - 1, white = is_wide ? 65535 : 255;
+  const Index row = shape.width * shape.channels * (is_wide ? 2 : 1);
+  std::vector<unsigned char> values;
+  values.reserve(static_cast<std::size_t>(shape.height * row));
+  for (const Index level : image.pixels()) {
+    const Index sample = (level * white + top / 2) / top;
+    if (is_wide) values.push_back(static_cast<unsigned char>(sample >> 8));
+    values.push_back(static_cast<unsigned char>(sample & 255));
+  }
 
   detail::PngState state;
   detail::PngHandle handle(detail::PngHandle::Use::write, state);
   const bool done = handle.run([&](png_structp png, png_infop info) {
     png_set_user_limits(png, longest, longest);
     png_set_IHDR(png, info, static_cast<png_uint_32>(shape.width),
-                 static_cast<png_uint_32>(shape.height), 8,
+                 static_cast<png_uint_32>(shape.height), is_wide ? 16 : 8,
                  shape.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
     for (Index r = 0; r < shape.height; ++r) {
-      png_write_row(png, values.data() + r * shape.width * shape.channels);
+      png_write_row(png, values.data() + r * row);
     }
     png_write_end(png, nullptr);
   });

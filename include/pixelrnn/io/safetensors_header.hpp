@@ -148,7 +148,7 @@ class SafetensorsHeaderReader : public nlohmann::json_sax<nlohmann::json> {
       const std::optional<Dtype> dtype = dtype_named(value);
       if (!dtype) {
         refuse("S15", "tensor ", in_quotes(name_), " has the unsupported dtype ", in_quotes(value),
-               ", expected F32, F64, F16, BF16, I64, U64 or U8");
+               ", expected F32, F64, F16, BF16, I64, U64, U16 or U8");
       }
       tensor_->dtype = *dtype;
     } else {

@@ -161,7 +161,7 @@ inline void require_finite(const StoredTensor& tensor, const std::filesystem::pa
 ///   S12  the file ends where the last of them ends
 ///   S13  empty tensors and single numbers (no axes) are allowed: this rule rejects nothing
 ///   S14  if SafetensorsOptions::reject_nonfinite: no NaN, no infinity
-///   S15  the dtype is F32, F64, F16, BF16, I64, U64 or U8
+///   S15  the dtype is F32, F64, F16, BF16, I64, U64, U16 or U8
 [[nodiscard]] inline SafetensorsFile read_safetensors(const std::filesystem::path& path,
                                                       const SafetensorsOptions& options = {}) {
   if (options.max_header_bytes > detail::safetensors_max_header) {

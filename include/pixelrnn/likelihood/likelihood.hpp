@@ -1,31 +1,87 @@
 // SPDX-License-Identifier: MIT
-// What a likelihood is: from the logits of one sub-pixel to the probability of its level.
+// What a likelihood is: from the logits of a pixel to the probability of its levels.
 #pragma once
 
 #include <algorithm>
 #include <concepts>
 #include <numbers>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <pixelrnn/autodiff/tape.hpp>
 #include <pixelrnn/core/images.hpp>
+#include <pixelrnn/simd/math.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// A distribution over the levels 0 .. levels-1 of one sub-pixel, given `outputs` logits;
-/// examples/custom_likelihood.cpp is one. All functions are static and pure:
-///   nats(logits, level)                        -ln p(level), natural logarithm
-///   add_gradient(logits, level, scale, d)      d[k] += scale · d nats / d logits[k]
-///   log_probabilities(logits, out)             out[v] = ln p(v) for every level v
-///   name()                                     for reports and checkpoints ("bernoulli")
+/// The distribution of one sub-pixel, given all that comes before it:
+///   levels()                number of levels, 0 .. levels()-1
+///   log_probability(level)  ln P(x = level), NaN if the logits are not numbers
+///   below(level)            P(x < level), rising from 0 at level 0 to 1 at level levels()
+/// Sampling rules draw from it.
+template <class P>
+concept Conditional = requires(const P& p, int level) {
+  { p.levels() } -> std::same_as<int>;
+  { p.log_probability(level) } -> std::same_as<double>;
+  { p.below(level) } -> std::same_as<double>;
+};
+
+/// A Conditional by enumeration, for likelihoods that know no better.
+class EnumeratedLevels {
+ public:
+  /// From ln P(x = level) for levels 0, 1, ... `room` holds what it needs, as long as it lives.
+  template <class F>
+  EnumeratedLevels(int levels, std::vector<double>& room, F&& log_probability) {
+    const auto count = static_cast<std::size_t>(levels);
+    room.resize(2 * count + 1);
+    const std::span<double> log_p(room.data(), count), below(room.data() + count, count + 1);
+    for (int v = 0; v < levels; ++v) {
+      log_p[static_cast<std::size_t>(v)] = static_cast<double>(log_probability(v));
+    }
+    simd::transform(Index{levels}, log_p.data(), below.data() + 1,
+                    [](simd::Batch<double> x) { return simd::exp(x); });
+    below[0] = 0;
+    for (std::size_t v = 1; v <= count; ++v) below[v] += below[v - 1];
+    log_p_ = log_p, below_ = below;
+  }
+  [[nodiscard]] int levels() const { return static_cast<int>(log_p_.size()); }
+  [[nodiscard]] double log_probability(int level) const {
+    return log_p_[static_cast<std::size_t>(level)];
+  }
+  [[nodiscard]] double below(int level) const {
+    return below_[static_cast<std::size_t>(level)] / below_.back();
+  }
+
+ private:
+  std::span<const double> log_p_, below_;
+};
+
+/// A distribution over the levels of a pixel, one for each channel, given the logits of that pixel;
+/// examples/custom_likelihood.cpp is one. A value: what it needs to know it was made with. All
+/// functions are pure, and `logits` are outputs(C) numbers of a pixel of C channels:
+///   levels()                     number of levels, 2 to 65536
+///   outputs(C)                   logits of a pixel
+///   masks_colours                static: whether the net must keep colours apart, so that a
+///                                channel's logits see the channels before it and no other
+///   nats(logits, pixel)          -ln p of all channels together, in double
+///   add_gradient(logits, pixel, scale, d)            d[k] += scale · d nats / d logits[k]
+///   conditional(logits, pixel, channel, room)        the Conditional of a channel; reads the
+///                                channels of `pixel` before it. It may keep what it finds in
+///                                `room` and lives as long as that is left alone (see also
+///                                EnumeratedLevels).
+///   name()                       for reports and checkpoints ("bernoulli")
 template <class L, class T>
-concept Likelihood = requires(const T* logits, int level, T scale, T* out) {
-  { L::levels } -> std::convertible_to<int>;
-  { L::outputs } -> std::convertible_to<Index>;
-  { L::nats(logits, level) } -> std::same_as<T>;
-  L::add_gradient(logits, level, scale, out);
-  L::log_probabilities(logits, out);
-  { L::name() } -> std::convertible_to<std::string>;
+concept Likelihood = std::copyable<L> &&
+    requires(const L& likelihood, const T* logits, std::span<const Images::Level> pixel, T scale,
+             T* d, Index number, std::vector<double>& room) {
+  { likelihood.levels() } -> std::same_as<int>;
+  { likelihood.outputs(number) } -> std::same_as<Index>;
+  { L::masks_colours } -> std::convertible_to<bool>;
+  { likelihood.nats(logits, pixel) } -> std::same_as<double>;
+  likelihood.add_gradient(logits, pixel, scale, d);
+  { likelihood.conditional(logits, pixel, number, room) } -> Conditional;
+  { likelihood.name() } -> std::convertible_to<std::string>;
 };
 
 /// -ln p in natural units, summed over one image or averaged over images, as its name says.
@@ -38,57 +94,82 @@ struct Nats {
 }
 
 namespace detail {
-/// Throws ValueError if a level is none of L's.
+
+/// Throws ValueError if a level is none of the likelihood's.
 template <class L>
-void require_levels(const char* where, TensorView<const Images::Level, 4> images) {
+void require_levels(const char* where, const L& likelihood,
+                    TensorView<const Images::Level, 4> images) {
   const auto top = std::max_element(images.begin(), images.end());
-  if (top != images.end() && int{*top} >= L::levels) {
+  if (top != images.end() && int{*top} >= likelihood.levels()) {
     fail<ValueError>(where, ": element ", top - images.begin(), " of the images is ", int{*top},
-                     ", expected 0 to ", L::levels - 1, " for ", L::name());
+                     ", expected 0 to ", likelihood.levels() - 1, " for ", likelihood.name());
   }
 }
+
+/// Calls f(logits, levels) for each pixel of an image (H, W, C), its logits (H, W, outputs).
+template <class T, class F>
+void for_each_pixel(TensorView<T, 3> logits, TensorView<const Images::Level, 3> image, F&& f) {
+  const Index channels = image.shape()[2], outputs = logits.shape()[2];
+  const Index pixels = channels == 0 ? 0 : image.size() / channels;
+  for (Index p = 0; p < pixels; ++p) {
+    f(logits.data() + p * outputs,
+      std::span<const Images::Level>(image.data() + p * channels,
+                                     static_cast<std::size_t>(channels)));
+  }
+}
+
+/// -ln p of an image, added up pixel by pixel.
+template <class L, class T>
+[[nodiscard]] double nats_of(const L& likelihood, TensorView<const T, 3> logits,
+                             TensorView<const Images::Level, 3> image) {
+  double sum = 0;
+  for_each_pixel(logits, image,
+                 [&](const T* z, std::span<const Images::Level> pixel)
+                     PIXELRNN_INLINE_LAMBDA { sum += likelihood.nats(z, pixel); });
+  return sum;
+}
+
 }  // namespace detail
 
-/// -ln p of each image, (N, 1, 1, 1), as an operation on logits (N, H, W, C·outputs). `images`
-/// (N, H, W, C) must outlive the tape's recording. Sums run in double, sub-pixel by sub-pixel.
-/// Throws ShapeError if the shapes do not fit, ValueError if a level is none of L's. Images are
-/// parallel by execution policy E.
-template <class L, class E, class T>
+/// -ln p of each image, (N, 1, 1, 1), as an operation on logits (N, H, W, outputs(C)). `images`
+/// (N, H, W, C) must outlive the tape's recording. Sums run in double, pixel by pixel. Throws
+/// ShapeError if the shapes do not fit, ValueError if a level is none of the likelihood's. Images
+/// are parallel by execution policy E.
+template <class E, class T, class L>
 requires Likelihood<L, T>
-[[nodiscard]] Variable<T> image_nats(Variable<T> logits,
+[[nodiscard]] Variable<T> image_nats(const L& likelihood, Variable<T> logits,
                                      TensorView<const Images::Level, 4> images) {
   struct Op {
+    L likelihood;
     TensorView<const Images::Level, 4> images;
     void backward(Backward<T>& ctx) const {
       const FeatureView<const T> z = ctx.input(0), dy = ctx.output_gradient();
       const FeatureView<T> dz = ctx.input_gradient(0);
       E::for_each(ctx.threads(), images.shape().n(), [&](Index n, Index) {
-        const auto levels = images[n];
-        for (Index i = 0; i < levels.size(); ++i) {
-          L::add_gradient(z[n].data() + i * L::outputs, levels.data()[i], dy.data()[n],
-                          dz[n].data() + i * L::outputs);
-        }
+        const Index outputs = z.shape().c();
+        T* d = dz[n].data();
+        detail::for_each_pixel(z[n], images[n],
+                               [&](const T* logits_of_pixel, std::span<const Images::Level> pixel) {
+                                 likelihood.add_gradient(logits_of_pixel, pixel, dy.data()[n], d);
+                                 d += outputs;
+                               });
       });
     }
   };
-  const Shape<4> expected = images.shape().with_channels(images.shape().c() * L::outputs);
+  const Index channels = images.shape().c();
+  const Shape<4> expected = images.shape().with_channels(likelihood.outputs(channels));
   if (logits.shape() != expected) {
     detail::fail<ShapeError>("image_nats: logits are ", logits.shape(), ", expected ", expected,
-                             " (", L::outputs, " for each of the ", images.shape().c(),
+                             " (", expected.c(), " for each pixel of ", channels,
                              " channels) for images ", images.shape());
   }
-  detail::require_levels<L>("image_nats", images);
+  detail::require_levels("image_nats", likelihood, images);
   const FeatureView<T> y = logits.tape().allocate({images.shape().n(), 1, 1, 1});
   const FeatureView<const T> z = logits.value();
   E::for_each(logits.tape().threads(), images.shape().n(), [&](Index n, Index) {
-    double sum = 0;
-    const auto levels = images[n];
-    for (Index i = 0; i < levels.size(); ++i) {
-      sum += static_cast<double>(L::nats(z[n].data() + i * L::outputs, int{levels.data()[i]}));
-    }
-    y.data()[n] = static_cast<T>(sum);
+    y.data()[n] = static_cast<T>(detail::nats_of(likelihood, z[n], images[n]));
   });
-  return logits.tape().record("likelihood", y, {logits}, Op{images});
+  return logits.tape().record("likelihood", y, {logits}, Op{likelihood, images});
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

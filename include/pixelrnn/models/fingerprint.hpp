@@ -32,7 +32,8 @@ template <Model M>
   Rng rng(0x706978656c);  // any fixed number would do
   Tensor<Images::Level, 4> levels({1, s.height, s.width, s.channels});
   for (Images::Level& level : levels) {
-    level = static_cast<Images::Level>(rng.below(std::uint64_t{M::Likelihood::levels}));
+    level = static_cast<Images::Level>(
+        rng.below(static_cast<std::uint64_t>(model.likelihood().levels())));
   }
   FeatureMap<T> x(levels.shape());
   encode(model, levels, x);

@@ -54,12 +54,12 @@ class ModelNet : public ModelLayers<Blocks, B> {
 
 /// The numbers of maps of a model, checked.
 struct Widths {
-  template <class Config>
-  Widths(const Config& config, Index outputs)
-      : colours(config.image.channels),
+  template <class Config, class L>
+  Widths(const Config& config, const L& likelihood)
+      : colours(L::masks_colours ? config.image.channels : 1),
         stream(2 * config.hidden),
         head(config.head),
-        logits(config.image.channels * outputs) {
+        logits(likelihood.outputs(config.image.channels)) {
     require_valid(config.image, "Config::image");
     if (config.layers < 1 || config.hidden < 1 || config.head < 1) {
       fail<ConfigError>("model: Config is {layers=", config.layers, ", hidden=", config.hidden,
@@ -86,7 +86,7 @@ auto make_net(const Widths& widths, const Config& config, MakeBlock make_block, 
                                 .out_channels = widths.stream,
                                 .kernel_height = 7,
                                 .kernel_width = 7,
-                                .colours = config.image.channels},
+                                .colours = widths.colours},
                                rng);
   std::vector<Block> blocks;
   std::vector<MaskedConv2d<MaskB, B>> skips;

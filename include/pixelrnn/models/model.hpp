@@ -2,6 +2,8 @@
 // ImageModel: a net that maps an image to logits, and the likelihood that reads them.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 
@@ -17,6 +19,7 @@ template <class M>
 concept Model = requires(const M& model, M& owner, Variable<typename M::Scalar> x, int level) {
   typename M::Likelihood;
   { model.image_shape() } -> std::same_as<ImageShape>;
+  { model.likelihood() } -> std::convertible_to<typename M::Likelihood>;
   { model.encode(level) } -> std::same_as<typename M::Scalar>;
   { model.logits(x) } -> std::same_as<Variable<typename M::Scalar>>;
   { model.describe() } -> std::same_as<std::map<std::string, std::string>>;
@@ -46,9 +49,10 @@ concept WalkableModel = Model<M> && requires(const M& model) {
 };
 
 /// p(x) = Π over sub-pixels i of p(x_i | x_<i) (eq. 1 and 2 of the paper): raster order, then
-/// R, G, B. The net maps encoded images (N, H, W, C) to logits (N, H, W, C · outputs); that the
-/// logits of a sub-pixel depend on earlier ones only is the net's promise, which verify_causality
-/// checks. Throws ShapeError if the net does not end in the right number of channels.
+/// R, G, B. The net maps encoded images (N, H, W, C) to the likelihood's logits (N, H, W,
+/// outputs(C)); that they depend on earlier sub-pixels only is the net's promise, which
+/// verify_causality checks. Throws ShapeError if the net does not end in the right number of
+/// channels.
 template <Layer Net, class L>
 requires Likelihood<L, typename Net::Scalar>
 class ImageModel {
@@ -61,25 +65,32 @@ class ImageModel {
   using Execution = ExecutionOf<Net>;
   static constexpr bool separates_images = SeparatesImages<Net>;
 
-  ImageModel(ImageShape image, Net net, std::map<std::string, std::string> description = {})
-      : image_(image), net_(std::move(net)), description_(std::move(description)) {
+  ImageModel(ImageShape image, Net net, L likelihood = L(),
+             std::map<std::string, std::string> description = {})
+      : image_(image),
+        net_(std::move(net)),
+        likelihood_(std::move(likelihood)),
+        description_(std::move(description)) {
     require_valid(image, "ImageModel");
     const Shape<4> in{1, image.height, image.width, image.channels};
-    const Shape<4> out = net_.output_shape(in), expected = in.with_channels(in.c() * L::outputs);
+    const Shape<4> out = net_.output_shape(in);
+    const Shape<4> expected = in.with_channels(likelihood_.outputs(image.channels));
     if (out != expected) {
       detail::fail<ShapeError>("ImageModel: the net turns ", in, " into ", out, ", expected ",
-                               expected, ": ", L::outputs, " logits a sub-pixel for ", L::name());
+                               expected, ": ", expected.c(), " logits a pixel for ",
+                               likelihood_.name());
     }
     std::ostringstream shape;
     shape << image;
     description_.insert({{"image", shape.str()},
-                         {"likelihood", L::name()},
+                         {"likelihood", likelihood_.name()},
                          {"model", "custom"},
                          {"net", description_of(net_)},
                          {"encoding", "-1..1"}});
   }
 
   [[nodiscard]] ImageShape image_shape() const { return image_; }
+  [[nodiscard]] const L& likelihood() const { return likelihood_; }
   [[nodiscard]] const Net& net() const { return net_; }
   [[nodiscard]] Net& net() { return net_; }
   /// Everything that fixes the shapes of the parameters and the meaning of the output, as words:
@@ -90,7 +101,8 @@ class ImageModel {
   /// Levels 0 .. V-1 as net inputs: evenly from -1 to 1 (the paper scales and centres). A black
   /// pixel thereby differs from the zero padding outside the image.
   [[nodiscard]] Scalar encode(int level) const {
-    return static_cast<Scalar>(2 * level) / static_cast<Scalar>(L::levels - 1) - Scalar{1};
+    return static_cast<Scalar>(2 * level) / static_cast<Scalar>(likelihood_.levels() - 1) -
+           Scalar{1};
   }
   [[nodiscard]] Variable<Scalar> logits(Variable<Scalar> x) const { return net_.forward(x); }
   void for_each_parameter(auto&& visit) { net_.for_each_parameter(visit); }
@@ -98,6 +110,7 @@ class ImageModel {
  private:
   ImageShape image_;
   Net net_;
+  L likelihood_;
   std::map<std::string, std::string> description_;
 };
 
@@ -108,10 +121,10 @@ void require_images(const char* where, const M& model, const Images& images) {
     detail::fail<ShapeError>(where, ": images are ", images.image_shape(), ", the model's are ",
                              model.image_shape(), " (height x width x channels)");
   }
-  if (images.levels() != M::Likelihood::levels) {
+  if (images.levels() != model.likelihood().levels()) {
     detail::fail<ConfigError>(where, ": images have ", images.levels(), " levels, the model's ",
-                              M::Likelihood::name(), " likelihood has ", M::Likelihood::levels,
-                              "; see binarize() and quantize()");
+                              model.likelihood().name(), " likelihood has ",
+                              model.likelihood().levels(), "; see binarize() and quantize()");
   }
 }
 
@@ -119,13 +132,15 @@ void require_images(const char* where, const M& model, const Images& images) {
 template <Model M>
 void encode(const M& model, TensorView<const Images::Level, 4> levels,
             FeatureView<typename M::Scalar> out) {
-  static_assert(M::Likelihood::levels <= 256, "levels of images are bytes");
+  // A table of the first levels, which are all where there are few.
   std::array<typename M::Scalar, 256> table;
-  for (int level = 0; level < M::Likelihood::levels; ++level) {
+  const int few = std::min(model.likelihood().levels(), 256);
+  for (int level = 0; level < few; ++level) {
     table[static_cast<std::size_t>(level)] = model.encode(level);
   }
-  std::transform(levels.begin(), levels.end(), out.begin(),
-                 [&table](Images::Level level) { return table[level]; });
+  std::transform(levels.begin(), levels.end(), out.begin(), [&](Images::Level level) {
+    return level < few ? table[level] : model.encode(level);
+  });
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

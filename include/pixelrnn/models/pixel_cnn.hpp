@@ -48,20 +48,20 @@ class PixelCNN : public ImageModel<detail::PixelCNNNet<B>, L> {
   using Config = PixelCNNConfig;
   static constexpr std::string_view kind = "pixel_cnn";
 
-  PixelCNN(Config config, Rng& rng)
-      : ImageModel<detail::PixelCNNNet<B>, L>(config.image, make_net(config, rng),
-                                              detail::describe(kind, config)) {}
+  PixelCNN(Config config, Rng& rng, L likelihood = L())
+      : ImageModel<detail::PixelCNNNet<B>, L>(config.image, make_net(config, likelihood, rng),
+                                              likelihood, detail::describe(kind, config)) {}
 
  private:
-  static detail::PixelCNNNet<B> make_net(const Config& config, Rng& rng) {
-    const detail::Widths widths(config, L::outputs);
+  static detail::PixelCNNNet<B> make_net(const Config& config, const L& likelihood, Rng& rng) {
+    const detail::Widths widths(config, likelihood);
     const auto block = [&] {
       auto down = widths.template pointwise<B>(widths.stream, config.hidden, rng, true);
       MaskedConv2d<MaskB, B> conv({.in_channels = config.hidden,
                                    .out_channels = config.hidden,
                                    .kernel_height = 3,
                                    .kernel_width = 3,
-                                   .colours = config.image.channels,
+                                   .colours = widths.colours,
                                    .relu_input = true},
                                   rng);
       auto up = widths.template pointwise<B>(config.hidden, widths.stream, rng, true);

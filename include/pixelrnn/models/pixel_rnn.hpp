@@ -58,18 +58,18 @@ class PixelRNN : public ImageModel<detail::PixelRNNNet<R>, L> {
   using B = typename R::BackendPolicy;
   static constexpr std::string_view kind = R::kind;
 
-  PixelRNN(Config config, Rng& rng)
-      : ImageModel<detail::PixelRNNNet<R>, L>(config.image, make_net(config, rng),
-                                              description(config)) {}
+  PixelRNN(Config config, Rng& rng, L likelihood = L())
+      : ImageModel<detail::PixelRNNNet<R>, L>(config.image, make_net(config, likelihood, rng),
+                                              likelihood, description(config)) {}
 
  private:
-  static detail::PixelRNNNet<R> make_net(const Config& config, Rng& rng) {
-    const detail::Widths widths(config, L::outputs);
+  static detail::PixelRNNNet<R> make_net(const Config& config, const L& likelihood, Rng& rng) {
+    const detail::Widths widths(config, likelihood);
     const auto block = [&] {
       typename R::Config recurrence;
       recurrence.in_channels = widths.stream;
       recurrence.hidden = config.hidden;
-      recurrence.colours = config.image.channels;
+      recurrence.colours = widths.colours;
       // Two statements: the order of construction is the order of random numbers.
       R layer(recurrence, rng);
       return detail::PixelRNNBlock<R>(

@@ -1,55 +1,66 @@
 // SPDX-License-Identifier: MIT
-// Sampling rules: which level to take, given the probabilities of all and one random number.
+// Sampling rules: which level to take, given the distribution and one random number.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <cstdint>
 #include <span>
 
-#include <pixelrnn/core/shape.hpp>
+#include <pixelrnn/core/images.hpp>
 #include <pixelrnn/simd/math.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// A rule picks a level from ln p of each level, which it may overwrite, and u uniform in [0, 1).
-/// check() throws ConfigError on settings that cannot work.
-template <class R>
-concept SamplingRule = requires(const R& rule, std::span<double> log_p, double u) {
-  { rule.draw(log_p, u) } -> std::same_as<int>;
-  (rule.check)();
+/// Where a rule draws, and what is there already.
+struct DrawSite {
+  std::uint64_t image;  ///< its number, from SampleOptions::first on
+  Index row, column, channel;
+  TensorView<const Images::Level, 3> drawn;  ///< the image; only levels before this place are final
+  std::span<double> room;                    ///< as many numbers as levels, to work in
 };
 
 namespace detail {
-/// From ln p to p, in the same bits on every machine.
-inline void exponentiate(std::span<double> log_p) {
-  simd::transform(std::ssize(log_p), log_p.data(), log_p.data(),
-                  [](simd::Batch<double> x) { return simd::exp(x); });
-}
+/// The least that a rule can rely on (see likelihood.hpp): any Conditional.
+struct AnyConditional {
+  [[nodiscard]] int levels() const;
+  [[nodiscard]] double log_probability(int level) const;
+  [[nodiscard]] double below(int level) const;
+};
 }  // namespace detail
 
-/// A draw from the model's own distribution, by inverting its cumulative sum. Never a level of
-/// probability 0: what rounding leaves of the sum goes to the last level that has any.
+/// A rule picks a level of a Conditional p, given u uniform in [0, 1) and where that is; bits are
+/// the same on every machine if it takes functions of <pixelrnn/simd/math.hpp>, not of <cmath>.
+/// check() throws ConfigError on settings that cannot work.
+template <class R>
+concept SamplingRule = requires(const R& rule, const detail::AnyConditional& p, double u,
+                                const DrawSite& site) {
+  { rule.draw(p, u, site) } -> std::same_as<int>;
+  (rule.check)();
+};
+
+/// A draw from the model's own distribution: the level whose share of [0, 1) holds u, found by
+/// halving. Never a level of probability 0. Cost: log2(levels) evaluations of p.below.
 struct Multinomial {
   void(check)() const {}
-  [[nodiscard]] int draw(std::span<double> log_p, double u) const {
-    detail::exponentiate(log_p);
-    return draw_of(log_p, u);
-  }
-  /// The first level whose cumulative weight exceeds u, uniform from 0 to the sum of all weights.
-  [[nodiscard]] static int draw_of(std::span<const double> weights, double u) {
-    double below = 0;
-    int last = 0;
-    for (std::size_t v = 0; v < weights.size(); ++v) {
-      below += weights[v];
-      if (u < below) return static_cast<int>(v);
-      if (weights[v] > 0) last = static_cast<int>(v);
+  template <class P>
+  [[nodiscard]] int draw(const P& p, double u, const DrawSite&) const {
+    int low = 0, high = p.levels() - 1;
+    while (low < high) {
+      const int middle = low + (high - low) / 2;
+      if (u < p.below(middle + 1)) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
     }
-    return last;
+    return low;
   }
 };
 
 /// A draw from p^(1/temperature), normalised: below 1 bolder, above 1 wilder, 1 is Multinomial.
+/// Cost: all levels.
 struct Temperature {
   double temperature = 1;
 
@@ -60,22 +71,41 @@ struct Temperature {
                                 "use Argmax)");
     }
   }
-  [[nodiscard]] int draw(std::span<double> log_p, double u) const {
+  template <class P>
+  [[nodiscard]] int draw(const P& p, double u, const DrawSite& site) const {
+    const std::span<double> weights = site.room;
+    for (std::size_t v = 0; v < weights.size(); ++v) {
+      weights[v] = p.log_probability(static_cast<int>(v));
+    }
     // The largest becomes 0 first: a low temperature would make all of them -infinity.
-    const double top = *std::max_element(log_p.begin(), log_p.end());
-    for (double& l : log_p) l = (l - top) / temperature;
-    detail::exponentiate(log_p);
-    double sum = 0;
-    for (const double p : log_p) sum += p;
-    return Multinomial::draw_of(log_p, u * sum);
+    const double top = *std::max_element(weights.begin(), weights.end());
+    for (double& w : weights) w = (w - top) / temperature;
+    simd::transform(std::ssize(weights), weights.data(), weights.data(),
+                    [](simd::Batch<double> x) { return simd::exp(x); });
+    double sum = 0, below = 0;
+    for (const double w : weights) sum += w;
+    int last = 0;  // of some weight: takes what rounding leaves of the sum
+    for (std::size_t v = 0; v < weights.size(); ++v) {
+      below += weights[v];
+      if (u * sum < below) return static_cast<int>(v);
+      if (weights[v] > 0) last = static_cast<int>(v);
+    }
+    return last;
   }
 };
 
-/// The most probable level (the lowest of equals); needs no randomness.
+/// The most probable level (the lowest of equals); needs no randomness. Cost: all levels.
 struct Argmax {
   void(check)() const {}
-  [[nodiscard]] int draw(std::span<double> log_p, double) const {
-    return static_cast<int>(std::max_element(log_p.begin(), log_p.end()) - log_p.begin());
+  template <class P>
+  [[nodiscard]] int draw(const P& p, double, const DrawSite&) const {
+    int best = 0;
+    double most = p.log_probability(0);
+    for (int v = 1; v < p.levels(); ++v) {
+      const double l = p.log_probability(v);
+      if (l > most) best = v, most = l;
+    }
+    return best;
   }
 };
 

@@ -42,7 +42,7 @@ template <Model M, KeepPolicy Keep, SamplingRule Rule = Multinomial,
 template <Model M, SamplingRule Rule = Multinomial, class Sampler = DefaultSampler<M>>
 [[nodiscard]] Images sample(const M& model, Index count, SampleOptions options = {}, Rule rule = {},
                             Sampler sampler = {}) {
-  return complete(model, Images(count, model.image_shape(), M::Likelihood::levels, "sampled"),
+  return complete(model, Images(count, model.image_shape(), model.likelihood().levels(), "sampled"),
                   KeepRows{0}, options, rule, sampler);
 }
 

@@ -24,23 +24,45 @@ struct SampleOptions {
 
 namespace detail {
 
-/// Draws one sub-pixel. The randomness is keyed by (seed, image, pixel, channel) alone, so an image
-/// does not depend on its batch, the threads or the sampler.
-template <class L, SamplingRule Rule, class T>
-[[nodiscard]] Images::Level draw(const Rule& rule, const T* logits, std::uint64_t seed,
-                                 std::uint64_t image, Index pixel, Index channel) {
-  std::array<T, static_cast<std::size_t>(L::levels)> values;
-  std::array<double, static_cast<std::size_t>(L::levels)> log_p;
-  L::log_probabilities(logits, values.data());
-  std::copy(values.begin(), values.end(), log_p.begin());
-  for (const double l : log_p) {
-    if (std::isnan(l)) {
-      fail<NumericError>("sample: the model gives NaN at pixel ", pixel, ", channel ", channel,
-                         " of image ", image, "; its weights are not finite or diverged");
+/// Draws the sub-pixels of a model's images, with memory of its own to work in.
+template <Model M, SamplingRule Rule>
+class Drawer {
+ public:
+  using T = typename M::Scalar;
+
+  Drawer(const M& model, const Rule& rule, const SampleOptions& options)
+      : likelihood_(model.likelihood()), rule_(rule), options_(options) {}
+
+  /// Draws a channel of pixel (row, column) of image n, given the logits of the pixel. The
+  /// randomness is keyed by (seed, image, pixel, channel) alone, so an image does not depend on its
+  /// batch, the threads or the sampler.
+  void operator()(TensorView<Images::Level, 3> image, Index n, const T* logits, Index row,
+                  Index column, Index channel) {
+    const std::span<Images::Level> pixel(&image(row, column, 0),
+                                         static_cast<std::size_t>(image.shape()[2]));
+    const Conditional auto p = likelihood_.conditional(logits, pixel, channel, room_);
+    room_of_rule_.resize(static_cast<std::size_t>(p.levels()));
+    const std::uint64_t number = options_.first + static_cast<std::uint64_t>(n);
+    const Index at = row * image.shape()[1] + column;
+    const DrawSite site{number, row, column, channel, image, room_of_rule_};
+    const int level = rule_.draw(p, keyed_uniform(options_.seed, number, at, channel), site);
+    if (level < 0 || level >= p.levels()) {
+      fail<ValueError>("sample: the rule draws level ", level, " at pixel ", at, ", channel ",
+                       channel, " of image ", number, ", expected 0 to ", p.levels() - 1);
     }
+    if (std::isnan(p.log_probability(level))) {
+      fail<NumericError>("sample: the model gives NaN at pixel ", at, ", channel ", channel,
+                         " of image ", number, "; its weights are not finite or diverged");
+    }
+    pixel[static_cast<std::size_t>(channel)] = static_cast<Images::Level>(level);
   }
-  return static_cast<Images::Level>(rule.draw(log_p, keyed_uniform(seed, image, pixel, channel)));
-}
+
+ private:
+  typename M::Likelihood likelihood_;
+  const Rule& rule_;
+  const SampleOptions& options_;
+  std::vector<double> room_, room_of_rule_;
+};
 
 }  // namespace detail
 
@@ -53,6 +75,7 @@ struct FullForward {
     using T = typename M::Scalar;
     const ImageShape image = model.image_shape();
     Tape<T> tape({.threads = options.threads, .record = false, .walk_bits = true});
+    detail::Drawer<M, Rule> draw(model, rule, options);
     ThreadChoice choice;
     const Index batch = std::min(options.batch, canvas.count());
     FeatureMap<T> inputs({batch, image.height, image.width, image.channels});
@@ -66,7 +89,7 @@ struct FullForward {
         }
         if (unknown == 0) continue;
         choice.run<ExecutionOf<M>>(options.threads, count * unknown, [&] {
-          fill_row(model, canvas, first, row, x, tape, keep, rule, options);
+          fill_row(model, canvas, first, row, x, tape, keep, draw);
         });
       }
     }
@@ -77,9 +100,8 @@ struct FullForward {
   template <Model M, KeepPolicy Keep, SamplingRule Rule>
   static void fill_row(const M& model, Images& canvas, Index first, Index row,
                        FeatureView<typename M::Scalar> x, Tape<typename M::Scalar>& tape,
-                       const Keep& keep, const Rule& rule, const SampleOptions& options) {
+                       const Keep& keep, detail::Drawer<M, Rule>& draw) {
     using T = typename M::Scalar;
-    using L = typename M::Likelihood;
     const ImageShape image = model.image_shape();
     const Index count = x.shape().n();
     for (Index column = 0; column < image.width; ++column) {
@@ -89,10 +111,7 @@ struct FullForward {
         encode(model, canvas.pixels().slice(first, count), x);
         const FeatureView<const T> logits = model.logits(tape.constant(x)).value();
         for (Index n = 0; n < count; ++n) {
-          canvas[first + n](row, column, channel) =
-              detail::draw<L>(rule, &logits(n, row, column, channel * L::outputs), options.seed,
-                              options.first + static_cast<std::uint64_t>(first + n),
-                              row * image.width + column, channel);
+          draw(canvas[first + n], first + n, &logits(n, row, column, 0), row, column, channel);
         }
       }
     }
@@ -153,16 +172,16 @@ struct Cached {
     return std::min(threads, std::clamp<Index>(threads / images, 2, team_limit));
   }
 
-  /// Calls draw(n) for each image: by all members of the team if there is enough to draw, some two
-  /// microseconds an image of 256 levels.
-  template <class L, class Draw>
-  static void share_images(Team& team, Index count, const Draw& draw) {
-    if (team.size() == 1 || count * L::levels < worth_sharing_values) {
-      for (Index n = 0; n < count; ++n) draw(n);
+  /// Calls draw(n, member) for each image: by all members of the team if there is enough to draw,
+  /// some two microseconds an image of 256 levels.
+  template <class Draw>
+  static void share_images(Team& team, Index count, Index levels, const Draw& draw) {
+    if (team.size() == 1 || count * levels < worth_sharing_values) {
+      for (Index n = 0; n < count; ++n) draw(n, Index{0});
       return;
     }
     team.share([&](Index part) {
-      for (Index n = part; n < count; n += team.size()) draw(n);
+      for (Index n = part; n < count; n += team.size()) draw(n, part);
     });
   }
 
@@ -170,13 +189,15 @@ struct Cached {
   static void walk(const M& model, Images& canvas, Index first, Index count, Team& team,
                    const Keep& keep, const Rule& rule, const SampleOptions& options) {
     using T = typename M::Scalar;
-    using L = typename M::Likelihood;
     using Net = detail::NetOf<M>;
     const ImageShape image = model.image_shape();
     const Net& net = model.net();
+    const Index levels = model.likelihood().levels();
     auto cache = net.make_cache({count, image.height, image.width, &team});
     FeatureMap<T> inputs({count, 1, 1, image.channels});
-    FeatureMap<T> outputs({count, 1, 1, image.channels * L::outputs});
+    FeatureMap<T> outputs({count, 1, 1, model.likelihood().outputs(image.channels)});
+    std::vector<detail::Drawer<M, Rule>> draws(static_cast<std::size_t>(team.size()),
+                                               {model, rule, options});
     const MatrixView<T> x = as_rows(inputs.view()), logits = as_rows(outputs.view());
     for (Index row = 0; row < image.height; ++row) {
       for (Index column = 0; column < image.width; ++column) {
@@ -192,15 +213,16 @@ struct Cached {
         if (keep.keeps(row, column)) continue;
         for (Index channel = 0; channel < image.channels; ++channel) {
           // A colour's logits need the colours before it.
-          if (channel > 0) net.step(cache, row, column, x, logits);
-          share_images<L>(team, count, [&](Index n) {
-            canvas[first + n](row, column, channel) =
-                detail::draw<L>(rule, logits.row(n) + channel * L::outputs, options.seed,
-                                options.first + static_cast<std::uint64_t>(first + n),
-                                row * image.width + column, channel);
+          if (channel > 0 && M::Likelihood::masks_colours) {
+            read();
+            net.step(cache, row, column, x, logits);
+          }
+          share_images(team, count, levels, [&](Index n, Index member) {
+            draws[static_cast<std::size_t>(member)](canvas[first + n], first + n, logits.row(n),
+                                                    row, column, channel);
           });
-          read();
         }
+        read();
         if constexpr (ObservingLayer<Net>) {
           net.observe(cache, row, column, x);
         } else {

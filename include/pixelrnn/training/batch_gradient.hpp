@@ -75,18 +75,16 @@ class BatchGradient {
 
  private:
   using E = ExecutionOf<M>;
-  using L = typename M::Likelihood;
 
   [[nodiscard]] Chunks parts_of(Index images) const {
     return in_parts_ ? Chunks::of(images, 1) : Chunks{images, 1};
   }
-  static void require_batch(FeatureView<const Scalar> x,
-                            TensorView<const Images::Level, 4> levels) {
+  void require_batch(FeatureView<const Scalar> x, TensorView<const Images::Level, 4> levels) const {
     if (x.shape() != levels.shape() || x.shape().n() < 1) {
       detail::fail<ShapeError>("BatchGradient: x is ", x.shape(), " and levels are ",
                                levels.shape(), ", expected one shape (N, H, W, C) with N >= 1");
     }
-    detail::require_levels<L>("BatchGradient", levels);
+    detail::require_levels("BatchGradient", model_.likelihood(), levels);
   }
 
   double add_gradient(FeatureView<const Scalar> x, TensorView<const Images::Level, 4> levels) {
@@ -120,7 +118,7 @@ class BatchGradient {
   Variable<Scalar> loss(Tape<Scalar>& tape, FeatureView<const Scalar> x,
                         TensorView<const Images::Level, 4> levels, Index batch) const {
     tape.reset();
-    return scale(sum(image_nats<L, E>(model_.logits(tape.constant(x)), levels)),
+    return scale(sum(image_nats<E>(model_.likelihood(), model_.logits(tape.constant(x)), levels)),
                  Scalar{1} / static_cast<Scalar>(batch));
   }
   double add_gradient(Tape<Scalar>& tape, FeatureView<const Scalar> x,

@@ -118,7 +118,7 @@ class DynamicImages {
   Images out(images.count(), images.image_shape(), levels, images.binarization());
   std::transform(images.pixels().begin(), images.pixels().end(), out.pixels().begin(),
                  [&](Images::Level v) {
-                   return static_cast<Images::Level>(int{v} * levels / images.levels());
+                   return static_cast<Images::Level>(Index{v} * levels / images.levels());
                  });
   out.set_labels(images.labels());
   return out;

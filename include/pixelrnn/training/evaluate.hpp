@@ -93,17 +93,13 @@ inline void require_number(const char* where, double nats, Index image) {
 template <Model M>
 [[nodiscard]] Evaluation evaluate_unchecked(const M& model, const Images& images,
                                             EvaluateOptions options) {
-  using L = typename M::Likelihood;
   Evaluation result{{}, images.image_shape(), images.binarization()};
   result.image_nats.resize(static_cast<std::size_t>(images.count()));
   for_each_logits("evaluate", model, images, options, [&](Index first, auto logits, auto levels) {
     const auto z = logits.value();
     ExecutionOf<M>::for_each(options.threads, levels.shape().n(), [&](Index n, Index) {
-      double sum = 0;
-      for (Index i = 0; i < levels[n].size(); ++i) {
-        sum += static_cast<double>(L::nats(z[n].data() + i * L::outputs, int{levels[n].data()[i]}));
-      }
-      result.image_nats[static_cast<std::size_t>(first + n)] = {sum};
+      result.image_nats[static_cast<std::size_t>(first + n)] = {
+          nats_of(model.likelihood(), z[n], levels[n])};
     });
   });
   return result;
@@ -128,27 +124,33 @@ template <Model M>
 template <Model M>
 [[nodiscard]] Tensor<double, 4> nats_map(const M& model, const Images& images,
                                          EvaluateOptions options = {}) {
-  using L = typename M::Likelihood;
   Tensor<double, 4> map(images.pixels().shape());
+  std::vector<double> room;
   detail::for_each_logits(
       "nats_map", model, images, options, [&](Index first, auto logits, auto levels) {
         const auto z = logits.value();
-        double* const out = map.data() + first * images.image_shape().subpixels();
-        for (Index i = 0; i < levels.size(); ++i) {
-          out[i] = static_cast<double>(L::nats(z.data() + i * L::outputs, int{levels.data()[i]}));
-          detail::require_number("nats_map", out[i], first + i / images.image_shape().subpixels());
+        double* out = map.view()[first].data();
+        for (Index n = 0; n < levels.shape().n(); ++n) {
+          detail::for_each_pixel(z[n], levels[n], [&](const auto* logits_of_pixel, auto pixel) {
+            for (std::size_t c = 0; c < pixel.size(); ++c, ++out) {
+              *out = -model.likelihood()
+                          .conditional(logits_of_pixel, pixel, static_cast<Index>(c), room)
+                          .log_probability(pixel[c]);
+              detail::require_number("nats_map", *out, first + n);
+            }
+          });
         }
       });
   return map;
 }
 
-/// The logits of all images, (N, H, W, C · outputs), as their likelihood reads them: for other
+/// The logits of all images, (N, H, W, outputs(C)), as their likelihood reads them: for other
 /// programs. Memory for all of them at once. Throws ShapeError or ConfigError as evaluate does.
 template <Model M>
 [[nodiscard]] FeatureMap<typename M::Scalar> logits_map(const M& model, const Images& images,
                                                         EvaluateOptions options = {}) {
   const Shape<4> s = images.pixels().shape();
-  FeatureMap<typename M::Scalar> map(s.with_channels(s.c() * M::Likelihood::outputs));
+  FeatureMap<typename M::Scalar> map(s.with_channels(model.likelihood().outputs(s.c())));
   detail::for_each_logits("logits_map", model, images, options,
                           [&](Index first, auto logits, const auto&) {
                             const auto z = logits.value();

@@ -194,11 +194,11 @@ class Trainer {
  private:
   template <class Data>
   void require_trainable(const Data& data, const FitOptions& options) const {
-    using L = typename M::Likelihood;
-    if (data.image_shape() != model_.image_shape() || data.levels() != L::levels) {
+    const int levels = model_.likelihood().levels();
+    if (data.image_shape() != model_.image_shape() || data.levels() != levels) {
       detail::fail<ShapeError>("Trainer::fit: images are ", data.image_shape(), " of ",
                                data.levels(), " levels, the model's are ", model_.image_shape(),
-                               " of ", L::levels, "; see binarize() and quantize()");
+                               " of ", levels, "; see binarize() and quantize()");
     }
     if (data.count() < 1 || options.batch_size < 1 || options.epochs < 0 || options.steps < 0) {
       detail::fail<ConfigError>("Trainer::fit: ", data.count(), " images, batch_size ",

@@ -43,21 +43,21 @@ void for_some_batches(const M& model, const FeatureMap<typename M::Scalar>& x, T
   }
 }
 
-/// Adds to a report the comparison, by bits, of two times `count` numbers, of which `outputs`
-/// belong to one sub-pixel; image 0 here is number `first` of all. `what` and `why` go around the
-/// place.
+/// Adds to a report the comparison, by bits, of two times `count` numbers, of which as many belong
+/// to one pixel; image 0 here is number `first` of all. `what` and `why` go around the place.
 template <class T>
-void compare_bits(VerifyReport& report, const T* a, const T* b, Index count, Index outputs,
+void compare_bits(VerifyReport& report, const T* a, const T* b, Index count, Index a_pixel,
                   const ImageShape& image, Index first, const std::string& what,
                   const std::string& why) {
   report.checked += count;
   if (!report.passed) return;
   for (Index i = 0; i < count; ++i) {
     if (std::memcmp(a + i, b + i, sizeof(T)) == 0) continue;
-    const Index at = i / outputs;
+    const Index pixels = image.height * image.width, at = i / a_pixel;
     std::ostringstream where;
-    where << what << subpixel(at % image.subpixels(), image) << " of image "
-          << first + at / image.subpixels() << why;
+    where << what
+          << subpixel(at % pixels * image.channels + i % a_pixel * image.channels / a_pixel, image)
+          << " of image " << first + at / pixels << why;
     report.passed = false;
     report.where = where.str();
     return;
@@ -83,8 +83,8 @@ template <Model M, KeepPolicy Keep, SamplingRule Rule>
   const Images expected = complete(model, known, keep, how, rule, FullForward{});
   VerifyReport report;
   detail::compare_bits(report, walked.pixels().data(), expected.pixels().data(),
-                       expected.pixels().size(), 1, model.image_shape(), 0,
-                       "Cached and FullForward draw different levels at ", "");
+                       expected.pixels().size(), model.image_shape().channels, model.image_shape(),
+                       0, "Cached and FullForward draw different levels at ", "");
   return report;
 }
 /// The same with all sampling rules of the library, and with a random half of the pixels kept.
@@ -140,7 +140,8 @@ template <Model M, class Sampler = DefaultSampler<M>>
 
   for (const bool record : {false, true}) {
     const std::string what = record ? "the recorded logits of " : "the logits of ";
-    FeatureMap<T> all(x.shape().with_channels(x.shape().c() * M::Likelihood::outputs));
+    const Index outputs = model.likelihood().outputs(image.channels);
+    FeatureMap<T> all(x.shape().with_channels(outputs));
     detail::for_some_batches(model, x, {.threads = 1, .record = record}, 64, images,
                              [&](Index first, FeatureView<const T> z) {
                                std::copy(z.begin(), z.end(), all.view()[first].data());
@@ -149,10 +150,9 @@ template <Model M, class Sampler = DefaultSampler<M>>
       for (const Index batch : detail::batch_sizes) {
         detail::for_some_batches(model, x, {.threads = threads, .record = record}, batch, 3,
                                  [&](Index first, FeatureView<const T> z) {
-                                   detail::compare_bits(report, z.data(),
-                                                        std::as_const(all).view()[first].data(),
-                                                        z.size(), M::Likelihood::outputs, image,
-                                                        first, what, why(threads, batch));
+                                   detail::compare_bits(
+                                       report, z.data(), std::as_const(all).view()[first].data(),
+                                       z.size(), outputs, image, first, what, why(threads, batch));
                                  });
       }
     }
@@ -163,7 +163,7 @@ template <Model M, class Sampler = DefaultSampler<M>>
   const Images drawn = complete(model, known, keep, how, Multinomial{}, sampler);
   const auto compare = [&](const Images& found, Index first, const std::string& text) {
     detail::compare_bits(report, found.pixels().data(), drawn[first].data(), found.pixels().size(),
-                         1, image, first, "the levels drawn at ", text);
+                         image.channels, image, first, "the levels drawn at ", text);
   };
   for (const int threads : detail::thread_counts) {
     for (const Index batch : detail::batch_sizes) {

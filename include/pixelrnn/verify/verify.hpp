@@ -45,7 +45,7 @@ namespace detail {
 }
 template <Model M>
 [[nodiscard]] Images random_images(const M& model, Index count, Rng& rng) {
-  constexpr int levels = M::Likelihood::levels;
+  const int levels = model.likelihood().levels();
   Images images(count, model.image_shape(), levels, "random");
   for (Images::Level& v : images.pixels()) {
     v = static_cast<Images::Level>(rng.below(static_cast<std::uint64_t>(levels)));
@@ -62,7 +62,7 @@ template <Model M>
 /// The encoding of another level than the one that `x` encodes; any other number if there is none.
 template <Model M>
 [[nodiscard]] typename M::Scalar other_input(const M& model, typename M::Scalar x, Rng& rng) {
-  constexpr int levels = M::Likelihood::levels;
+  const int levels = model.likelihood().levels();
   const int first = static_cast<int>(rng.below(static_cast<std::uint64_t>(levels)));
   for (int k = 0; k < levels; ++k) {
     const typename M::Scalar other = model.encode((first + k) % levels);
@@ -74,7 +74,8 @@ template <Model M>
 template <Model M>
 [[nodiscard]] std::vector<typename M::Scalar> other_inputs(const M& model, typename M::Scalar x,
                                                            Rng& rng) {
-  constexpr int levels = M::Likelihood::levels, few = 4;
+  constexpr int few = 4;
+  const int levels = model.likelihood().levels();
   if (levels > few) return {other_input(model, x, rng)};
   std::vector<typename M::Scalar> others;
   for (int level = 0; level < levels; ++level) {
@@ -84,6 +85,30 @@ template <Model M>
   if (others.empty()) others.push_back(other_input(model, x, rng));
   return others;
 }
+/// Which logits belong together: those of a sub-pixel or, where the likelihood itself ties the
+/// colours of a pixel together, all of a pixel, which then stand for its first channel: they must
+/// not see any level of that pixel.
+struct LogitGroups {
+  template <Model M>
+  explicit LogitGroups(const M& model)
+      : image(model.image_shape()),
+        a_pixel(M::Likelihood::masks_colours ? image.channels : 1),
+        size(model.likelihood().outputs(image.channels) / a_pixel) {}
+
+  [[nodiscard]] Index count() const { return image.height * image.width * a_pixel; }
+  /// The number of the sub-pixel that group i stands for.
+  [[nodiscard]] Index position(Index i) const { return i / a_pixel * image.channels + i % a_pixel; }
+  [[nodiscard]] SubPixel subpixel(Index i) const { return detail::subpixel(position(i), image); }
+  /// Whether group i has other bits in b than in a.
+  template <class T>
+  [[nodiscard]] bool differ(const T* a, const T* b, Index i) const {
+    return !std::equal(a + i * size, a + (i + 1) * size, b + i * size);
+  }
+
+  ImageShape image;
+  Index a_pixel, size;
+};
+
 /// The logits of inputs of one shape, without a recording; the view lives until the next call.
 template <Model M>
 class Logits {
@@ -112,14 +137,14 @@ template <Model M>
 [[nodiscard]] VerifyReport verify_causality(const M& model, VerifyOptions options = {},
                                             int images = 4) {
   using T = typename M::Scalar;
-  constexpr Index outputs = M::Likelihood::outputs;
+  const detail::LogitGroups groups(model);
   const ImageShape image = model.image_shape();
   const Index n = image.subpixels();
   const Index tested = options.positions > 0 ? std::min(options.positions, n) : n;
   Rng rng(options.seed);
   detail::Logits<M> logits(model, options.threads);
   VerifyReport report;
-  bool any_changed = n == 1;
+  bool any_changed = groups.count() == 1;
   for (int trial = 0; trial < images; ++trial) {
     const FeatureMap<T> x = detail::random_input(model, rng);
     const FeatureMap<T> before(logits(x));
@@ -128,16 +153,14 @@ template <Model M>
       FeatureMap<T> y = x;
       for (Index k = j; k < n; ++k) y.data()[k] = detail::other_input(model, x.data()[k], rng);
       const FeatureView<const T> after = logits(y);
-      for (Index i = 0; i < n; ++i) {
-        const bool changed =
-            !std::equal(before.data() + i * outputs, before.data() + (i + 1) * outputs,
-                        after.data() + i * outputs);
+      for (Index i = 0; i < groups.count(); ++i) {
+        const bool changed = groups.differ(before.data(), after.data(), i);
         any_changed = any_changed || changed;
         ++report.checked;
-        if (i <= j && changed && report.passed) {
+        if (groups.position(i) <= j && changed && report.passed) {
           report.passed = false;
           std::ostringstream where;
-          where << "the logits of " << detail::subpixel(i, image) << " change with sub-pixels from "
+          where << "the logits of " << groups.subpixel(i) << " change with sub-pixels from "
                 << detail::subpixel(j, image) << " on";
           report.where = where.str();
         }
@@ -163,22 +186,21 @@ template <Model M, class Promise>
 [[nodiscard]] VerifyReport verify_completeness(const M& model, Promise promised,
                                                VerifyOptions options = {}, int images = 4) {
   using T = typename M::Scalar;
-  constexpr Index outputs = M::Likelihood::outputs;
-  const ImageShape image = model.image_shape();
-  const Index n = image.subpixels();
+  const detail::LogitGroups groups(model);
+  const Index n = groups.image.subpixels();
   Rng rng(options.seed);
   Tape<T> tape({.threads = options.threads});
   detail::Logits<M> logits_of(model, options.threads);
-  std::vector<bool> seen(static_cast<std::size_t>(n * n), false);
+  std::vector<bool> seen(static_cast<std::size_t>(groups.count() * n), false);
   for (int trial = 0; trial < images; ++trial) {
     FeatureMap<T> x = detail::random_input(model, rng);
-    for (Index to = 0; to < n; ++to) {
+    for (Index to = 0; to < groups.count(); ++to) {
       tape.reset();
       const Variable<T> in = tape.input(x);
       const Variable<T> logits = model.logits(in);
       FeatureMap<T> seed(logits.shape());
-      for (Index k = 0; k < outputs; ++k) {
-        seed.data()[to * outputs + k] = static_cast<T>(rng.uniform(0.5, 1));
+      for (Index k = 0; k < groups.size; ++k) {
+        seed.data()[to * groups.size + k] = static_cast<T>(rng.uniform(0.5, 1));
       }
       tape.backward(logits, seed);
       const FeatureView<const T> gradient = tape.gradient(in);
@@ -192,9 +214,8 @@ template <Model M, class Promise>
       for (const T other : detail::other_inputs(model, level, rng)) {
         x.data()[from] = other;
         const FeatureView<const T> after = logits_of(x);
-        for (Index to = 0; to < n; ++to) {
-          if (!std::equal(before.data() + to * outputs, before.data() + (to + 1) * outputs,
-                          after.data() + to * outputs)) {
+        for (Index to = 0; to < groups.count(); ++to) {
+          if (groups.differ(before.data(), after.data(), to)) {
             seen[static_cast<std::size_t>(to * n + from)] = true;
           }
         }
@@ -204,10 +225,10 @@ template <Model M, class Promise>
   }
   clear_gradients(model);
   VerifyReport report;
-  for (Index to = 0; to < n; ++to) {
+  for (Index to = 0; to < groups.count(); ++to) {
     for (Index from = 0; from < n; ++from) {
       ++report.checked;
-      const SubPixel a = detail::subpixel(from, image), b = detail::subpixel(to, image);
+      const SubPixel a = detail::subpixel(from, groups.image), b = groups.subpixel(to);
       const bool sees = seen[static_cast<std::size_t>(to * n + from)];
       if (sees == promised(a, b) || !report.passed) continue;
       report.passed = false;
@@ -237,15 +258,14 @@ template <Model M>
 [[nodiscard]] std::vector<double> all_probabilities(const char* where, const M& model,
                                                     int threads) {
   using T = typename M::Scalar;
-  using L = typename M::Likelihood;
   const ImageShape image = model.image_shape();
-  const Index n = image.subpixels();
-  if (static_cast<double>(n) * std::log2(static_cast<double>(L::levels)) > 20) {
-    fail<ConfigError>(where, ": images ", image, " of ", L::levels,
+  const Index n = image.subpixels(), base = model.likelihood().levels();
+  if (static_cast<double>(n) * std::log2(static_cast<double>(base)) > 20) {
+    fail<ConfigError>(where, ": images ", image, " of ", base,
                       " levels are too many to enumerate, expected at most 2^20");
   }
   Index total = 1;
-  for (Index i = 0; i < n; ++i) total *= L::levels;
+  for (Index i = 0; i < n; ++i) total *= base;
   Tape<T> tape({.threads = threads, .record = false});
   constexpr Index batch = 1024;
   std::vector<double> probabilities;
@@ -256,15 +276,16 @@ template <Model M>
     for (Index b = 0; b < levels.shape().n(); ++b) {
       Index digits = first + b;
       for (Images::Level& v : levels.view()[b]) {
-        v = static_cast<Images::Level>(digits % L::levels);
-        digits /= L::levels;
+        v = static_cast<Images::Level>(digits % base);
+        digits /= base;
       }
     }
     FeatureMap<T> x(levels.shape());
     encode(model, levels, x);
     tape.reset();
-    const Variable<T> nats = image_nats<L, ExecutionOf<M>>(
-        model.logits(tape.constant(x)), TensorView<const Images::Level, 4>(levels));
+    const Variable<T> nats =
+        image_nats<ExecutionOf<M>>(model.likelihood(), model.logits(tape.constant(x)),
+                                   TensorView<const Images::Level, 4>(levels));
     for (const T v : nats.value()) probabilities.push_back(std::exp(-static_cast<double>(v)));
   }
   return probabilities;

@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: MIT
-// A likelihood without log_probabilities cannot be sampled from; the message says what it lacks.
+// A likelihood without conditional() cannot be sampled from; the message says what it lacks.
 // expect: Likelihood
-// expect: L::log_probabilities(logits, out)
+// expect: likelihood.conditional(logits, pixel, number, room)
 #include <string>
 
 #include <pixelrnn/likelihood/likelihood.hpp>
 
+using pixelrnn::Index;
+
 struct Coin {
-  static constexpr int levels = 2;
-  static constexpr pixelrnn::Index outputs = 1;
+  static constexpr bool masks_colours = true;
+  static int levels() { return 2; }
+  static Index outputs(Index channels) { return channels; }
   static std::string name() { return "coin"; }
   template <class T>
-  static T nats(const T*, int) {
-    return T(0.6931471805599453);
+  static double nats(const T*, std::span<const pixelrnn::Images::Level> pixel) {
+    return 0.6931471805599453 * static_cast<double>(pixel.size());
   }
   template <class T>
-  static void add_gradient(const T*, int, T, T*) {}
+  static void add_gradient(const T*, std::span<const pixelrnn::Images::Level>, T, T*) {}
 #ifdef RIGHT
   template <class T>
-  static void log_probabilities(const T*, T* out) {
-    out[0] = out[1] = T(-0.6931471805599453);
+  static pixelrnn::EnumeratedLevels conditional(const T*, std::span<const pixelrnn::Images::Level>,
+                                                Index, std::vector<double>& room) {
+    return {2, room, [](int) { return -0.6931471805599453; }};
   }
 #endif
 };

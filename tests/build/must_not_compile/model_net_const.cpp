@@ -10,6 +10,7 @@ class Coin {
  public:
   using Scalar = float;
   using Likelihood = pixelrnn::Bernoulli;
+  static Likelihood likelihood() { return {}; }
   pixelrnn::ImageShape image_shape() const { return {2, 3, 1}; }
   float encode(int level) const { return static_cast<float>(level); }
   pixelrnn::Variable<float> logits(pixelrnn::Variable<float> x) const { return net_.forward(x); }

@@ -189,27 +189,32 @@ void layers() {
 }
 
 template <class L>
-void likelihood() {
-  constexpr Index count = 2000;
-  const std::vector<float> logits = numbers<float>(count * L::outputs, 6, 9);
-  std::vector<float> nats, log_p(static_cast<std::size_t>(L::levels));
-  Hash probabilities;
+void likelihood(const L& likelihood) {
+  constexpr Index count = 500;
+  const int levels = likelihood.levels();
+  const Index outputs = likelihood.outputs(1);
+  const std::vector<float> logits = numbers<float>(count * outputs, 6, 9);
+  std::vector<double> nats, log_p, below, room;
   for (Index i = 0; i < count; ++i) {
-    const float* const z = logits.data() + i * L::outputs;
-    nats.push_back(L::nats(z, static_cast<int>(i % L::levels)));
-    L::log_probabilities(z, log_p.data());
-    probabilities.add(log_p);
+    const float* const z = logits.data() + i * outputs;
+    const Images::Level level[] = {static_cast<Images::Level>(i % levels)};
+    nats.push_back(likelihood.nats(z, level));
+    const auto p = likelihood.conditional(z, level, 0, room);
+    for (int v = 0; v < levels; ++v) {
+      log_p.push_back(p.log_probability(v));
+      below.push_back(p.below(v));
+    }
   }
-  print(L::name() + " nats", Hash().add(nats));
-  print(L::name() + " probabilities", probabilities);
+  print(likelihood.name() + " nats", Hash().add(nats));
+  print(likelihood.name() + " probabilities", Hash().add(log_p));
+  print(likelihood.name() + " cumulated", Hash().add(below));
 }
 
 /// Weights, samples of all rules, and the nats of those samples.
-template <class M>
-void model(const std::string& name, typename M::Config config) {
-  using L = typename M::Likelihood;
+template <class M, class L>
+void model(const std::string& name, typename M::Config config, const L& likelihood) {
   Rng rng(10);
-  M model(config, rng);
+  M model(config, rng, likelihood);
   Hash weights;
   for (const auto& [path, parameter] : parameters(model)) weights.add(parameter->value());
   print(name + " weights", weights);
@@ -226,18 +231,21 @@ void model(const std::string& name, typename M::Config config) {
   FeatureMap<float> x(drawn.pixels().shape());
   encode(model, drawn.pixels(), x);
   Tape<float> tape({.threads = 2, .record = false, .walk_bits = true});
-  print(name + " nats", Hash().add(image_nats<L, execution::OpenMP>(
-                                       model.logits(tape.constant(x.view())), drawn.pixels())
-                                       .value()));
+  print(name + " nats",
+        Hash().add(image_nats<execution::OpenMP>(likelihood, model.logits(tape.constant(x.view())),
+                                                 drawn.pixels())
+                       .value()));
 }
 template <class L>
-void models(const std::string& name, ImageShape image, Index hidden) {
+void models(const std::string& name, ImageShape image, Index hidden, const L& likelihood) {
   model<PixelCNN<L>>("PixelCNN " + name,
-                     {.image = image, .layers = 2, .hidden = hidden, .head = 12, .skip = true});
-  model<PixelRNN<RowLSTM<>, L>>("Row LSTM " + name,
-                                {.image = image, .layers = 1, .hidden = hidden, .head = 12});
+                     {.image = image, .layers = 2, .hidden = hidden, .head = 12, .skip = true},
+                     likelihood);
+  model<PixelRNN<RowLSTM<>, L>>(
+      "Row LSTM " + name, {.image = image, .layers = 1, .hidden = hidden, .head = 12}, likelihood);
   model<PixelRNN<DiagonalBiLSTM<>, L>>("Diagonal BiLSTM " + name,
-                                       {.image = image, .layers = 1, .hidden = hidden, .head = 12});
+                                       {.image = image, .layers = 1, .hidden = hidden, .head = 12},
+                                       likelihood);
 }
 
 }  // namespace
@@ -247,10 +255,10 @@ int main() {
   products();
   controls();
   layers();
-  likelihood<Bernoulli>();
-  likelihood<Categorical<16>>();
-  likelihood<Categorical<256>>();
-  models<Bernoulli>("grey", {8, 8, 1}, 20);
-  models<Categorical<16>>("colour", {5, 6, 3}, 9);
+  likelihood(Bernoulli());
+  likelihood(Categorical(16));
+  likelihood(Categorical(1000));
+  models("grey", {8, 8, 1}, 20, Bernoulli());
+  models("colour", {5, 6, 3}, 9, Categorical(16));
   return 0;
 }

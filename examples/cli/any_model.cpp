@@ -41,8 +41,9 @@ class ModelOf final : public AnyModel {
  public:
   using M = ImageModel<AnyLayer, L>;
 
-  ModelOf(ImageShape image, Net net, L likelihood)
-      : model_(image, std::move(net.layer), likelihood, std::move(net.description)),
+  ModelOf(const ModelSpec& spec, Net net, L likelihood)
+      : model_(spec.image, std::move(net.layer), likelihood, std::move(net.description),
+               spec.encoding),
         first_layer_flops_(net.first_layer_flops) {}
 
   ImageShape image_shape() const override { return model_.image_shape(); }
@@ -163,6 +164,16 @@ class Words {
     if (!text.starts_with(prefix)) fail("likelihood", text, "bernoulli or categorical<levels>");
     return static_cast<int>(parse(text.substr(prefix.size()), "likelihood"));
   }
+  /// "-1..1", which files of earlier versions do not say, or "0..1"
+  [[nodiscard]] Encoding encoding() const {
+    const auto word = words_.find("encoding");
+    const std::optional<Encoding> encoding =
+        word == words_.end() ? Encoding::scaled : encoding_named(word->second);
+    if (!encoding || *encoding == Encoding::level) {
+      fail("encoding", word->second, "-1..1 or 0..1");
+    }
+    return *encoding;
+  }
 
  private:
   [[nodiscard]] Index parse(const std::string& text, const char* key) const {
@@ -188,7 +199,7 @@ class Words {
 std::unique_ptr<AnyModel> make_model(const ModelSpec& spec, Rng& rng) {
   return with_likelihood(
       spec.levels, [&]<class L>(const L& likelihood) -> std::unique_ptr<AnyModel> {
-        return std::make_unique<ModelOf<L>>(spec.image, make_net(spec, rng), likelihood);
+        return std::make_unique<ModelOf<L>>(spec, make_net(spec, rng), likelihood);
       });
 }
 
@@ -203,6 +214,7 @@ ModelSpec spec_of(const std::filesystem::path& path) {
   spec.hidden = words.size("hidden");
   spec.head = words.size("head");
   spec.skip = words.flag("skip");
+  spec.encoding = words.encoding();
   if (spec.kind != "pixel_cnn") spec.initial_state = words["initial_state"];
 
   // A lower bound of the weights such a model has, in double: it may be absurdly large.

@@ -32,6 +32,7 @@ template <template <class L> class ModelOf>
     config.hidden = spec.hidden;
     config.head = spec.head;
     config.skip = spec.skip;
+    config.encoding = spec.encoding;
     ModelOf<L> model(config, rng, likelihood);
     const Index first = flops(model.net().template layer<0>(), spec.image.height, spec.image.width);
     return Net{AnyLayer(std::move(model.net())), model.describe(), first};

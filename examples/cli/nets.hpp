@@ -5,6 +5,7 @@
 #include <string>
 
 #include <pixelrnn/core/random.hpp>
+#include <pixelrnn/models/encoding.hpp>
 #include <pixelrnn/training/state.hpp>
 
 #include "any_layer.hpp"
@@ -21,6 +22,7 @@ struct ModelSpec {
   Index hidden = 16;
   Index head = 32;
   bool skip = false;
+  Encoding encoding = Encoding::scaled;
 };
 
 /// The largest size of a model, and the most sub-pixels of its images: far more of anything than a

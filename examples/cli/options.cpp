@@ -70,6 +70,9 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
       ->transform(whole(1, largest_size))
       ->capture_default_str();
   parser.add_flag("--skip", spec.skip, "Learned connections from every block to the output");
+  parser.add_flag_callback(
+      "--zero-one", [&spec] { spec.encoding = Encoding::zero_one; },
+      "Levels enter the net as 0 to 1, not as -1 to 1");
   parser
       .add_option("--initial-state", spec.initial_state,
                   "State of an LSTM outside the image; padded_scan: diagonal_bilstm only")

@@ -104,6 +104,10 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
     train.keep_best = train.keep_best || words.contains("trainer.keep_best");
     const auto skip = words.find("skip");
     if (skip != words.end() && skip->second == "true") train.model.skip = true;
+    const auto encoding = words.find("encoding");
+    if (encoding != words.end() && encoding->second == name_of(Encoding::zero_one)) {
+      train.model.encoding = Encoding::zero_one;
+    }
     const ModelSpec spec = spec_of(train.resume);
     fallback = preparation_in(words, spec.levels, spec.image);
     // They are the same data, of which that has been said already.

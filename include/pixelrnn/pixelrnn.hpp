@@ -12,6 +12,7 @@
 #include <pixelrnn/models/fingerprint.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
+#include <pixelrnn/nn/embedding.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/nn/skew.hpp>
 #include <pixelrnn/sampling/sample.hpp>

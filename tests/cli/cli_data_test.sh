@@ -250,4 +250,21 @@ printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n' >pointer
 }
 fit x-cifar.st --data cifar.bin
 
+# How levels enter the net is the model's: files say it, and a run that is resumed keeps it.
+fit half.st --data grey.idx --zero-one --epochs 9
+word half.st encoding '0\.\.1'
+word grey.st encoding '-1\.\.1'
+"$tool" train --data grey.idx --resume half.st --steps 2 --threads 1 --out half.st >fit.txt ||
+  fail "a model of --zero-one is not resumed"
+word half.st encoding '0\.\.1'
+"$tool" train --model pixel_cnn --layers 1 --hidden 4 --head 4 --steps 2 --threads 1 --epochs 9 \
+  --data grey.idx --out whole.st >fit.txt || fail "two steps"
+test "$(nats half.st --data grey.idx)" != "$(nats whole.st --data grey.idx)" ||
+  fail "--zero-one changes nothing"
+
+# Any number of levels, and figures with the bits of a walk, which a narrow model has anyway.
+fit five.st --data grey.idx --binarize none --levels 5
+word five.st likelihood categorical5
+same "--walk-bits" "$(nats five.st --data grey.idx)" "$(nats five.st --data grey.idx --walk-bits)"
+
 finish

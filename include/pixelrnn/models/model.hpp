@@ -8,6 +8,7 @@
 #include <string>
 
 #include <pixelrnn/likelihood/likelihood.hpp>
+#include <pixelrnn/models/encoding.hpp>
 #include <pixelrnn/nn/layer.hpp>
 #include <pixelrnn/nn/sequential.hpp>
 
@@ -66,11 +67,13 @@ class ImageModel {
   static constexpr bool separates_images = SeparatesImages<Net>;
 
   ImageModel(ImageShape image, Net net, L likelihood = L(),
-             std::map<std::string, std::string> description = {})
+             std::map<std::string, std::string> description = {},
+             Encoding encoding = Encoding::scaled)
       : image_(image),
         net_(std::move(net)),
         likelihood_(std::move(likelihood)),
-        description_(std::move(description)) {
+        description_(std::move(description)),
+        encoding_(encoding) {
     require_valid(image, "ImageModel");
     const Shape<4> in{1, image.height, image.width, image.channels};
     const Shape<4> out = net_.output_shape(in);
@@ -86,7 +89,7 @@ class ImageModel {
                          {"likelihood", likelihood_.name()},
                          {"model", "custom"},
                          {"net", description_of(net_)},
-                         {"encoding", "-1..1"}});
+                         {"encoding", std::string(name_of(encoding))}});
   }
 
   [[nodiscard]] ImageShape image_shape() const { return image_; }
@@ -98,11 +101,9 @@ class ImageModel {
   /// that differs.
   [[nodiscard]] std::map<std::string, std::string> describe() const { return description_; }
 
-  /// Levels 0 .. V-1 as net inputs: evenly from -1 to 1 (the paper scales and centres). A black
-  /// pixel thereby differs from the zero padding outside the image.
+  /// A level as the net reads it.
   [[nodiscard]] Scalar encode(int level) const {
-    return static_cast<Scalar>(2 * level) / static_cast<Scalar>(likelihood_.levels() - 1) -
-           Scalar{1};
+    return encode_level<Scalar>(encoding_, level, likelihood_.levels());
   }
   [[nodiscard]] Variable<Scalar> logits(Variable<Scalar> x) const { return net_.forward(x); }
   void for_each_parameter(auto&& visit) { net_.for_each_parameter(visit); }
@@ -112,6 +113,7 @@ class ImageModel {
   Net net_;
   L likelihood_;
   std::map<std::string, std::string> description_;
+  Encoding encoding_;
 };
 
 /// Throws ShapeError or ConfigError unless a model can read these images.

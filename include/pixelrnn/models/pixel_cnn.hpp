@@ -15,7 +15,8 @@ struct PixelCNNConfig {
   Index hidden = 128;  ///< h: blocks have h maps inside, the stream between them 2h
   Index head =
       32;  ///< maps of the two 1×1 layers before the logits (the paper: 32 for MNIST, 1024)
-  bool skip = false;  ///< learned skip connections from each block to the output
+  bool skip = false;                     ///< learned skip connections from each block to the output
+  Encoding encoding = Encoding::scaled;  ///< of levels, as the net reads them
 };
 
 namespace detail {
@@ -50,7 +51,8 @@ class PixelCNN : public ImageModel<detail::PixelCNNNet<B>, L> {
 
   PixelCNN(Config config, Rng& rng, L likelihood = L())
       : ImageModel<detail::PixelCNNNet<B>, L>(config.image, make_net(config, likelihood, rng),
-                                              likelihood, detail::describe(kind, config)) {}
+                                              likelihood, detail::describe(kind, config),
+                                              config.encoding) {}
 
  private:
   static detail::PixelCNNNet<B> make_net(const Config& config, const L& likelihood, Rng& rng) {

@@ -17,7 +17,8 @@ struct PixelRNNConfig {
   Index hidden = 16;  ///< h: units of the recurrence; the stream between blocks has 2h maps
   Index head =
       32;  ///< maps of the two 1×1 layers before the logits (the paper: 32 for MNIST, 1024)
-  bool skip = false;  ///< learned skip connections from each block to the output
+  bool skip = false;                     ///< learned skip connections from each block to the output
+  Encoding encoding = Encoding::scaled;  ///< of levels, as the net reads them
 };
 
 /// A recurrence that PixelRNN can stack: RowLSTM<...> or DiagonalBiLSTM<...>.
@@ -60,7 +61,7 @@ class PixelRNN : public ImageModel<detail::PixelRNNNet<R>, L> {
 
   PixelRNN(Config config, Rng& rng, L likelihood = L())
       : ImageModel<detail::PixelRNNNet<R>, L>(config.image, make_net(config, likelihood, rng),
-                                              likelihood, description(config)) {}
+                                              likelihood, description(config), config.encoding) {}
 
  private:
   static detail::PixelRNNNet<R> make_net(const Config& config, const L& likelihood, Rng& rng) {

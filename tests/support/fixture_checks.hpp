@@ -2,7 +2,10 @@
 // Layers and models against PyTorch: everything a fixture says about one.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
+#include <utility>
 
 #include <pixelrnn/models/model.hpp>
 
@@ -46,7 +49,10 @@ void check_layer(const std::string& name, const typename L::Config& config) {
 template <class B, class M>
 [[nodiscard]] std::string model_disagreement(const M& model, Fixture& fixture) {
   using T = typename M::Scalar;
-  const Images images(fixture.map<Images::Level>("images"), 2);
+  const Tensor<std::uint8_t, 4> levels = fixture.map<std::uint8_t>("images");
+  Tensor<Images::Level, 4> pixels(levels.shape());
+  std::copy(levels.view().begin(), levels.view().end(), pixels.view().begin());
+  const Images images(std::move(pixels), 2);
   require_images("model_disagreement", model, images);
   FeatureMap<T> encoded(images.pixels().shape());
   encode(model, images.pixels(), encoded);

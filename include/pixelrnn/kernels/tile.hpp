@@ -25,9 +25,11 @@ using simd::lanes;
 /// and one more must fit the registers, and at least eight sums must be under way to hide the
 /// latency of a fused multiply-add on two ports.
 template <int V, int C>
-inline constexpr int max_tile_rows = simd::registers >= 32
-                                         ? (V* C >= 8 ? 3 : (V * C == 4 ? 6 : (C == 2 ? 14 : 12)))
-                                         : (V* C >= 8 ? 1 : (V * C == 4 ? 3 : 6));
+inline constexpr int max_tile_rows = [] {
+  constexpr int sums = V * C;  // of a row
+  if (simd::registers >= 32) return sums >= 8 ? 3 : (sums == 4 ? 6 : (C == 2 ? 14 : 12));
+  return sums >= 8 ? 1 : (sums == 4 ? 3 : 6);
+}();
 
 /// Calls f(constant 0), ..., f(constant N-1), unrolled before anything else is optimised: only
 /// arrays indexed by constants become registers, a loop of known length comes too late for that.

@@ -13,6 +13,7 @@
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
 #include <pixelrnn/nn/embedding.hpp>
+#include <pixelrnn/nn/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/nn/skew.hpp>
 #include <pixelrnn/sampling/sample.hpp>

@@ -7,6 +7,7 @@
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/nn/embedding.hpp>
+#include <pixelrnn/nn/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/training/trainer.hpp>
 #include <pixelrnn/verify/samples.hpp>
@@ -81,6 +82,40 @@ TEST_CASE("A net that looks levels up passes every proof", "[models][encoding]")
   const auto colour = looking_up({2, 3, 3}, 3);
   CHECK(verify_causality(colour).where == "");
   CHECK(verify_completeness(colour).where == "");
+}
+
+TEMPLATE_TEST_CASE("A net that begins with one-hot levels passes every proof", "[models][encoding]",
+                   float, double) {
+  using B = Backend<TestType>;
+  const auto make = [](ImageShape image, int levels) {
+    Rng rng(1);
+    const Categorical likelihood(levels);
+    OneHotConv2d<MaskA, B> first({.channels = image.channels,
+                                  .levels = levels,
+                                  .out_channels = 6,
+                                  .kernel_height = 5,
+                                  .kernel_width = 7,
+                                  .colours = image.channels},
+                                 rng);
+    MaskedConv2d<MaskB, B> last({.in_channels = 6,
+                                 .out_channels = likelihood.outputs(image.channels),
+                                 .colours = image.channels},
+                                rng);
+    using Net = Sequential<OneHotConv2d<MaskA, B>, ReLU<B>, MaskedConv2d<MaskB, B>>;
+    ImageModel<Net, Categorical> model(image, Net(std::move(first), ReLU<B>(), std::move(last)),
+                                       likelihood, {}, Encoding::level);
+    test::randomise(model, 2, 0.7);
+    test::raise(model, "0.bias", 3);
+    return model;
+  };
+  const auto colour = make({2, 3, 3}, 3);
+  CHECK(verify_causality(colour).where == "");
+  CHECK(verify_completeness(colour).where == "");
+  CHECK(verify_samplers(colour).where == "");
+  CHECK(verify_determinism(colour, {.positions = 3}).where == "");
+  const auto small = make({1, 2, 3}, 3);
+  CHECK(verify_normalisation(small).where == "");
+  CHECK(verify_distribution(small).where == "");
 }
 
 TEST_CASE("A table tells levels apart that only their names tell apart", "[models][encoding]") {

@@ -14,7 +14,8 @@ enum class Encoding {
   scaled,    ///< evenly from -1 to 1 (the paper scales and centres): black then differs from the
              ///< zero padding outside the image
   zero_one,  ///< evenly from 0 to 1, as weights from elsewhere may expect
-  level,     ///< the level itself, for a net that begins with an Embedding
+  level,     ///< the level itself, for a net that begins with an Embedding or a
+             ///< OneHotConv2d
 };
 
 /// "-1..1", "0..1", "level": as model files say it.

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include <pixelrnn/core/images.hpp>
 #include <pixelrnn/nn/backend.hpp>
 #include <pixelrnn/nn/layer.hpp>
+#include <pixelrnn/nn/level_input.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -23,7 +23,7 @@ struct EmbeddingConfig {
 /// The first layer of a net whose levels are names rather than brightnesses: codes, palettes,
 /// symbols. A convolution with mask A comes after it, with in_channels = C·D and colours = C if it
 /// must tell colours apart. Levels have no derivative: x gets none. Cost: C·D values copied a
-/// pixel; nothing is multiplied. The table begins as standard normal numbers. Throws ConfigError
+/// pixel; nothing is multiplied. The table begins uniform in ±√3, of variance 1. Throws ConfigError
 /// unless sizes are positive and 2 <= levels <= 65536; ShapeError if x has not C channels;
 /// ValueError if a number is no level.
 template <class B = Backend<>>
@@ -36,7 +36,8 @@ class Embedding {
 
   Embedding(Config config, Rng& rng)
       : config_(checked(config)), table_({1, config.channels, config.levels, config.dimension}) {
-    for (Scalar& v : table_.value()) v = static_cast<Scalar>(rng.normal());
+    const double bound = std::sqrt(3.0);
+    for (Scalar& v : table_.value()) v = static_cast<Scalar>(rng.uniform(-bound, bound));
   }
 
   [[nodiscard]] const Config& config() const { return config_; }
@@ -109,12 +110,7 @@ class Embedding {
            (i % config_.channels * config_.levels + static_cast<Index>(level)) * config_.dimension;
   }
   void look_up(Scalar level, Index i, Scalar* to) const {
-    if (!(level >= 0 && level < static_cast<Scalar>(config_.levels)) ||
-        level != std::floor(level)) {
-      detail::fail<ValueError>("Embedding: a value is ", level, ", expected a level, 0 to ",
-                               config_.levels - 1,
-                               ": the model's encoding must be Encoding::level");
-    }
+    static_cast<void>(detail::level_of("Embedding", level, config_.levels));
     std::copy_n(row_of(table_.value().data(), level, i), config_.dimension, to);
   }
 

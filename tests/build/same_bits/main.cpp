@@ -2,6 +2,7 @@
 // Prints a line "name hash" for everything that has the same float bits on every machine with fused
 // multiply-adds: functions, products, layers, likelihoods, models' samples and nats. same_bits.sh
 // compiles this in several ways and compares the lines with those of expected.txt.
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -11,6 +12,8 @@
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
+#include <pixelrnn/nn/embedding.hpp>
+#include <pixelrnn/nn/one_hot_conv2d.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 
 #if !defined(__FMA__) && !defined(__aarch64__)
@@ -127,9 +130,12 @@ void controls() {
 
 /// What a layer makes of a map pixel by pixel, and all at once with a walk's bits.
 template <class L>
-void layer(const std::string& name, const L& layer, Index channels) {
+void layer(const std::string& name, const L& layer, Index channels, int levels = 0) {
   constexpr Index batch = 3, size = 6;
-  const FeatureMap<float> x = map_of({batch, size, size, channels}, 7);
+  FeatureMap<float> x = map_of({batch, size, size, channels}, 7);
+  if (levels > 0) {  // levels instead
+    for (float& v : x) v = std::floor((v + 1) / 2 * static_cast<float>(levels - 1));
+  }
   Tape<float> tape({.threads = 2, .record = false, .walk_bits = true});
   print(name + ", whole map", Hash().add(layer.forward(tape.constant(x.view())).value()));
   auto cache = layer.make_cache({batch, size, size});
@@ -184,6 +190,16 @@ void layers() {
         9);
   layer("DiagonalBiLSTM colours",
         DiagonalBiLSTM<ZeroState>({.in_channels = 9, .hidden = 6, .colours = 3}, rng), 9);
+  layer("Embedding", Embedding<>({.channels = 3, .levels = 7, .dimension = 5}, rng), 3, 7);
+  layer("OneHotConv2d",
+        OneHotConv2d<MaskA>({.channels = 3,
+                             .levels = 7,
+                             .out_channels = 21,
+                             .kernel_height = 5,
+                             .kernel_width = 5,
+                             .colours = 3},
+                            rng),
+        3, 7);
   layer("DiagonalLSTM from the right",
         DiagonalLSTM<FromRight>({.in_channels = 9, .hidden = 6}, rng), 9);
 }

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// OneHotConv2d: a masked convolution of one-hot levels, as sums of rows of its weights.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/nn/init.hpp>
+#include <pixelrnn/nn/layer.hpp>
+#include <pixelrnn/nn/level_input.hpp>
+#include <pixelrnn/nn/taps.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+struct OneHotConfig {
+  Index channels = 1;  ///< C of the images
+  int levels = 256;    ///< V
+  Index out_channels = 1;
+  Index kernel_height = 1;
+  Index kernel_width = 1;
+  Index colours = 1;  ///< 1, or C: outputs in C groups, and what channel c gives is colour c
+};
+
+/// What MaskedConv2d makes of the one-hot map of an image, in which level v of channel c is a 1 in
+/// channel c·V + v and all else 0, without that map:
+///   y(r, j) = b + Σ over allowed (dy, dx) and channels c of K[dy, dx][c·V + x(r + dy, j + dx, c)]
+///   x (N, H, W, C)    K [kernel height][kernel width][C·V][C_out]    y (N, H, W, C_out)
+/// x are levels as whole numbers (Encoding::level). The first layer of a net for levels that are
+/// names, or for weights that were trained on one-hot inputs; a pixel outside the image gives
+/// nothing. Levels have no derivative: x gets none. Cost: allowed taps · C · C_out additions a
+/// pixel, whatever V. Weights begin uniform as if the C ones of a pixel were its inputs. Throws
+/// ConfigError unless sizes are positive, the kernel odd, 2 <= levels <= 65536 and colours 1 or C;
+/// ShapeError if x has not C channels; ValueError if a number is no level.
+template <CausalMask M, class B = Backend<>>
+class OneHotConv2d {
+ public:
+  using Scalar = typename B::Scalar;
+  using Kernels = typename B::Kernels;
+  using BackendPolicy = B;
+  static constexpr bool separates_images = true;
+  using Config = OneHotConfig;
+
+  OneHotConv2d(Config config, Rng& rng)
+      : config_(checked(config)),
+        taps_(allowed_taps(M{}, config.kernel_height, config.kernel_width, 1, config.colours)),
+        weights_(shape_of(config), mask_rule(M{}, shape_of(config), config.colours)),
+        bias_({1, 1, 1, config.out_channels}) {
+    const Index taps = tap_count(taps_);
+    glorot_uniform(weights_.value(), taps * config.channels, taps * config.out_channels, rng);
+    apply_mask();
+  }
+
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
+    detail::require_channels("OneHotConv2d", x, config_.channels, "Config::channels");
+    return x.with_channels(config_.out_channels);
+  }
+  /// "OneHotConv2d<A>(3 of 256 levels->32, 7x7, colours 3)"
+  [[nodiscard]] std::string describe() const {
+    std::string text = std::string("OneHotConv2d<") + (M::sees_self ? 'B' : 'A') + ">(" +
+                       std::to_string(config_.channels) + " of " + std::to_string(config_.levels) +
+                       " levels->" + std::to_string(config_.out_channels) + ", " +
+                       std::to_string(config_.kernel_height) + 'x' +
+                       std::to_string(config_.kernel_width);
+    if (config_.colours > 1) text += ", colours " + std::to_string(config_.colours);
+    return text + ')';
+  }
+  void for_each_parameter(auto&& visit) { visit("weights", weights_), visit("bias", bias_); }
+  /// Zeroes what the mask forbids: for weights that come from elsewhere.
+  void apply_mask() { weights_.apply_mask(); }
+
+  [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
+    struct Op {
+      const OneHotConv2d* layer;
+      void backward(pixelrnn::Backward<Scalar>& ctx) const { layer->add_gradients(ctx); }
+    };
+    Tape<Scalar>& tape = x.tape();
+    const Shape<4> s = x.shape();
+    const FeatureView<Scalar> y = tape.allocate(output_shape(s));
+    const FeatureView<const Scalar> in = x.value();
+    B::Execution::for_each(tape.threads(), s.n() * s.h(), [&](Index line, Index) {
+      const Index n = line / s.h(), row = line % s.h();
+      for (Index i = 0; i < s.w() * s.c(); ++i) {
+        static_cast<void>(detail::level_of("OneHotConv2d", (&in(n, row, 0, 0))[i], config_.levels));
+      }
+    });
+    B::Execution::for_each(tape.threads(), s.n() * s.h(), [&](Index line, Index) {
+      const Index n = line / s.h(), row = line % s.h();
+      for (Index column = 0; column < s.w(); ++column) {
+        sum_rows(
+            row, column, s.w(), [&](Index r, Index c) { return &in(n, r, c, 0); },
+            &y(n, row, column, 0));
+      }
+    });
+    return tape.record("OneHotConv2d", y, {x, tape.leaf(bias_)}, Op{this});
+  }
+
+  /// The levels of all pixels so far.
+  struct Cache {
+    FeatureMap<Scalar> levels;  ///< (batch, H, W, C)
+    detail::GuardedWalk walk;
+  };
+  [[nodiscard]] Cache make_cache(Walk walk) const {
+    return {FeatureMap<Scalar>({walk.batch, walk.height, walk.width, config_.channels}), {walk}};
+  }
+  void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
+            const MatrixView<Scalar>& y) const {
+    remember(cache, row, column, x);
+    detail::require_output("OneHotConv2d", cache.walk, y, config_.out_channels);
+    for (Index b = 0; b < x.rows; ++b) {
+      sum_rows(
+          row, column, cache.walk.width,
+          [&](Index r, Index c) { return &std::as_const(cache.levels)(b, r, c, 0); }, y.row(b));
+    }
+  }
+  void end_row(Cache&, Index) const {}
+  /// The level of a pixel was not known when it was stepped: now it is.
+  void observe(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const
+      requires(!M::sees_self) {
+    remember(cache, row, column, x);
+  }
+
+ private:
+  [[nodiscard]] static Shape<4> shape_of(const Config& c) {
+    return {c.kernel_height, c.kernel_width, c.channels * c.levels, c.out_channels};
+  }
+  [[nodiscard]] static const Config& checked(const Config& c) {
+    detail::require_level_count("OneHotConv2d: Config", c.levels);
+    if (c.channels < 1 || c.out_channels < 1 || c.kernel_height < 1 || c.kernel_width < 1 ||
+        c.kernel_height % 2 == 0 || c.kernel_width % 2 == 0 ||
+        (c.colours != 1 && c.colours != c.channels)) {
+      detail::fail<ConfigError>(
+          "OneHotConv2d: Config is {channels=", c.channels, ", out_channels=", c.out_channels,
+          ", kernel_height=", c.kernel_height, ", kernel_width=", c.kernel_width,
+          ", colours=", c.colours, "}, expected odd kernel sizes, 1 or more of the others, and ",
+          "colours 1 or channels");
+    }
+    return c;
+  }
+  void remember(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const {
+    detail::require_input("OneHotConv2d", cache.walk, row, column, x, config_.channels);
+    for (Index b = 0; b < x.rows; ++b) {
+      for (Index c = 0; c < config_.channels; ++c) {
+        static_cast<void>(detail::level_of("OneHotConv2d", x(b, c), config_.levels));
+        cache.levels(b, row, column, c) = x(b, c);
+      }
+    }
+  }
+
+  /// The first output that sees a channel of its own pixel: colour groups follow one another.
+  [[nodiscard]] Index first_output(Index channel) const {
+    if (config_.colours == 1) return 0;
+    const Index group = channel + (M::sees_self ? 0 : 1);
+    return (group * config_.out_channels + config_.colours - 1) / config_.colours;
+  }
+  /// Calls f(offset of a row of the weights, its first output) for all that pixel (row, column) of
+  /// a map reads; pixel(r, c) points to the levels of another.
+  template <class Pixel, class F>
+  void for_each_row(Index row, Index column, Index width, const Pixel& pixel, F&& f) const {
+    const Index out = config_.out_channels;
+    for (const TapRun& run : taps_) {
+      if (row + run.dy < 0) continue;
+      for (Index t = 0; t < run.count; ++t) {
+        const Index at = column + run.dx + t;
+        if (at < 0 || at >= width) continue;
+        const bool is_centre = run.dy == 0 && run.dx + t == 0;
+        const Scalar* const levels = pixel(row + run.dy, at);
+        const Index tap = run.row * config_.kernel_width + run.column + t;
+        for (Index c = 0; c < config_.channels; ++c) {
+          const Index first = is_centre ? first_output(c) : 0;
+          const Index input = c * config_.levels + static_cast<Index>(levels[c]);
+          if (first < out) f((tap * config_.channels * config_.levels + input) * out, first);
+        }
+      }
+    }
+  }
+  template <class Pixel>
+  void sum_rows(Index row, Index column, Index width, const Pixel& pixel, Scalar* y) const {
+    std::copy_n(bias_.value().data(), config_.out_channels, y);
+    const Scalar* const weights = weights_.value().data();
+    for_each_row(row, column, width, pixel, [&](Index offset, Index first) {
+      Kernels::add(config_.out_channels - first, weights + offset + first, y + first);
+    });
+  }
+
+  /// dK[dy, dx][level read] += dy(r, j), db += dy(r, j), in the order of pixels.
+  void add_gradients(pixelrnn::Backward<Scalar>& ctx) const {
+    const FeatureView<const Scalar> in = ctx.input(0), dy = ctx.output_gradient();
+    const Shape<4> s = in.shape();
+    Scalar* const dk = weights_.gradient().data();
+    Scalar* const db = bias_.gradient().data();
+    for (Index n = 0; n < s.n(); ++n) {
+      for (Index row = 0; row < s.h(); ++row) {
+        for (Index column = 0; column < s.w(); ++column) {
+          const Scalar* const d = &dy(n, row, column, 0);
+          Kernels::add(config_.out_channels, d, db);
+          for_each_row(
+              row, column, s.w(), [&](Index r, Index c) { return &in(n, r, c, 0); },
+              [&](Index offset, Index first) {
+                Kernels::add(config_.out_channels - first, d + first, dk + offset + first);
+              });
+        }
+      }
+    }
+  }
+
+  Config config_;
+  std::vector<TapRun> taps_;
+  Parameter<Scalar> weights_;
+  Parameter<Scalar> bias_;
+};
+
+static_assert(ObservingLayer<OneHotConv2d<MaskA>>);
+static_assert(IncrementalLayer<OneHotConv2d<MaskB>> && !ObservingLayer<OneHotConv2d<MaskB>>);
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

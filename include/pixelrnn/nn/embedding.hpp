@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <pixelrnn/core/random.hpp>
 #include <pixelrnn/nn/backend.hpp>
 #include <pixelrnn/nn/layer.hpp>
 #include <pixelrnn/nn/level_input.hpp>

@@ -38,7 +38,7 @@ model="--model pixel_cnn.st"
   refused hidden train $data --out x.st --hidden -3
   refused --epochs train $data --out x.st --epochs 0
   refused --batch-size train $data --out x.st --batch-size 0
-  refused --levels train $data --out x.st --binarize none --levels 3
+  refused --levels train $data --out x.st --binarize none --levels 257
   refused --levels train $data --out x.st --binarize threshold --levels 4
   refused rate train $data --out x.st --learning-rate -1
   refused momentum train $data --out x.st --momentum 0.9

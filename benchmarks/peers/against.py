@@ -11,7 +11,7 @@ import pathlib
 import statistics
 import tempfile
 
-from common import NETS, Worker, say
+from common import NETS, Worker
 
 CASES = ["mnist_h16", "cifar_grey"]
 # Work, threads, images in the batch or drawn; 0: as many as the case has.

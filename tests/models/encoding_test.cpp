@@ -44,6 +44,17 @@ ImageModel<LookUpNet, Categorical> looking_up(ImageShape image, int levels,
   return model;
 }
 
+/// All proofs of a model of colour images, and those by enumeration of a small one.
+template <class M>
+void check_all_proofs(const M& colour, const M& small) {
+  CHECK(verify_causality(colour).where == "");
+  CHECK(verify_completeness(colour).where == "");
+  CHECK(verify_samplers(colour).where == "");
+  CHECK(verify_determinism(colour, {.positions = 3}).where == "");
+  CHECK(verify_normalisation(small).where == "");
+  CHECK(verify_distribution(small).where == "");
+}
+
 }  // namespace
 
 TEST_CASE("Levels enter a net as its config says", "[models][encoding]") {
@@ -76,12 +87,7 @@ TEST_CASE("A net that looks levels up passes every proof", "[models][encoding]")
   CHECK(verify_completeness(grey).where == "");
   CHECK(verify_samplers(grey).where == "");
   CHECK(verify_determinism(grey, {.positions = 3}).where == "");
-  const auto small = looking_up({1, 2, 3}, 3);
-  CHECK(verify_normalisation(small).where == "");
-  CHECK(verify_distribution(small).where == "");
-  const auto colour = looking_up({2, 3, 3}, 3);
-  CHECK(verify_causality(colour).where == "");
-  CHECK(verify_completeness(colour).where == "");
+  check_all_proofs(looking_up({2, 3, 3}, 3), looking_up({1, 2, 3}, 3));
 }
 
 TEMPLATE_TEST_CASE("A net that begins with one-hot levels passes every proof", "[models][encoding]",
@@ -108,14 +114,7 @@ TEMPLATE_TEST_CASE("A net that begins with one-hot levels passes every proof", "
     test::raise(model, "0.bias", 3);
     return model;
   };
-  const auto colour = make({2, 3, 3}, 3);
-  CHECK(verify_causality(colour).where == "");
-  CHECK(verify_completeness(colour).where == "");
-  CHECK(verify_samplers(colour).where == "");
-  CHECK(verify_determinism(colour, {.positions = 3}).where == "");
-  const auto small = make({1, 2, 3}, 3);
-  CHECK(verify_normalisation(small).where == "");
-  CHECK(verify_distribution(small).where == "");
+  check_all_proofs(make({2, 3, 3}, 3), make({1, 2, 3}, 3));
 }
 
 TEST_CASE("A table tells levels apart that only their names tell apart", "[models][encoding]") {

@@ -63,7 +63,7 @@ class Embedding {
         const FeatureView<Scalar> gradient = layer->table_.gradient();
         const Index dimension = layer->config_.dimension;
         for (Index i = 0; i < in.size(); ++i, dy += dimension) {
-          Scalar* const to = layer->row_of(gradient.data(), in.data()[i], i);
+          Scalar* const to = layer->row_of(gradient.data(), static_cast<Index>(in.data()[i]), i);
           for (Index d = 0; d < dimension; ++d) to[d] += dy[d];
         }
       }
@@ -106,12 +106,11 @@ class Embedding {
   }
   /// The row of a table for `level`, of the channel that value i of a map belongs to.
   template <class Table>
-  [[nodiscard]] Table* row_of(Table* table, Scalar level, Index i) const {
-    return table +
-           (i % config_.channels * config_.levels + static_cast<Index>(level)) * config_.dimension;
+  [[nodiscard]] Table* row_of(Table* table, Index level, Index i) const {
+    return table + (i % config_.channels * config_.levels + level) * config_.dimension;
   }
-  void look_up(Scalar level, Index i, Scalar* to) const {
-    static_cast<void>(detail::level_of("Embedding", level, config_.levels));
+  void look_up(Scalar number, Index i, Scalar* to) const {
+    const Index level = detail::level_of("Embedding", number, config_.levels);
     std::copy_n(row_of(table_.value().data(), level, i), config_.dimension, to);
   }
 

@@ -29,7 +29,7 @@ template <class T>
 /// through a polynomial of degree 5 (least squares iterated to minimax).
 [[nodiscard]] PIXELRNN_ALWAYS_INLINE Batch<float> bounded_exp_minus(Batch<float> x) {
   using B = Batch<float>;
-  const B shift(12582912.0f);  // 1.5·2^23
+  const B shift(Number<float>::to_integer);
   const B shifted = simd::fma(x, B(-1.4426950216293335f), shift), n = shifted - shift;
   const B r = simd::fma(n, B(-0.00021219444170128554f), simd::fma(n, B(0.693359375f), x));
   B p = simd::fma(B(-0.008289217948913574f), r, B(0.041898176074028015f));
@@ -37,7 +37,7 @@ template <class T>
   p = simd::fma(p, r, B(0.4999914765357971f));
   p = simd::fma(p, r, B(-0.9999997019767761f));
   p = simd::fma(p, r, B(1.0f));
-  return bit_cast<float>(bit_cast<std::int32_t>(p) + (bit_cast<std::int32_t>(shifted) << 23));
+  return scaled(p, bit_cast<std::int32_t>(shifted));
 }
 
 struct Quotient {

@@ -18,7 +18,7 @@ struct EvaluateOptions {
   Index batch_size = 32;
   int threads = 0;  ///< 0: as many as OpenMP offers
   /// true: in float the same bits on every machine with fused multiply-adds. Wide convolutions then
-  /// compute each pixel by itself, for up to three tenths more time (TapeOptions::walk_bits).
+  /// compute each pixel by itself: ten products where seven would do (TapeOptions::walk_bits).
   bool walk_bits = false;
 };
 

@@ -135,7 +135,7 @@ TEST_CASE("uniform of an interval stays in it and is a scaled uniform", "[core][
   Rng same{13};
   for (int i = 0; i < 100; ++i) {
     const double value = rng.uniform(-2.0, 3.0);
-    CHECK(value == -2.0 + 5.0 * same.uniform());
+    CHECK(value == std::fma(5.0, same.uniform(), -2.0));
     CHECK(value >= -2.0);
     CHECK(value < 3.0);
   }

@@ -47,8 +47,7 @@ void add_samplers(const std::string& what, Case c, std::initializer_list<Index> 
           [=](benchmark::State& state) {
             const std::string& wrong = sampler_verdict<Net, L, K>(what, c);
             if (!wrong.empty()) return state.SkipWithError(wrong.c_str());
-            draw<Net<L, K>, Cached>(state, make_model<Net<L, K>>(c), count, threads,
-                                    static_cast<double>(c.image.channels));
+            draw<Net<L, K>, Cached>(state, make_model<Net<L, K>>(c), count, threads, 1);
           });
     }
   }
@@ -76,6 +75,7 @@ void add_all(const std::string& what) {
   for (const Case& c : cifar_cases) {
     add_samplers<Net, Categorical, Xsimd>(what, c, {1, 16});
   }
+  for (const Case& c : colour_cases) add_samplers<Net, Bernoulli, Xsimd>(what, c, {1, 16});
   add_full_forward<Net>(what);
 }
 

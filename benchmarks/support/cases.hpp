@@ -35,6 +35,14 @@ inline constexpr std::array<Case, 2> cifar_cases{{
     {"cifar", {32, 32, 3}, 128, 12, 15, 1024, 16},
 }};
 
+/// Two levels, so that drawing takes next to nothing: what colour costs a walk.
+inline constexpr std::array<Case, 4> colour_cases{{
+    {"binary_grey_h16", {32, 32, 1}, 16, 12, 15, 32, 16},
+    {"binary_colour_h16", {32, 32, 3}, 16, 12, 15, 32, 16},
+    {"binary_grey_h128", {32, 32, 1}, 128, 12, 15, 1024, 16},
+    {"binary_colour_h128", {32, 32, 3}, 128, 12, 15, 1024, 16},
+}};
+
 template <class K>
 using BackendOf = Backend<float, K, execution::OpenMP>;
 

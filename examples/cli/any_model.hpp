@@ -11,8 +11,9 @@
 
 #include <pixelrnn/io/checkpoint.hpp>
 #include <pixelrnn/sampling/sample.hpp>
+#include <pixelrnn/training/classify.hpp>
 #include <pixelrnn/training/trainer.hpp>
-#include <pixelrnn/verify/verify.hpp>
+#include <pixelrnn/verify/receptive_field.hpp>
 
 #include "nets.hpp"
 #include "training_set.hpp"
@@ -69,13 +70,15 @@ class AnyModel {
   virtual ~AnyModel() = default;
   [[nodiscard]] virtual ImageShape image_shape() const = 0;
   [[nodiscard]] virtual int levels() const = 0;
+  [[nodiscard]] virtual Condition condition() const = 0;
   [[nodiscard]] virtual Metadata describe() const = 0;
   [[nodiscard]] virtual std::vector<ParameterInfo> parameters() const = 0;
   [[nodiscard]] virtual Flops flops() const = 0;
-  virtual void load(const std::filesystem::path& path, StoredWeights which) = 0;
 
   [[nodiscard]] virtual Evaluation evaluate(const Images& images,
                                             const EvaluateOptions& options) const = 0;
+  [[nodiscard]] virtual ClassEvaluation evaluate_classes(const Images& images,
+                                                         const EvaluateOptions& options) const = 0;
   [[nodiscard]] virtual Tensor<double, 4> nats_map(const Images& images,
                                                    const EvaluateOptions& options) const = 0;
   [[nodiscard]] virtual FeatureMap<float> logits_map(const Images& images,
@@ -106,10 +109,11 @@ class AnyModel {
 [[nodiscard]] std::unique_ptr<AnyModel> make_model(const ModelSpec& spec, Rng& rng);
 
 /// What a model file says its model is. Throws ConfigError if its words are not those of a model of
-/// this program, or promise more weights than the file holds: nothing large is made on its word.
+/// this program.
 [[nodiscard]] ModelSpec spec_of(const std::filesystem::path& path);
 
-/// A model out of a file.
+/// A model out of a file. Throws likewise, and if its words promise more weights than the file
+/// holds: nothing large is made on its word.
 [[nodiscard]] std::unique_ptr<AnyModel> load_model(const std::filesystem::path& path,
                                                    StoredWeights which);
 

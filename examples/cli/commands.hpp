@@ -19,7 +19,10 @@ namespace cli {
 // Every run() returns the exit status of the program or throws.
 
 struct Train {
-  ModelSpec model;  ///< but for the size of the images, which the data give
+  ModelSpec model;                 ///< but for the size of the images, which the data give
+  std::string condition = "none";  ///< or class
+  Index condition_channels = 16;
+  std::optional<Index> classes;  ///< of labels; else one more than the largest
   std::vector<std::string> data, labels, validation, validation_labels;
   Index limit = 0, validation_limit = 0;  ///< images used; 0: all
   Preparation preparation;
@@ -70,6 +73,7 @@ struct Evaluate {
   Index batch_size = 32;
   int threads = 0;
   bool walk_bits = false;
+  bool classify = false;
   std::string json, logits, nats_map;  ///< files to write, or none
 
   [[nodiscard]] int run() const;
@@ -84,6 +88,7 @@ struct Drawing {
   std::string sampler = "cached", out, json;
   int threads = 0;
   bool show = false;
+  std::optional<int> of_class;  ///< what the model is told of all images
 
   [[nodiscard]] AnySampler chosen_sampler() const {
     return sampler == "cached" ? AnySampler::cached : AnySampler::full;

@@ -19,6 +19,19 @@ void require_separate_files(const Drawing& options, std::vector<NamedFile> read)
   require_separate(read, {{"--out", options.out}, {"--json", options.json}});
 }
 
+/// Throws ConfigError if --class is none of the model's.
+void require_class(const Drawing& options, const AnyModel& net) {
+  if (!options.of_class) return;
+  const Index classes = net.condition().classes;
+  if (classes == 0) {
+    detail::fail<ConfigError>("--class is ", *options.of_class, ", but the model ",
+                              options.model.path, " is told no classes; see train --condition");
+  }
+  if (*options.of_class >= classes) {
+    detail::fail<ConfigError>("--class is ", *options.of_class, ", expected 0 to ", classes - 1);
+  }
+}
+
 /// Draws, then writes and shows what was drawn.
 template <class Draw, class Arrange>
 int run_drawing(const Drawing& options, const Console& console, Index columns, Draw draw,
@@ -111,10 +124,16 @@ int Sample::run() const {
   require_separate_files(*this, {});
   const Console console(json);
   const std::unique_ptr<AnyModel> net = model.load(console);
-  const auto draw = [&] {
-    return net->sample(count, {.seed = seed, .threads = threads, .first = first},
-                       AnyRule{temperature}, chosen_sampler());
-  };
+  require_class(*this, *net);
+  SampleOptions how{.seed = seed, .threads = threads, .first = first};
+  // Classes by turns, if none is asked for: image i is of the same class in every call.
+  const auto classes = static_cast<std::uint64_t>(net->condition().classes);
+  for (Index i = 0; i < count && classes > 0; ++i) {
+    const auto by_turns =
+        static_cast<int>((first % classes + static_cast<std::uint64_t>(i)) % classes);
+    how.conditions.labels.push_back(of_class.value_or(by_turns));
+  }
+  const auto draw = [&] { return net->sample(count, how, AnyRule{temperature}, chosen_sampler()); };
   return run_drawing(*this, console, columns, draw, [](const Images& images) { return images; });
 }
 
@@ -125,6 +144,7 @@ int Complete::run() const {
   require_separate_files(*this, read);
   const Console console(json);
   const std::unique_ptr<AnyModel> net = model.load(console);
+  require_class(*this, *net);
   const KeepMask keep = known_pixels(*this, net->image_shape());
   const Preparation how =
       preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
@@ -133,7 +153,12 @@ int Complete::run() const {
     detail::fail<ConfigError>("--count is ", count, ", but from image --first ", first,
                               " on (counted from 0) the data have only ", part.count());
   }
-  const Images images = prepare(std::move(part), how);
+  Images images = prepare(std::move(part), how);
+  if (of_class) {
+    images.set_labels(std::vector<int>(static_cast<std::size_t>(images.count()), *of_class));
+  } else if (net->condition().classes > 0 && images.labels().empty()) {
+    detail::fail<ConfigError>("the model is told the class of an image; give --labels or --class");
+  }
   const auto draw = [&] {
     return net->complete(repeated(images, variants), keep, {.seed = seed, .threads = threads},
                          AnyRule{temperature}, chosen_sampler());

@@ -26,8 +26,25 @@ int Evaluate::run() const {
   const Images images = prepare(read_source({data, labels, first, limit}, how), how);
   const EvaluateOptions options{
       .batch_size = batch_size, .threads = threads, .walk_bits = walk_bits};
+  const bool is_told = net->condition().classes > 0;
+  if (classify && !is_told) {
+    detail::fail<ConfigError>("--classify needs a model that is told classes; see train ",
+                              "--condition class");
+  }
+  if (is_told && images.labels().empty() && !classify) {
+    detail::fail<ConfigError>("the model is told the class of an image; give --labels, or ",
+                              "--classify to try all classes");
+  }
   const auto start = std::chrono::steady_clock::now();
-  const Evaluation result = net->evaluate(images, options);
+  // Not told, p(x) is the mean of p(x | class).
+  std::optional<ClassEvaluation> classes;
+  if (classify) classes = net->evaluate_classes(images, options);
+  Evaluation result{{}, images.image_shape(), images.binarization()};
+  if (is_told && images.labels().empty()) {
+    for (Index n = 0; n < images.count(); ++n) result.image_nats.push_back(classes->image_nats(n));
+  } else {
+    result = net->evaluate(images, options);
+  }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
@@ -41,6 +58,16 @@ int Evaluate::run() const {
       console.write(format(
           "class %3d: %.4f nats/image  %.5f bits/dim  %td images\n", one.label, one.nats_per_image,
           bits_per_dim(Nats{one.nats_per_image}, images.image_shape()), one.images));
+    }
+  }
+  std::optional<double> accuracy;
+  if (classes) {
+    console.write(format("%.4f nats/image  not told the class, of %td as probable as each other\n",
+                         classes->nats_per_image(), classes->classes()));
+    if (!images.labels().empty()) {
+      accuracy = classes->accuracy(images.labels());
+      console.write(format("%.2f %% of the images are of the class that is most probable\n",
+                           100 * *accuracy));
     }
   }
   std::optional<double> independent;
@@ -58,6 +85,8 @@ int Evaluate::run() const {
   figures.set("images", result.images());
   figures.set("binarization", result.binarization);
   if (!by_class.empty()) figures.set("class_nats_per_image", by_class);
+  if (classes) figures.set("nats_per_image_not_told", classes->nats_per_image());
+  if (accuracy) figures.set("accuracy", *accuracy);
   if (independent) figures.set("independent_pixels_nats_per_image", *independent);
   figures.set("images_per_second", static_cast<double>(result.images()) / seconds);
   figures.set("seconds", seconds);

@@ -33,6 +33,8 @@ template <template <class L> class ModelOf>
     config.head = spec.head;
     config.skip = spec.skip;
     config.encoding = spec.encoding;
+    config.condition = spec.condition;
+    config.orientation = spec.orientation;
     ModelOf<L> model(config, rng, likelihood);
     const Index first = flops(model.net().template layer<0>(), spec.image.height, spec.image.width);
     return Net{AnyLayer(std::move(model.net())), model.describe(), first};

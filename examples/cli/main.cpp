@@ -44,6 +44,8 @@ Command add_evaluate(CLI::App& app) {
       ->capture_default_str();
   parser->add_flag("--walk-bits", evaluate->walk_bits,
                    "Figures with the same bits on every machine, slower for wide convolutions");
+  parser->add_flag("--classify", evaluate->classify,
+                   "Try every class that the model can be told: p(class | image)");
   parser
       ->add_option(
           "--logits", evaluate->logits,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <pixelrnn/core/random.hpp>
+#include <pixelrnn/models/condition.hpp>
 #include <pixelrnn/models/encoding.hpp>
 #include <pixelrnn/training/state.hpp>
 
@@ -23,6 +24,8 @@ struct ModelSpec {
   Index head = 32;
   bool skip = false;
   Encoding encoding = Encoding::scaled;
+  Condition condition{};      ///< what it is told of each image
+  Orientation orientation{};  ///< the order in which it goes through the pixels
 };
 
 /// The largest size of a model, and the most sub-pixels of its images: far more of anything than a

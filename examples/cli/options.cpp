@@ -74,6 +74,15 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
       "--zero-one", [&spec] { spec.encoding = Encoding::zero_one; },
       "Levels enter the net as 0 to 1, not as -1 to 1");
   parser
+      .add_option_function<std::string>(
+          "--orientation",
+          [&spec](const std::string& name) { spec.orientation = *orientation_named(name); },
+          "The order in which the model goes through the pixels of an image: rows, columns, then "
+          "from below, then from right [rows]")
+      ->check(CLI::IsMember({"rows", "rows from below", "rows from right",
+                             "rows from below from right", "columns", "columns from below",
+                             "columns from right", "columns from below from right"}));
+  parser
       .add_option("--initial-state", spec.initial_state,
                   "State of an LSTM outside the image; padded_scan: diagonal_bilstm only")
       ->check(CLI::IsMember({"learned", "zero", "padded_scan"}))
@@ -98,6 +107,10 @@ void add_drawing(CLI::App& parser, Drawing& options) {
       ->required()
       ->check(file_name());
   parser.add_flag("--show", options.show, "Show the images as text too");
+  parser
+      .add_option("--class", options.of_class,
+                  "Images of this class, from a model that is told classes")
+      ->transform(whole(0, 65535));
   add_threads(parser, options.threads);
   add_json(parser, options.json);
 }

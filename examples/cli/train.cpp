@@ -65,6 +65,27 @@ void require_same_data(const Train& options, const Metadata& words) {
   }
 }
 
+/// The condition that the command line asks for. Throws ConfigError unless all images have labels
+/// that it can be.
+Condition chosen_condition(const Train& options, const TrainingSet& images,
+                           const std::optional<Images>& held_out) {
+  if (options.condition == "none") return {};
+  const auto require = [](const std::vector<int>& labels, const char* option, const char* of) {
+    if (!labels.empty()) return;
+    detail::fail<ConfigError>("--condition class needs the labels of the images of ", of,
+                              "; give them as ", option);
+  };
+  require(images.labels(), "--labels", "--data");
+  Index most = *std::ranges::max_element(images.labels()) + 1;
+  if (held_out) {
+    require(held_out->labels(), "--valid-labels", "--valid");
+    if (!options.classes)
+      most = std::max<Index>(most, *std::ranges::max_element(held_out->labels()) + 1);
+  }
+  return {.classes = options.classes.value_or(std::max<Index>(2, most)),
+          .channels = options.condition_channels};
+}
+
 /// What is written may be what was resumed, and nothing else that is read.
 void require_separate_files(const Train& options) {
   std::vector<NamedFile> images;
@@ -99,6 +120,8 @@ int Train::run() const {
   ModelSpec spec = model;
   spec.image = images.image_shape();
   spec.levels = images.levels();
+  spec.condition = chosen_condition(*this, images, held_out);
+  if (spec.condition.classes > 0) kept["option.classes"] = std::to_string(spec.condition.classes);
   Rng rng(seed);
   const std::unique_ptr<AnyModel> net = make_model(spec, rng);
   const Index end = last_step(*this, images.count());
@@ -124,6 +147,10 @@ int Train::run() const {
       format("%s: %td parameters, %td images of %td x %td x %td, %d levels, binarization %s\n",
              spec.kind.c_str(), net->parameter_count(), images.count(), spec.image.height,
              spec.image.width, spec.image.channels, spec.levels, images.binarization().c_str()));
+  if (spec.condition.classes > 0) {
+    console.write(
+        format("it is told which of %td classes an image is of\n", spec.condition.classes));
+  }
   if (!resume.empty()) {
     console.write(format("resuming %s at step %td\n", harmless(resume).c_str(), begin));
   }

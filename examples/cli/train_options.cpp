@@ -46,6 +46,9 @@ constexpr std::pair<const char*, const char*> resumed_options[] = {
     {"--hidden", "hidden"},
     {"--head", "head"},
     {"--initial-state", "initial_state"},
+    {"--condition", "option.condition"},
+    {"--condition-channels", "option.condition-channels"},
+    {"--classes", "option.classes"},
     {"--limit", "option.limit"},
     {"--epochs", "option.epochs"},
     {"--steps", "option.steps"},
@@ -63,6 +66,9 @@ constexpr std::pair<const char*, const char*> resumed_options[] = {
 
 Metadata words_of(const Train& train) {
   Metadata words = words_of(train.preparation);
+  words["option.condition"] = train.condition;
+  words["option.condition-channels"] = std::to_string(train.condition_channels);
+  if (train.classes) words["option.classes"] = std::to_string(*train.classes);
   words["option.limit"] = std::to_string(train.limit);
   words["option.epochs"] = std::to_string(train.epochs);
   words["option.steps"] = std::to_string(train.steps);
@@ -109,6 +115,9 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
       train.model.encoding = Encoding::zero_one;
     }
     const ModelSpec spec = spec_of(train.resume);
+    if (parser.get_option("--orientation")->count() == 0) {
+      train.model.orientation = spec.orientation;
+    }
     fallback = preparation_in(words, spec.levels, spec.image);
     // They are the same data, of which that has been said already.
     if (words.contains("data.levels")) fallback.must_reach = 0;
@@ -146,6 +155,23 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
                    "Levels of a sub-pixel: 2, or with --binarize none any number up to 256")
       ->transform(whole(2, 256));
   add_model_spec(*parser, train->model);
+  CLI::Option* const condition =
+      parser
+          ->add_option("--condition", train->condition,
+                       "What the model is told of each image: class, its label; or none")
+          ->check(CLI::IsMember({"none", "class"}))
+          ->capture_default_str();
+  parser
+      ->add_option("--condition-channels", train->condition_channels,
+                   "Numbers that its layers learn to stand for a class")
+      ->needs(condition)
+      ->transform(whole(1, 65536))
+      ->capture_default_str();
+  parser
+      ->add_option("--classes", train->classes,
+                   "Labels are 0 to one less than this [one more than the largest]")
+      ->needs(condition)
+      ->transform(whole(2, 65536));
   parser->add_option("--epochs", train->epochs, "Passes over the data, in all")
       ->transform(whole(1))
       ->capture_default_str();

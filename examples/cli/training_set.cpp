@@ -25,7 +25,7 @@ Images two_levels(const Images& images) {
     }
     return static_cast<Images::Level>(level != 0);
   });
-  binary.set_labels(images.labels());
+  binary.set_conditions(images.conditions());
   return binary;
 }
 

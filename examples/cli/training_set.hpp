@@ -73,6 +73,10 @@ class TrainingSet {
     return std::visit(
         [](const auto& data) -> const auto& { return data.labels(); }, data_);
   }
+  [[nodiscard]] const Conditions& conditions() const {
+    return std::visit(
+        [](const auto& data) -> const auto& { return data.conditions(); }, data_);
+  }
   void fetch(Index image, Index epoch, TensorView<Images::Level, 3> out) const {
     std::visit([&](const auto& data) { pixelrnn::fetch(data, image, epoch, out); }, data_);
   }

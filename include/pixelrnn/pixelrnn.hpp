@@ -18,8 +18,10 @@
 #include <pixelrnn/nn/skew.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/binarize.hpp>
+#include <pixelrnn/training/classify.hpp>
 #include <pixelrnn/training/toy.hpp>
 #include <pixelrnn/training/trainer.hpp>
+#include <pixelrnn/verify/receptive_field.hpp>
 #include <pixelrnn/verify/resume.hpp>
 #include <pixelrnn/verify/samples.hpp>
 #include <pixelrnn/verify/verify.hpp>

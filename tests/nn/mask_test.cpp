@@ -21,6 +21,14 @@ namespace {
 /// A sub-pixel's place in the order of eq. 1 and 2: rows, then columns, then R, G, B.
 using Place = std::tuple<Index, Index, Index>;
 
+KernelMask kernel_mask(const Mask& mask, const Shape<4>& weights, Index colours) {
+  return {mask, weights[0], weights[1], 1, colours};
+}
+TensorView<const double, 4> masked(const Mask& mask, const FeatureMap<double>& weights,
+                                   Index colours, Index gates, Workspace& workspace) {
+  return kernel_mask(mask, weights.shape(), colours).masked(weights.view(), gates, workspace);
+}
+
 /// Where a mask first disagrees with an order of sub-pixels: `is_seen(from, to)`.
 template <class M, class Order>
 std::string disagrees(Order is_seen) {
@@ -28,7 +36,7 @@ std::string disagrees(Order is_seen) {
     for (Index dx = -3; dx <= 3; ++dx) {
       for (Index from = 0; from < 3; ++from) {
         for (Index to = 0; to < 3; ++to) {
-          if (is_allowed(M{}, dy, dx, from, to) != is_seen(Place{dy, dx, from}, Place{0, 0, to})) {
+          if (M::allowed(dy, dx, from, to) != is_seen(Place{dy, dx, from}, Place{0, 0, to})) {
             return std::to_string(dy) + ' ' + std::to_string(dx) + ' ' + "RGB"[from] + "->" +
                    "RGB"[to];
           }
@@ -113,8 +121,8 @@ TEST_CASE("Applying a mask zeroes what it forbids and keeps the bits of all else
     CAPTURE(shape, colours, gates);
     const FeatureMap<double> weights = random_map<double>(shape, 1, 0.5, 1);
     FeatureMap<double> a(weights), b(weights);
-    apply_mask(MaskA{}, a.view(), colours, gates);
-    apply_mask(MaskB{}, b.view(), colours, gates);
+    kernel_mask(MaskA{}, shape, colours).apply(a.view(), gates);
+    kernel_mask(MaskB{}, shape, colours).apply(b.view(), gates);
     CHECK(test::bit_difference(a, masked_naively(weights, naive::Mask::A, colours, gates)) == "");
     CHECK(test::bit_difference(b, masked_naively(weights, naive::Mask::B, colours, gates)) == "");
     CHECK(test::bit_difference(a, b) != "");  // the centre
@@ -125,7 +133,7 @@ TEST_CASE("What a mask forbids becomes zero even if it is not finite", "[nn][mas
   FeatureMap<float> weights({1, 3, 1, 1}, std::numeric_limits<float>::quiet_NaN());
   weights(0, 0, 0, 0) = 2;
   weights(0, 2, 0, 0) = -std::numeric_limits<float>::infinity();
-  apply_mask(MaskA{}, weights.view(), 1);
+  kernel_mask(MaskA{}, weights.shape(), 1).apply(weights.view());
   FeatureMap<float> expected({1, 3, 1, 1});
   expected(0, 0, 0, 0) = 2;
   CHECK(test::bit_difference(weights, expected) == "");
@@ -137,7 +145,7 @@ TEST_CASE("Masked weights are a copy, and the weights stay what they were", "[nn
     const FeatureMap<double> weights = random_map<double>(shape, 2, 0.5, 1);
     const FeatureMap<double> before(weights);
     Workspace workspace;
-    const FeatureMap<double> seen(masked(MaskB{}, weights.view(), 3, 4, workspace));
+    const FeatureMap<double> seen(masked(MaskB{}, weights, 3, 4, workspace));
     CHECK(test::bit_difference(seen, masked_naively(weights, naive::Mask::B, 3, 4)) == "");
     CHECK(test::bit_difference(weights, before) == "");
   }
@@ -146,16 +154,62 @@ TEST_CASE("Masked weights are a copy, and the weights stay what they were", "[nn
 TEST_CASE("With one colour masked weights are the weights themselves", "[nn][mask]") {
   const FeatureMap<double> weights = random_map<double>({3, 3, 2, 4}, 2);
   Workspace workspace;
-  CHECK(masked(MaskA{}, weights.view(), 1, 1, workspace).data() == weights.data());
-  CHECK(masked(MaskA{}, weights.view(), 2, 1, workspace).data() != weights.data());
+  CHECK(masked(MaskA{}, weights, 1, 1, workspace).data() == weights.data());
+  CHECK(masked(MaskA{}, weights, 2, 1, workspace).data() != weights.data());
   const std::size_t peak = workspace.peak();
-  CHECK(masked(MaskB{}, weights.view(), 1, 4, workspace).data() == weights.data());
+  CHECK(masked(MaskB{}, weights, 1, 4, workspace).data() == weights.data());
   CHECK(workspace.peak() == peak);
 }
 
-TEST_CASE("A mask says whether a pixel sees itself", "[nn][mask]") {
+TEST_CASE("The other masks are what their names say", "[nn][mask]") {
+  const auto is_above = [](const Place& from, const Place& to) {
+    return std::get<0>(from) < std::get<0>(to);
+  };
+  const auto is_not_below = [](const Place& from, const Place& to) {
+    return std::get<0>(from) <= std::get<0>(to);
+  };
+  CHECK(disagrees<MaskAbove>(is_above) == "");
+  CHECK(disagrees<MaskAbove>(is_not_below) == "0 -3 R->R");
+  CHECK(disagrees<MaskAboveAndRow>(is_not_below) == "");
+  CHECK(disagrees<MaskAboveAndRow>(is_above) == "0 -3 R->R");
+  CHECK(disagrees<NoMask>([](const Place&, const Place&) { return true; }) == "");
+  CHECK(disagrees<NoMask>(is_not_after) == "0 0 G->R");
+}
+
+TEST_CASE("A mask of a user's own zeroes what it forbids, tap by tap and colour by colour",
+          "[nn][mask]") {
+  // Red from everywhere, green and blue from the diagonal alone.
+  struct Mine {
+    std::string name = "mine";
+    Index reach = 1;
+    bool allowed(Index dy, Index dx, Index from, Index) const {
+      return from == 0 || (dy == dx && dy >= -reach);
+    }
+  };
+  FeatureMap<double> weights({3, 3, 3, 8}, 1);
+  kernel_mask(Mine{}, weights.shape(), 3).apply(weights.view(), 2);
+  for (Index y = 0; y < 3; ++y) {
+    for (Index x = 0; x < 3; ++x) {
+      for (Index i = 0; i < 3; ++i) {
+        for (Index o = 0; o < 8; ++o) {
+          CAPTURE(y, x, i, o);
+          CHECK(weights(y, x, i, o) == (i == 0 || x == y ? 1 : 0));
+        }
+      }
+    }
+  }
+  const Mask value = Mine{"mine", 0};
+  CHECK(value.name == "mine");
+  CHECK(value.allowed(0, 0, 2, 1));
+  CHECK_FALSE(value.allowed(-1, -1, 2, 1));
+}
+
+TEST_CASE("What is no mask does not pass for one", "[nn][mask]") {
   struct Silent {};
-  STATIC_REQUIRE(CausalMask<MaskA>);
-  STATIC_REQUIRE(CausalMask<MaskB>);
-  STATIC_REQUIRE_FALSE(CausalMask<Silent>);
+  struct Nameless {
+    bool allowed(Index, Index, Index, Index) const { return true; }
+  };
+  STATIC_REQUIRE(MaskPolicy<MaskA>);
+  STATIC_REQUIRE_FALSE(MaskPolicy<Silent>);
+  STATIC_REQUIRE_FALSE(MaskPolicy<Nameless>);
 }

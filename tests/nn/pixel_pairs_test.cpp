@@ -114,13 +114,13 @@ TEST_CASE("A pixel of a pair reads its own taps only", "[nn][pixel_pairs]") {
 }
 
 TEST_CASE("Pairs are fewer products than taps", "[nn][pixel_pairs]") {
-  const std::vector<TapRun> runs = allowed_taps(MaskB{}, 3, 3, 1, 1);
+  const std::vector<TapRun> runs = allowed_taps({MaskB{}, 3, 3, 1, 1});
   CHECK(detail::product_count(runs) == 7);
   CHECK(2 * tap_count(runs) == 10);
   CHECK(detail::pairs_save(runs));
-  CHECK(detail::pairs_save(allowed_taps(MaskB{}, 3, 3, 1, 3)));
-  CHECK_FALSE(detail::pairs_save(allowed_taps(MaskA{}, 1, 3, 1, 1)));
-  CHECK_FALSE(detail::pairs_save(allowed_taps(MaskB{}, 1, 3, 1, 3)));
+  CHECK(detail::pairs_save(allowed_taps({MaskB{}, 3, 3, 1, 3})));
+  CHECK_FALSE(detail::pairs_save(allowed_taps({MaskA{}, 1, 3, 1, 1})));
+  CHECK_FALSE(detail::pairs_save(allowed_taps({MaskB{}, 1, 3, 1, 3})));
 }
 
 TEST_CASE("A pair that never subtracts is found", "[nn][pixel_pairs]") {

@@ -75,21 +75,21 @@ FeatureMap<double> packed(Index rows, Index columns, Pack pack) {
 }  // namespace
 
 TEST_CASE("Taps of small kernels, by hand", "[nn][taps]") {
-  CHECK(texts(allowed_taps(MaskA{}, 3, 3, 1, 1)) == Texts{"0,0+3@-1,-1", "1,0+1@0,-1"});
-  CHECK(texts(allowed_taps(MaskB{}, 3, 3, 1, 1)) == Texts{"0,0+3@-1,-1", "1,0+2@0,-1"});
-  CHECK(texts(allowed_taps(MaskA{}, 1, 1, 1, 1)) == Texts{});
-  CHECK(texts(allowed_taps(MaskB{}, 1, 1, 1, 1)) == Texts{"0,0+1@0,0"});
-  CHECK(texts(allowed_taps(MaskB{}, 1, 5, 1, 1)) == Texts{"0,0+3@0,-2"});
-  CHECK(texts(allowed_taps(MaskA{}, 5, 1, 1, 1)) == Texts{"0,0+1@-2,0", "1,0+1@-1,0"});
+  CHECK(texts(allowed_taps({MaskA{}, 3, 3, 1, 1})) == Texts{"0,0+3@-1,-1", "1,0+1@0,-1"});
+  CHECK(texts(allowed_taps({MaskB{}, 3, 3, 1, 1})) == Texts{"0,0+3@-1,-1", "1,0+2@0,-1"});
+  CHECK(texts(allowed_taps({MaskA{}, 1, 1, 1, 1})) == Texts{});
+  CHECK(texts(allowed_taps({MaskB{}, 1, 1, 1, 1})) == Texts{"0,0+1@0,0"});
+  CHECK(texts(allowed_taps({MaskB{}, 1, 5, 1, 1})) == Texts{"0,0+3@0,-2"});
+  CHECK(texts(allowed_taps({MaskA{}, 5, 1, 1, 1})) == Texts{"0,0+1@-2,0", "1,0+1@-1,0"});
 }
 
 TEST_CASE("Under mask A the centre is a tap as soon as one colour may see another", "[nn][taps]") {
-  CHECK(texts(allowed_taps(MaskA{}, 1, 1, 1, 3)) == Texts{"0,0+1@0,0"});
-  CHECK(texts(allowed_taps(MaskA{}, 3, 3, 1, 3)) == Texts{"0,0+3@-1,-1", "1,0+2@0,-1"});
+  CHECK(texts(allowed_taps({MaskA{}, 1, 1, 1, 3})) == Texts{"0,0+1@0,0"});
+  CHECK(texts(allowed_taps({MaskA{}, 3, 3, 1, 3})) == Texts{"0,0+3@-1,-1", "1,0+2@0,-1"});
 }
 
 TEST_CASE("Dilated taps lie apart: each is a run", "[nn][taps]") {
-  CHECK(texts(allowed_taps(MaskB{}, 3, 3, 2, 1)) ==
+  CHECK(texts(allowed_taps({MaskB{}, 3, 3, 2, 1})) ==
         Texts{"0,0+1@-2,-2", "0,1+1@-2,0", "0,2+1@-2,2", "1,0+1@0,-2", "1,1+1@0,0"});
 }
 
@@ -99,8 +99,8 @@ TEST_CASE("Taps are the weights that the mask lets live", "[nn][taps]") {
     for (const Index dilation : {1, 2, 3}) {
       for (const Index colours : {1, 3}) {
         CAPTURE(height, width, dilation, colours);
-        const auto a = allowed_taps(MaskA{}, height, width, dilation, colours);
-        const auto b = allowed_taps(MaskB{}, height, width, dilation, colours);
+        const auto a = allowed_taps({MaskA{}, height, width, dilation, colours});
+        const auto b = allowed_taps({MaskB{}, height, width, dilation, colours});
         const auto naive_a = naive_taps(naive::Mask::A, height, width, dilation, colours);
         const auto naive_b = naive_taps(naive::Mask::B, height, width, dilation, colours);
         CHECK(taps_of(a, dilation) == naive_a);

@@ -28,7 +28,7 @@ template <class Mask>
 FeatureMap<double> mask_of(Shape<4> kernel, Index colours, Index gates = 1) {
   FeatureMap<double> weights(kernel);
   weights.fill(1);
-  apply_mask(Mask{}, weights.view(), colours, gates);
+  KernelMask(Mask{}, kernel[0], kernel[1], 1, colours).apply(weights.view(), gates);
   return weights;
 }
 

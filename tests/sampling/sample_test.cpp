@@ -364,8 +364,9 @@ TEST_CASE("What sample and complete cannot do is named", "[sampling][sample]") {
   CHECK_THROWS_ERROR(complete(model, known, KeepRows{5}), ConfigError, "KeepRows: rows is 5");
   CHECK_THROWS_ERROR(complete(model, known, KeepMask{Tensor<unsigned char, 2>({5, 4})}), ShapeError,
                      "KeepMask: mask is (5, 4), expected (4, 5) for images 4x5x1");
-  CHECK_THROWS_ERROR(complete(model, Images(2, {5, 4, 1}, 2), KeepRows{1}), ShapeError,
-                     "complete: images are 5x4x1, the model's are 4x5x1");
+  CHECK_THROWS_ERROR(complete(model, Images(2, {4, 5, 3}, 2), KeepRows{1}), ShapeError,
+                     "complete: images are 4x5x3, the model's are 4x5x1 (height x width x "
+                     "channels); their number of channels must be the same");
   CHECK_THROWS_ERROR(complete(model, Images(2, {4, 5, 1}, 256), KeepRows{1}), ConfigError,
                      "complete: images have 256 levels, the model's bernoulli likelihood has 2");
 }

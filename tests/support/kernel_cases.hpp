@@ -101,7 +101,7 @@ class GuardedMatrix {
 };
 
 /// What sums begin with: nothing, a bias, a row for each.
-enum class Start { none, bias, rows };
+enum class Start { none, bias, rows, itself };
 
 /// The operands of an affine map: taps that overlap, rows that run backwards, one row for all.
 template <class T>
@@ -264,16 +264,21 @@ template <class K, class T>
                                Index at_a_time = 0, bool parts = false, Index groups = 1) {
   const PackedWeights<K, T> weights(operands, groups);
   Source<T> old(Numbers::whole, 9);
-  StartRows<K, T> starts(rows, operands, groups, start);
+  const bool goes_on = start == Start::itself;
+  StartRows<K, T> starts(rows, operands, groups, goes_on ? Start::rows : start);
   Sums<K, T> other(rows, operands.columns, groups, Order::backwards);
   Sums<K, T> out(rows, operands.columns, groups);
   for (Index r = 0; r < rows; ++r) {
-    for (Index c = 0; c < operands.columns; ++c) out(r, c) = other(r, c) = old();
+    for (Index c = 0; c < operands.columns; ++c) {
+      out(r, c) = other(r, c) = old();
+      if (goes_on) out(r, c) = operands.start(Start::rows, r, c);
+    }
   }
   in_calls(rows, at_a_time, [&](Index first, Index count) {
     const std::vector<kernels::Term<T>> terms = operands.terms(first);
     in_parts(kernels::as_const(weights.packed), parts, [&](const kernels::Packed<const T>& part) {
-      K::affine(count, std::span<const kernels::Term<T>>(terms), part, starts.rows(first),
+      K::affine(count, std::span<const kernels::Term<T>>(terms), part,
+                goes_on ? out.rows(first) : starts.rows(first),
                 addend == Addend::none ? kernels::Rows<const T>{}
                                        : (addend == Addend::itself ? out : other).rows(first),
                 out.rows(first));

@@ -25,6 +25,13 @@ void check_affine_is_reference() {
   for (const Index rows : row_counts) {
     for (const Index columns : column_counts) {
       const Operands<T> whole(rows, columns, Numbers::whole), real(rows, columns, Numbers::real);
+      // Sums that go on where they lie, whole and in parts.
+      for (const bool parts : {false, true}) {
+        CAPTURE(rows, columns, parts);
+        CHECK(difference(affine<K>(rows, real, Start::itself, Addend::none, 0, parts),
+                         affine<Reference>(rows, real, Start::rows, Addend::none),
+                         kernel_rounding<T>, kernel_rounding<T>) == "");
+      }
       for (const Start start : {Start::none, Start::bias, Start::rows}) {
         for (const Addend addend : {Addend::none, Addend::itself, Addend::other}) {
           CAPTURE(rows, columns, static_cast<int>(start), static_cast<int>(addend));

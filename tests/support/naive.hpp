@@ -40,7 +40,9 @@ template <class Layer>
 
 // Section 3.4 ---------------------------------------------------------------------------------
 
-enum class Mask { none, A, B };
+/// `own` is what a user might want: of the row above each colour what it may see and no other, of
+/// the one above that all but the middle, of its own what lies to the left.
+enum class Mask { none, A, B, above, above_and_row, own };
 
 /// Colour of channel c of n: how many of the boundaries n/colours, 2n/colours, ... lie at or before
 /// it.
@@ -55,6 +57,13 @@ enum class Mask { none, A, B };
                                        Index out) {
   if (mask == Mask::none) return 1;
   const Index centre_y = h / 2, centre_x = w / 2;
+  if (mask == Mask::above) return y < centre_y ? 1 : 0;
+  if (mask == Mask::above_and_row) return y <= centre_y ? 1 : 0;
+  if (mask == Mask::own) {
+    if (y == centre_y) return x < centre_x ? 1 : 0;
+    if (y == centre_y - 1) return in <= out ? 1 : 0;
+    return y < centre_y && x != centre_x ? 1 : 0;
+  }
   if (y < centre_y) return 1;
   if (y == centre_y && x < centre_x) return 1;
   if (y == centre_y && x == centre_x) {
@@ -98,6 +107,28 @@ struct Convolution {
   return y;
 }
 
+/// What is told of each image as a map of `like`'s size: a vector is the same at all pixels.
+[[nodiscard]] inline Map told_map(const Map& c, const Shape<4>& like) {
+  Map map(like.with_channels(c.shape().c()));
+  for (Index n = 0; n < like.n(); ++n)
+    for (Index r = 0; r < like.h(); ++r)
+      for (Index j = 0; j < like.w(); ++j)
+        for (Index k = 0; k < map.shape().c(); ++k) {
+          map(n, r, j, k) =
+              c.shape().h() == 1 && c.shape().w() == 1 ? c(n, 0, 0, k) : c(n, r, j, k);
+        }
+  return map;
+}
+[[nodiscard]] inline Map add(const Map& a, const Map& b) {
+  Map y(a);
+  for (Index i = 0; i < y.size(); ++i) y.data()[i] += b.data()[i];
+  return y;
+}
+/// Pre-activations and what is told of their pixels, if anything, through an unmasked 1×1 map.
+[[nodiscard]] inline Map add_told(const Map& z, const Weights& w, const Map* told) {
+  return told == nullptr ? z : add(z, convolve(*told, w.at("condition_weights"), nullptr, {}));
+}
+
 // Section 3.1 ---------------------------------------------------------------------------------
 
 [[nodiscard]] inline double logistic(double z) { return 1.0 / (1.0 + std::exp(-z)); }
@@ -114,11 +145,13 @@ struct Convolution {
 }
 
 /// Row LSTM, eq. 3 with a bias.
-[[nodiscard]] inline Map row_lstm(const Map& x, const Weights& w, Index colours = 1) {
+[[nodiscard]] inline Map row_lstm(const Map& x, const Weights& w, Index colours = 1,
+                                  const Map* told = nullptr) {
   const Index hidden = w.at("bias").shape().c() / 4;
   const Shape<4> s = x.shape();
-  const Map is = convolve(x, w.at("input_weights"), &w.at("bias"),
-                          {.mask = Mask::B, .colours = colours, .gates = 4});
+  const Map is = add_told(convolve(x, w.at("input_weights"), &w.at("bias"),
+                                   {.mask = Mask::B, .colours = colours, .gates = 4}),
+                          w, told);
   Map y(s.with_channels(hidden));
   for (Index n = 0; n < s.n(); ++n) {
     Map h({1, 1, s.w(), hidden}), c({1, 1, s.w(), hidden});
@@ -182,11 +215,6 @@ struct Convolution {
         for (Index c = 0; c < s.c(); ++c) y(n, r, j, c) = x(n, r - 1, j, c);
   return y;
 }
-[[nodiscard]] inline Map add(const Map& a, const Map& b) {
-  Map y(a);
-  for (Index i = 0; i < y.size(); ++i) y.data()[i] += b.data()[i];
-  return y;
-}
 
 /// What the first column of a row finds to its left: h0 and c0 (zero if there are none), or what
 /// the recurrence leaves behind when it runs over the padding.
@@ -194,12 +222,14 @@ enum class Edge { initial_state, padding_is_scanned };
 
 /// The diagonal recurrence from the left, column after column of the skewed map, each by a
 /// convolution of size 2 × 1 over the column before.
-[[nodiscard]] inline Map diagonal_lstm(const Map& x, const Weights& w, Edge edge,
-                                       Index colours = 1) {
+[[nodiscard]] inline Map diagonal_lstm(const Map& x, const Weights& w, Edge edge, Index colours = 1,
+                                       const Map* told = nullptr) {
   const Index hidden = w.at("bias").shape().c() / 4;
   const Map& kernel = w.at("state_weights");  // [2][1][hidden][4·hidden]: above, left
-  const Map is = convolve(skew(x), w.at("input_weights"), &w.at("bias"),
-                          {.mask = Mask::B, .colours = colours, .gates = 4});
+  const Map skewed_told = told != nullptr ? skew(*told) : Map();
+  const Map is = add_told(convolve(skew(x), w.at("input_weights"), &w.at("bias"),
+                                   {.mask = Mask::B, .colours = colours, .gates = 4}),
+                          w, told != nullptr ? &skewed_told : nullptr);
   const Shape<4> s = is.shape().with_channels(hidden);
   const Index width = x.shape().w();
   Map h(s), c(s);
@@ -236,15 +266,17 @@ enum class Edge { initial_state, padding_is_scanned };
 
 /// The same from the right, before it is shifted.
 [[nodiscard]] inline Map diagonal_lstm_from_right(const Map& x, const Weights& w, Edge edge,
-                                                  Index colours = 1) {
-  return mirror(diagonal_lstm(mirror(x), w, edge, colours));
+                                                  Index colours = 1, const Map* told = nullptr) {
+  const Map mirrored_told = told != nullptr ? mirror(*told) : Map();
+  return mirror(
+      diagonal_lstm(mirror(x), w, edge, colours, told != nullptr ? &mirrored_told : nullptr));
 }
 
 /// Both directions, with weights "left.…" and "right.…".
 [[nodiscard]] inline Map diagonal_bilstm(const Map& x, const Weights& w, Edge edge,
-                                         Index colours = 1) {
-  return add(diagonal_lstm(x, part(w, "left"), edge, colours),
-             shift_down(diagonal_lstm_from_right(x, part(w, "right"), edge, colours)));
+                                         Index colours = 1, const Map* told = nullptr) {
+  return add(diagonal_lstm(x, part(w, "left"), edge, colours, told),
+             shift_down(diagonal_lstm_from_right(x, part(w, "right"), edge, colours, told)));
 }
 
 }  // namespace pixelrnn::test::naive

@@ -44,12 +44,11 @@ BatchLoss<M> by_one_tape(M& model, const Images& images, std::size_t* bytes = nu
 }
 template <class M>
 BatchLoss<M> in_parts(M& model, const Images& images, int threads, std::size_t* bytes = nullptr) {
-  const auto x = test::encoded(model, images);
   BatchGradient<M> gradient(model, threads);
   double nats = 0;
   for (int turn = 0; turn < 2; ++turn) {  // what the first leaves behind does not matter
     clear_gradients(model);
-    nats = gradient(x, images.pixels());
+    nats = gradient(images);
   }
   if (bytes != nullptr) *bytes = gradient.peak_bytes();
   return {nats, gradients(model)};
@@ -174,7 +173,6 @@ TEST_CASE("Threads that are chosen for each call change no bit, whatever is chos
   omp_set_num_threads(5);
   const auto check = [](auto model) {
     const Images images = test::random_images(9, model.image_shape(), 2, 5);
-    const auto x = test::encoded(model, images);
     const auto one = in_parts(model, images, 1);
     const auto nats = evaluate(model, images, {.batch_size = 4, .threads = 1}).image_nats;
     BatchGradient gradient(model, 0);
@@ -182,7 +180,7 @@ TEST_CASE("Threads that are chosen for each call change no bit, whatever is chos
       CAPTURE(most);
       const execution::AtMost limit(most);
       clear_gradients(model);
-      CHECK(test::same_bits(gradient(x, images.pixels()), one.nats));
+      CHECK(test::same_bits(gradient(images), one.nats));
       CHECK(test::bit_difference(gradients(model), one.gradient) == "");
       const auto same = evaluate(model, images, {.batch_size = 4}).image_nats;
       CHECK(std::equal(nats.begin(), nats.end(), same.begin(), same.end(),
@@ -243,16 +241,15 @@ TEST_CASE("A level that is none is named by its place in the whole batch",
   auto model = test::tiny_model();
   Images images = test::some_bars(16);
   images.pixels().data()[15 * 16 + 3] = 2;
-  const FeatureMap<float> x({16, 4, 4, 1});
   for (const int threads : {1, 2, 20}) {
     BatchGradient<test::TinyModel> gradient(model, threads);
-    CHECK_THROWS_ERROR(gradient(x, images.pixels()), ValueError,
+    CHECK_THROWS_ERROR(gradient(images), ValueError,
                        "BatchGradient: element 243 of the images is 2, expected 0 to 1");
   }
 }
 
 namespace {
-/// Throws where the second pixel of an image is 7.
+/// Throws where the second pixel of an image is 1.
 struct Picky {
   using Scalar = float;
   static constexpr bool separates_images = true;
@@ -260,7 +257,7 @@ struct Picky {
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return x; }
   [[nodiscard]] Variable<float> forward(Variable<float> x) const {
     for (Index n = 0; n < x.shape().n(); ++n) {
-      if (x.value()[n].data()[1] == 7) throw std::runtime_error("I do not like it");
+      if (x.value()[n].data()[1] == 1) throw std::runtime_error("I do not like it");
     }
     return x;
   }
@@ -272,45 +269,90 @@ TEST_CASE("An error in a part is the caller's, and gradients go to their paramet
   Rng rng(4);
   Sequential net(Picky(), MaskedConv2d<MaskA>({.kernel_height = 3, .kernel_width = 3}, rng));
   ImageModel<decltype(net), Bernoulli> model({4, 4, 1}, std::move(net));
-  const Images images = test::some_bars(16);
-  FeatureMap<float> x = test::encoded(model, images);
+  Images images = test::some_bars(16);
+  for (Index n = 0; n < 16; ++n) images[n](0, 1, 0) = 0;
   for (const int threads : {1, 2, 20}) {
     BatchGradient gradient(model, threads);
-    x.data()[9 * 16 + 1] = 7;
-    CHECK_THROWS_WITH(gradient(x, images.pixels()), "I do not like it");
-    x.data()[9 * 16 + 1] = 0;
+    images[9](0, 1, 0) = 1;
+    CHECK_THROWS_WITH(gradient(images), "I do not like it");
+    images[9](0, 1, 0) = 0;
     // Were the room still in use, this thread would write to that and clear another.
     const auto* parameter = parameters(model)[0].parameter;
     parameter->gradient().data()[0] = 5;
     clear_gradients(model);
     CHECK(parameter->gradient().data()[0] == 0);
-    CHECK(gradient(x, images.pixels()) > 0);
+    CHECK(gradient(images) > 0);
     CHECK(gradient_norm(parameters(model)) > 0);
   }
 }
 
-TEST_CASE("A batch that does not fit itself or the net is refused", "[training][batch_gradient]") {
+TEST_CASE("A batch that does not fit itself is refused", "[training][batch_gradient]") {
   auto model = test::tiny_model();
   BatchGradient<test::TinyModel> gradient(model, 2);
   const Images images = test::some_bars(16);
-  const FeatureMap<float> fewer({15, 4, 4, 1}), wider({16, 4, 5, 1});
-  for (const auto* x : {&fewer, &wider}) {
-    CHECK_THROWS_ERROR(gradient(*x, images.pixels()), ShapeError, "BatchGradient: x is (N=1");
-    CHECK_THROWS_ERROR(gradient.first_non_finite(*x, images.pixels()), ShapeError, "N >= 1");
+  const std::vector<double> fewer(15, 1.0);
+  for (const Batch& batch : {Batch(images, fewer), Batch(images).slice(0, 0)}) {
+    CHECK_THROWS_ERROR(gradient(batch), ShapeError, "BatchGradient: levels are (N=");
+    CHECK_THROWS_ERROR(gradient.first_non_finite(batch), ShapeError, "N >= 1");
   }
-  const FeatureMap<float> none({0, 4, 4, 1});
-  CHECK_THROWS_ERROR(gradient(none, images.pixels().slice(0, 0)), ShapeError, "N >= 1");
+  const std::vector<int> labels(15, 1);
+  CHECK_THROWS_ERROR(gradient(Batch(images.pixels(), {labels, {}})), ShapeError,
+                     "BatchGradient: there are 15 labels, expected 16");
+}
+
+TEST_CASE("Weights of either sign weigh the images of a batch, whole and in parts",
+          "[training][batch_gradient]") {
+  const Images images = test::random_images(11, {5, 4, 1}, 2, 5);
+  std::vector<double> weights;
+  for (Index n = 0; n < 11; ++n) weights.push_back(0.3 * static_cast<double>(n) - 1);
+  const auto check = [&](auto model) {
+    // By the definition: each image alone, and their sum.
+    const auto sum_of = [&](auto weight_of) {
+      double loss = 0;
+      std::map<std::string, FeatureMap<double>> sum;
+      for (Index n = 0; n < 11; ++n) {
+        const auto one = by_one_tape(model, images.slice(n, 1));
+        const double w = weight_of(n);
+        loss += w * one.nats;
+        for (const auto& [name, g] : one.gradient) {
+          auto& to = sum.try_emplace(name, g.shape()).first->second;
+          for (Index i = 0; i < g.size(); ++i) to.data()[i] += w * static_cast<double>(g.data()[i]);
+        }
+      }
+      return std::pair(loss, sum);
+    };
+    const auto [loss, sum] = sum_of([&](Index n) { return weights[static_cast<std::size_t>(n)]; });
+    for (const int threads : {1, 3}) {
+      BatchGradient gradient(model, threads);
+      clear_gradients(model);
+      CHECK(gradient(Batch(images, weights)) == Approx(loss).epsilon(1e-12));
+      CHECK(distance(gradients(model), sum) < 1e-12);
+      // The control: equal weights are others.
+      CHECK(distance(gradients(model), sum_of([](Index) { return 1.0 / 11; }).second) > 1e-2);
+      // Equal weights are the mean.
+      clear_gradients(model);
+      const std::vector<double> equal(11, 1.0 / 11);
+      const double mean = gradient(Batch(images, equal));
+      const auto found = gradients(model);
+      clear_gradients(model);
+      CHECK(mean == Approx(gradient(images)).epsilon(1e-12));
+      CHECK(distance(found, gradients(model)) < 1e-12);
+    }
+  };
+  Rng rng(1);
+  check(PixelCNN<Bernoulli, B64>({.image = {5, 4, 1}, .layers = 1, .hidden = 2, .head = 3}, rng));
+  check(PixelRNN<RowLSTM<LearnedState, B64>>(
+      {.image = {5, 4, 1}, .layers = 1, .hidden = 2, .head = 3}, rng));
 }
 
 TEST_CASE("A loss that is not finite says so and names its first operation",
           "[training][batch_gradient]") {
   auto model = test::tiny_model();
   const Images images = test::some_bars(16);
-  FeatureMap<float> x = test::encoded(model, images);
   BatchGradient<test::TinyModel> gradient(model, 2);
-  CHECK(std::isfinite(gradient(x, images.pixels())));
-  CHECK(gradient.first_non_finite(x, images.pixels()) == "");
-  x.data()[x.size() - 16] = std::numeric_limits<float>::infinity();  // in the last image
-  CHECK_FALSE(std::isfinite(gradient(x, images.pixels())));
-  CHECK(gradient.first_non_finite(x, images.pixels()).starts_with("constant (operation 0)"));
+  CHECK(std::isfinite(gradient(images)));
+  CHECK(gradient.first_non_finite(images) == "");
+  parameters(model)[0].parameter->value().data()[0] = std::numeric_limits<float>::infinity();
+  CHECK_FALSE(std::isfinite(gradient(images)));
+  CHECK(gradient.first_non_finite(images).starts_with("MaskedConv2d (operation "));
 }

@@ -163,8 +163,8 @@ TEST_CASE("No images have no mean", "[training][evaluate]") {
 TEST_CASE("Evaluation refuses images that do not fit and batches of nothing",
           "[training][evaluate]") {
   const Colour model = colour_model();
-  CHECK_THROWS_ERROR(evaluate(model, Images(1, {4, 3, 3}, 3)), ShapeError,
-                     "evaluate: images are 4x3x3, the model's are 3x4x3");
+  CHECK_THROWS_ERROR(evaluate(model, Images(1, {3, 4, 1}, 3)), ShapeError,
+                     "evaluate: images are 3x4x1, the model's are 3x4x3");
   CHECK_THROWS_ERROR(nats_map(model, Images(1, shape, 256)), ConfigError,
                      "nats_map: images have 256 levels, the model's categorical3 likelihood has 3");
   CHECK_THROWS_ERROR(evaluate(model, Images(1, shape, 3), {.batch_size = 0}), ConfigError,

@@ -82,16 +82,16 @@ auto stepped_model(ImageShape image = {4, 5, 1}) {
 template <Fault fault>
 struct WrongSampler {
   static void fill(const auto& model, Images& canvas, const auto& keep, const auto& rule,
-                   SampleOptions options) {
+                   SampleOptions options, std::span<double> log_p) {
     if (fault == Fault::threads) options.seed += static_cast<std::uint64_t>(options.threads);
     if (fault == Fault::neighbour) options.first = 0;  // numbered within each call
-    FullForward::fill(model, canvas, keep, rule, options);
+    FullForward::fill(model, canvas, keep, rule, options, log_p);
   }
 };
 struct HotSampler {
   static void fill(const auto& model, Images& canvas, const auto& keep, const auto&,
-                   const SampleOptions& options) {
-    FullForward::fill(model, canvas, keep, Temperature{1.3}, options);
+                   const SampleOptions& options, std::span<double> log_p) {
+    FullForward::fill(model, canvas, keep, Temperature{1.3}, options, log_p);
   }
 };
 /// A Bernoulli that is drawn from with other probabilities than it is trained with.

@@ -11,6 +11,7 @@
 #include <pixelrnn/autodiff/gradcheck.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
+#include <pixelrnn/verify/receptive_field.hpp>
 #include <pixelrnn/verify/verify.hpp>
 
 #include "support/catch.hpp"

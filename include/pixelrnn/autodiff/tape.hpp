@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -17,73 +18,20 @@
 #include <pixelrnn/autodiff/gradient_memory.hpp>
 #include <pixelrnn/autodiff/parameter.hpp>
 #include <pixelrnn/autodiff/prepared.hpp>
+#include <pixelrnn/autodiff/variable.hpp>
 #include <pixelrnn/core/parallel.hpp>
 #include <pixelrnn/core/workspace.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
-
-template <class T>
-class Tape;
-template <class T>
-class Chain;
-
-/// A value on a tape: a light handle, valid until the tape is reset. Always a feature map
-/// (N, H, W, C); one number an image is (N, 1, 1, 1), a scalar (1, 1, 1, 1).
-template <class T>
-class Variable {
- public:
-  using Scalar = T;
-
-  [[nodiscard]] FeatureView<const T> value() const { return tape_->value(*this); }
-  [[nodiscard]] Shape<4> shape() const { return tape_->value(*this).shape(); }
-  [[nodiscard]] Tape<T>& tape() const { return *tape_; }
-  [[nodiscard]] Index id() const { return id_; }
-
- private:
-  friend class Tape<T>;
-  Variable(Tape<T>& tape, Index id) : tape_(&tape), id_(id) {}
-  Tape<T>* tape_;
-  Index id_;
-};
-
-/// What an operation sees when it is reversed. Gradients of inputs are added to, never overwritten,
-/// except through claim_gradient.
-template <class T>
-class Backward {
- public:
-  /// dL/doutput, of the output's shape.
-  [[nodiscard]] FeatureView<const T> output_gradient() const;
-  [[nodiscard]] FeatureView<const T> output() const;
-  [[nodiscard]] FeatureView<const T> input(Index i) const;
-  /// False for constants: their gradient need not (and cannot) be computed.
-  [[nodiscard]] bool wants_gradient(Index i) const;
-  /// dL/dinput(i) so far (zero at first): add to it.
-  [[nodiscard]] FeatureView<T> input_gradient(Index i) const;
-  /// The same without the zeroing: `fresh` memory must be overwritten, other memory added to.
-  struct Claim {
-    FeatureView<T> gradient;
-    bool fresh;
-  };
-  [[nodiscard]] Claim claim_gradient(Index i) const;
-  /// dL/dinput(i) += dL/doutput, as for either operand of a sum: the first contribution shares the
-  /// output's memory instead of copying it.
-  void pass_gradient(Index i) const;
-  [[nodiscard]] int threads() const;
-  /// Memory that is given back when the operation's backward returns.
-  [[nodiscard]] Workspace& scratch() const;
-
- private:
-  friend class Tape<T>;
-  Backward(Tape<T>& tape, Index node) : tape_(tape), node_(node) {}
-  Tape<T>& tape_;
-  Index node_;
-};
 
 struct TapeOptions {
   int threads = 0;         ///< for the operations' execution policies; 0: as many as OpenMP offers
   bool record = true;      ///< false: no gradients, nothing saved for them (evaluation, sampling)
   bool walk_bits = false;  ///< true: values (not gradients) have a walk's bits, on any machine
 };
+
+template <class T>
+class Chain;
 
 /// Memory and history of one computation. Values live in a workspace that reset() recycles, so a
 /// repeated training step allocates nothing. Gradients live only from their first contribution
@@ -121,6 +69,14 @@ class Tape {
                      .parameter = &parameter,
                      .needs_gradient = options_.record});
   }
+
+  /// What the images of this recording are told, (N, 1, 1, C) or (N, H, W, C), until reset(): for
+  /// layers whose Config::condition_channels is C. A variable, so that what made it can be trained.
+  void set_condition(Variable<T> condition) {
+    require_own(condition, "Tape::set_condition");
+    condition_ = condition;
+  }
+  [[nodiscard]] const std::optional<Variable<T>>& condition() const { return condition_; }
 
   /// Tapes of this tape's own, one for each worker of a parallel part of a computation that is not
   /// recorded; each is sequential, and keeps its memory and what layers prepare(). Valid until the
@@ -244,6 +200,7 @@ class Tape {
     gradients_.clear();
     for (Workspace& memory : memory_) memory.reset();
     scratch_.reset();
+    condition_.reset();
     swept_ = false;
   }
 
@@ -353,6 +310,7 @@ class Tape {
   Workspace scratch_;        ///< what one forward or backward needs while it runs
   std::vector<Node> nodes_;
   detail::GradientMemory<T> gradients_;
+  std::optional<Variable<T>> condition_;
   std::vector<std::unique_ptr<Tape>> workers_;
   detail::Prepared prepared_;
   bool keeps_prepared_ = false;

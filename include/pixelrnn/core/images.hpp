@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <pixelrnn/core/conditions.hpp>
 #include <pixelrnn/core/tensor.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -25,7 +26,8 @@ inline void require_level_count(const char* where, int levels) {
 /// N images of one size, (N, H, W, C), whose values are whole levels 0 .. levels-1: 2 levels for
 /// binary images, 256 for 8-bit ones, up to 65536 for codes or 16 bits. `binarization` says how
 /// grey became binary ("none" if it did not): a likelihood means nothing without it. `labels` say
-/// what each image shows, if anybody has said.
+/// what each image shows, if anybody has said; they and `condition_maps` are what models with a
+/// condition are told of the images.
 class Images {
  public:
   using Level = std::uint16_t;
@@ -58,21 +60,26 @@ class Images {
   [[nodiscard]] const std::string& binarization() const { return binarization_; }
 
   /// One number from 0 up an image, or none at all.
-  [[nodiscard]] const std::vector<int>& labels() const { return labels_; }
+  [[nodiscard]] const std::vector<int>& labels() const { return conditions_.labels; }
   /// Sets the labels; an empty list takes them away. Throws ShapeError if they are not as many as
   /// the images, ValueError if one is negative.
   void set_labels(std::vector<int> labels) {
-    if (!labels.empty() && static_cast<Index>(labels.size()) != count()) {
-      detail::fail<ShapeError>("Images::set_labels: there are ", labels.size(),
-                               " labels, expected ", count(), ", one an image (or none)");
-    }
-    const auto bad =
-        std::find_if(labels.begin(), labels.end(), [](int label) { return label < 0; });
-    if (bad != labels.end()) {
-      detail::fail<ValueError>("Images::set_labels: label ", bad - labels.begin(), " is ", *bad,
-                               ", expected 0 or more");
-    }
-    labels_ = std::move(labels);
+    detail::require_conditions("Images::set_labels", {labels, {}}, count());
+    conditions_.labels = std::move(labels);
+  }
+  /// A vector (N, 1, 1, C) or a map (N, H, W, C) of numbers an image, or none at all.
+  [[nodiscard]] FeatureView<const float> condition_maps() const { return conditions_.maps; }
+  /// Sets them; an empty map takes them away. Throws ShapeError if they are not as many as the
+  /// images, ValueError if a number is not finite.
+  void set_condition_maps(FeatureMap<float> maps) {
+    detail::require_conditions("Images::set_condition_maps", {{}, maps.view()}, count());
+    conditions_.maps = std::move(maps);
+  }
+  /// Both.
+  [[nodiscard]] const Conditions& conditions() const { return conditions_; }
+  void set_conditions(Conditions told) {
+    detail::require_conditions("Images::set_conditions", told, count());
+    conditions_ = std::move(told);
   }
 
   [[nodiscard]] TensorView<Level, 4> pixels() { return pixels_; }
@@ -81,13 +88,13 @@ class Images {
   [[nodiscard]] TensorView<Level, 3> operator[](Index i) { return pixels()[i]; }
   [[nodiscard]] TensorView<const Level, 3> operator[](Index i) const { return pixels()[i]; }
 
-  /// Copies of images [first, first + count), labels too. Throws ShapeError if there are not so
-  /// many.
+  /// Copies of images [first, first + count), with what is told of them. Throws ShapeError if there
+  /// are not so many.
   [[nodiscard]] Images slice(Index first, Index count) const {
     Images part(Tensor<Level, 4>(pixels().slice(first, count)), levels_, binarization_);
-    if (!labels_.empty()) {
-      part.labels_.assign(labels_.begin() + first, labels_.begin() + first + count);
-    }
+    const ConditionView told = ConditionView(conditions_).slice(first, count);
+    part.conditions_.labels.assign(told.labels.begin(), told.labels.end());
+    if (!told.maps.empty()) part.conditions_.maps = FeatureMap<float>(told.maps);
     return part;
   }
   [[nodiscard]] Images first(Index count) const { return slice(0, count); }
@@ -97,10 +104,8 @@ class Images {
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const TensorView<const Level, 4> source = pixels().slice(indices[i], 1);
       std::copy(source.begin(), source.end(), chosen[static_cast<Index>(i)].begin());
-      if (!labels_.empty()) {
-        chosen.labels_.push_back(labels_[static_cast<std::size_t>(indices[i])]);
-      }
     }
+    chosen.conditions_ = pixelrnn::select(conditions_, indices);
     return chosen;
   }
 
@@ -108,7 +113,7 @@ class Images {
   Tensor<Level, 4> pixels_;
   int levels_ = 256;
   std::string binarization_ = "none";
-  std::vector<int> labels_;
+  Conditions conditions_;
 };
 
 /// All images side by side in one image, `columns` a row, `gap` pixels of the middle level between

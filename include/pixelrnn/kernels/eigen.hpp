@@ -133,7 +133,10 @@ struct Eigen {
                           const Packed<const T>& weights, Index first, Index count,
                           Rows<const T> start, Rows<const T> addend, Rows<T> out) {
     auto result = map_rows(out.data + first, rows, count, out.stride);
-    if (!addend) {
+    const bool goes_on = start && !addend && start.data == out.data;
+    if (goes_on) {
+      start = {};
+    } else if (!addend) {
       result.setZero();
     } else if (addend.data != out.data) {
       result = map_rows(addend.data + first, rows, count, addend.stride);

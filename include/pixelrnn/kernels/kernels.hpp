@@ -51,11 +51,14 @@ concept PairingKernels = Kernels<K, T> &&
 /// Room for a packed matrix in a workspace.
 template <class K, class T>
 [[nodiscard]] Packed<T> allocate_packed(Workspace& workspace, Index rows, Index units,
-                                        Index groups = 1) {
-  return {.data = workspace.allocate<T>(K::template packed_size<T>(rows, units, groups)),
+                                        Index groups = 1, bool one_chain = false) {
+  // With one chain all columns may be padded to the widest panel.
+  const Index room = one_chain ? (units + unit_grain - 1) / unit_grain * unit_grain : units;
+  return {.data = workspace.allocate<T>(K::template packed_size<T>(rows, room, groups)),
           .rows = rows,
           .units = units,
-          .groups = groups};
+          .groups = groups,
+          .one_chain = one_chain};
 }
 
 /// Values in a row of sums over an LSTM's gates.
@@ -73,7 +76,8 @@ template <class K, class T>
 
 template <class T>
 [[nodiscard]] constexpr Packed<const T> as_const(Packed<T> packed) {
-  return {packed.data, packed.rows, packed.units, packed.groups, packed.first, packed.last};
+  return {packed.data,  packed.rows, packed.units,    packed.groups,
+          packed.first, packed.last, packed.one_chain};
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::kernels

@@ -29,10 +29,11 @@ struct Reference {
   }
 
   /// out[m] = addend[m] + (start[m] + Σ_terms term[m] · weights), for m in [0, rows). The terms'
-  /// lengths add up to weights.rows. start and addend may be null, and addend may be out; a bias is
-  /// a start of stride 0. Of a part only units [first, last) of each group are computed. With the
-  /// gates of an LSTM start, addend and out are rows in the policy's order (Packed). Sums go on
-  /// term by term: what some terms give, as the start of the others, ends in the bits of one call.
+  /// lengths add up to weights.rows. start and addend may be null; addend may be out and, without
+  /// one, start may; a bias is a start of stride 0. Of a part only units [first, last) of each
+  /// group are computed. With the gates of an LSTM start, addend and out are rows in the policy's
+  /// order (Packed). Sums go on term by term: what some terms give, as the start of the others,
+  /// ends in the bits of one call.
   template <class T>
   static void affine(Index rows, std::span<const Term<T>> terms, const Packed<const T>& weights,
                      Rows<const T> start, Rows<const T> addend, Rows<T> out) noexcept {

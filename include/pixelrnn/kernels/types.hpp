@@ -52,12 +52,13 @@ struct Packed {
   Index groups = 1;
   Index first = 0;
   Index last = units;
+  bool one_chain = false;  ///< of a plain map: bits of a column must not depend on its place
 
   [[nodiscard]] constexpr Index columns() const { return groups * units; }
   /// Parts may begin at multiples of this, which cut no vector and no panel of ours.
   [[nodiscard]] constexpr Index grain() const { return groups == 1 ? unit_grain : gate_grain; }
   [[nodiscard]] constexpr Packed part(Index begin, Index end) const {
-    return {data, rows, units, groups, begin, end};
+    return {data, rows, units, groups, begin, end, one_chain};
   }
 };
 

@@ -40,7 +40,7 @@ struct Xsimd {
       }
       return;
     }
-    const Index two = detail::two_chains_from(to.units);
+    const Index two = two_chains_from(to);
     detail::for_each_panel<T>(0, to.units, two, [&]<int V, int C>(Index column) {
       T* panel = to.data + column * to.rows + first_row * V * width;
       for (Index r = 0; r < from.rows; ++r, panel += V * width) {
@@ -59,10 +59,11 @@ struct Xsimd {
                                   columns,
                                   1,
                                   weights.first * gate_count,
-                                  packed_size<T>(1, weights.last, gate_count)};
+                                  packed_size<T>(1, weights.last, gate_count),
+                                  true};
       return add_panels(rows, terms, plain, columns, start, addend, out);
     }
-    add_panels(rows, terms, weights, detail::two_chains_from(weights.units), start, addend, out);
+    add_panels(rows, terms, weights, two_chains_from(weights), start, addend, out);
   }
 
   template <class T>
@@ -180,6 +181,10 @@ struct Xsimd {
   }
 
  private:
+  template <class T>
+  [[nodiscard]] static constexpr Index two_chains_from(const Packed<T>& plain) {
+    return plain.one_chain ? plain.units : detail::two_chains_from(plain.units);
+  }
   template <class T>
   [[nodiscard]] static constexpr Index whole_vectors(Index count) {
     return (count + simd::lanes<T> - 1) / simd::lanes<T> * simd::lanes<T>;

@@ -2,6 +2,10 @@
 // Bernoulli: one logit for a binary sub-pixel.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include <pixelrnn/likelihood/likelihood.hpp>
 #include <pixelrnn/simd/math.hpp>
 
@@ -14,6 +18,10 @@ struct Bernoulli {
   [[nodiscard]] static constexpr int levels() { return 2; }
   [[nodiscard]] static constexpr Index outputs(Index channels) { return channels; }
   [[nodiscard]] static std::string name() { return "bernoulli"; }
+  /// The likelihood of that name, if it is one.
+  [[nodiscard]] static std::optional<Bernoulli> named(std::string_view name) {
+    return name == "bernoulli" ? std::optional(Bernoulli()) : std::nullopt;
+  }
 
   template <class T>
   [[nodiscard]] static double nats(const T* logits, std::span<const Images::Level> pixel) {

@@ -3,6 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include <pixelrnn/likelihood/likelihood.hpp>
 #include <pixelrnn/simd/math.hpp>
@@ -23,6 +27,16 @@ class Categorical {
   [[nodiscard]] int levels() const { return levels_; }
   [[nodiscard]] Index outputs(Index channels) const { return channels * levels_; }
   [[nodiscard]] std::string name() const { return "categorical" + std::to_string(levels_); }
+  /// The likelihood of that name, if it is one: "categorical16" has 16 levels.
+  [[nodiscard]] static std::optional<Categorical> named(std::string_view name) {
+    constexpr std::string_view prefix = "categorical";
+    if (!name.starts_with(prefix)) return std::nullopt;
+    const char* const end = name.data() + name.size();
+    int levels = 0;
+    const auto [stopped, error] = std::from_chars(name.data() + prefix.size(), end, levels);
+    if (error != std::errc{} || stopped != end || levels < 2 || levels > 65536) return std::nullopt;
+    return Categorical(levels);
+  }
 
   template <class T>
   [[nodiscard]] double nats(const T* logits, std::span<const Images::Level> pixel) const {

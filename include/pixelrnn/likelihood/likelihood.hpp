@@ -129,28 +129,38 @@ template <class L, class T>
   return sum;
 }
 
+/// Of an image in a loss.
+template <class T>
+[[nodiscard]] T weight_of(std::span<const double> weights, Index n) {
+  return weights.empty() ? T{1} : static_cast<T>(weights[static_cast<std::size_t>(n)]);
+}
+
 }  // namespace detail
 
-/// -ln p of each image, (N, 1, 1, 1), as an operation on logits (N, H, W, outputs(C)). `images`
-/// (N, H, W, C) must outlive the tape's recording. Sums run in double, pixel by pixel. Throws
-/// ShapeError if the shapes do not fit, ValueError if a level is none of the likelihood's. Images
-/// are parallel by execution policy E.
+/// -ln p of each image, (N, 1, 1, 1), as an operation on logits (N, H, W, outputs(C)); with
+/// `weights`, one an image and of either sign, each times its weight. `images` (N, H, W, C) and
+/// weights must outlive the tape's recording. Sums run in double, pixel by pixel. Throws ShapeError
+/// if the shapes do not fit, ValueError if a level is none of the likelihood's. Images are parallel
+/// by execution policy E.
 template <class E, class T, class L>
 requires Likelihood<L, T>
 [[nodiscard]] Variable<T> image_nats(const L& likelihood, Variable<T> logits,
-                                     TensorView<const Images::Level, 4> images) {
+                                     TensorView<const Images::Level, 4> images,
+                                     std::span<const double> weights = {}) {
   struct Op {
     L likelihood;
     TensorView<const Images::Level, 4> images;
+    std::span<const double> weights;
     void backward(Backward<T>& ctx) const {
       const FeatureView<const T> z = ctx.input(0), dy = ctx.output_gradient();
       const FeatureView<T> dz = ctx.input_gradient(0);
       E::for_each(ctx.threads(), images.shape().n(), [&](Index n, Index) {
         const Index outputs = z.shape().c();
         T* d = dz[n].data();
+        const T scale = dy.data()[n] * detail::weight_of<T>(weights, n);
         detail::for_each_pixel(z[n], images[n],
                                [&](const T* logits_of_pixel, std::span<const Images::Level> pixel) {
-                                 likelihood.add_gradient(logits_of_pixel, pixel, dy.data()[n], d);
+                                 likelihood.add_gradient(logits_of_pixel, pixel, scale, d);
                                  d += outputs;
                                });
       });
@@ -164,12 +174,17 @@ requires Likelihood<L, T>
                              " channels) for images ", images.shape());
   }
   detail::require_levels("image_nats", likelihood, images);
+  if (!weights.empty() && std::ssize(weights) != images.shape().n()) {
+    detail::fail<ShapeError>("image_nats: there are ", weights.size(), " weights, expected ",
+                             images.shape().n(), ", one an image (or none)");
+  }
   const FeatureView<T> y = logits.tape().allocate({images.shape().n(), 1, 1, 1});
   const FeatureView<const T> z = logits.value();
   E::for_each(logits.tape().threads(), images.shape().n(), [&](Index n, Index) {
-    y.data()[n] = static_cast<T>(detail::nats_of(likelihood, z[n], images[n]));
+    const double nats = detail::nats_of(likelihood, z[n], images[n]);
+    y.data()[n] = static_cast<T>(detail::weight_of<double>(weights, n) * nats);
   });
-  return logits.tape().record("likelihood", y, {logits}, Op{likelihood, images});
+  return logits.tape().record("likelihood", y, {logits}, Op{likelihood, images, weights});
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

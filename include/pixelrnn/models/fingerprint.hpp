@@ -35,12 +35,14 @@ template <Model M>
     level = static_cast<Images::Level>(
         rng.below(static_cast<std::uint64_t>(model.likelihood().levels())));
   }
-  FeatureMap<T> x(levels.shape());
+  FeatureMap<T> x(detail::ordered_shape(orientation_of(model), levels.shape()));
   encode(model, levels, x);
+  Conditions told;
+  if constexpr (ConditionalModel<M>) told = model.example_conditions(1);
   Tape<T> tape({.threads = 1, .record = false});
   FeatureView<const T> logits;
   try {
-    logits = model.logits(tape.constant(x)).value();
+    logits = logits_given(model, tape.constant(x), told).value();
   } catch (const ShapeError&) {
     if (is_large) return {};
     throw;

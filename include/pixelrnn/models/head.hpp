@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pixelrnn/models/model.hpp>
+#include <pixelrnn/models/model_words.hpp>
 #include <pixelrnn/nn/masked_conv2d.hpp>
 #include <pixelrnn/nn/sequential.hpp>
 #include <pixelrnn/nn/stack.hpp>
@@ -37,6 +38,9 @@ class ModelNet : public ModelLayers<Blocks, B> {
       Tape<Scalar>& own = *tapes[static_cast<std::size_t>(worker)];
       own.reset();
       const Index first = parts.first(part), images = parts.last(part) - first;
+      if (const auto& c = tape.condition()) {
+        own.set_condition(own.constant(c->value().slice(first, images)));
+      }
       const auto out = Layers::forward(
           own.constant({x.value().data() + first * in_size, {images, in.h(), in.w(), in.c()}}));
       std::copy_n(out.value().data(), images * out_size, y.data() + first * out_size);
@@ -59,6 +63,7 @@ struct Widths {
       : colours(L::masks_colours ? config.image.channels : 1),
         stream(2 * config.hidden),
         head(config.head),
+        condition(checked(config.condition).width()),
         logits(likelihood.outputs(config.image.channels)) {
     require_valid(config.image, "Config::image");
     if (config.layers < 1 || config.hidden < 1 || config.head < 1) {
@@ -74,7 +79,7 @@ struct Widths {
         {.in_channels = in, .out_channels = out, .colours = colours, .relu_input = relu_input},
         rng);
   }
-  Index colours, stream, head, logits;
+  Index colours, stream, head, condition, logits;
 };
 
 /// Builds the net around config.layers blocks made by make_block(), in a fixed order of draws.
@@ -86,7 +91,8 @@ auto make_net(const Widths& widths, const Config& config, MakeBlock make_block, 
                                 .out_channels = widths.stream,
                                 .kernel_height = 7,
                                 .kernel_width = 7,
-                                .colours = widths.colours},
+                                .colours = widths.colours,
+                                .condition_channels = widths.condition},
                                rng);
   std::vector<Block> blocks;
   std::vector<MaskedConv2d<MaskB, B>> skips;

@@ -17,6 +17,8 @@ struct PixelCNNConfig {
       32;  ///< maps of the two 1×1 layers before the logits (the paper: 32 for MNIST, 1024)
   bool skip = false;                     ///< learned skip connections from each block to the output
   Encoding encoding = Encoding::scaled;  ///< of levels, as the net reads them
+  Condition condition{};                 ///< what the model is told of each image
+  Orientation orientation{};             ///< the order in which it goes through the pixels
 };
 
 namespace detail {
@@ -41,8 +43,9 @@ using PixelCNNNet = ModelNet<Stack<PixelCNNBlock<B>, MaskedConv2d<MaskB, B>>, B>
 }  // namespace detail
 
 /// PixelCNN (van den Oord et al. 2016, sec. 3.5 and Table 1): 7×7 mask A, `layers` residual blocks,
-/// then the head of all models. Its receptive field has a blind spot to the right above each pixel.
-/// Throws ConfigError unless sizes are positive.
+/// then the head of all models. A condition is told to the 7×7 and 3×3 convolutions. Its receptive
+/// field has a blind spot to the right above each pixel. Throws ConfigError unless sizes are
+/// positive.
 template <class L = Bernoulli, class B = Backend<>>
 class PixelCNN : public ImageModel<detail::PixelCNNNet<B>, L> {
  public:
@@ -52,7 +55,21 @@ class PixelCNN : public ImageModel<detail::PixelCNNNet<B>, L> {
   PixelCNN(Config config, Rng& rng, L likelihood = L())
       : ImageModel<detail::PixelCNNNet<B>, L>(config.image, make_net(config, likelihood, rng),
                                               likelihood, detail::describe(kind, config),
-                                              config.encoding) {}
+                                              config.encoding, config.condition, rng,
+                                              config.orientation) {}
+
+  /// The model that a file describes, with fresh weights, if it is of this kind: see load_model.
+  [[nodiscard]] static std::optional<PixelCNN> made_of(const ModelWords& words,
+                                                       std::uint64_t bytes) {
+    if (words["model"] != kind) return std::nullopt;
+    const std::optional<L> likelihood = words.likelihood<L>();
+    if (!likelihood) return std::nullopt;
+    Config config;
+    words.read(config);
+    words.require_room(config, bytes);
+    Rng rng(0);  // every weight is to be replaced
+    return PixelCNN(config, rng, *likelihood);
+  }
 
  private:
   static detail::PixelCNNNet<B> make_net(const Config& config, const L& likelihood, Rng& rng) {
@@ -64,7 +81,8 @@ class PixelCNN : public ImageModel<detail::PixelCNNNet<B>, L> {
                                    .kernel_height = 3,
                                    .kernel_width = 3,
                                    .colours = widths.colours,
-                                   .relu_input = true},
+                                   .relu_input = true,
+                                   .condition_channels = widths.condition},
                                   rng);
       auto up = widths.template pointwise<B>(config.hidden, widths.stream, rng, true);
       return detail::PixelCNNBlock<B>(std::move(down), std::move(conv), std::move(up));

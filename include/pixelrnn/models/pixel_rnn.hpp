@@ -19,6 +19,8 @@ struct PixelRNNConfig {
       32;  ///< maps of the two 1×1 layers before the logits (the paper: 32 for MNIST, 1024)
   bool skip = false;                     ///< learned skip connections from each block to the output
   Encoding encoding = Encoding::scaled;  ///< of levels, as the net reads them
+  Condition condition{};                 ///< what the model is told of each image
+  Orientation orientation{};             ///< the order in which it goes through the pixels
 };
 
 /// A recurrence that PixelRNN can stack: RowLSTM<...> or DiagonalBiLSTM<...>.
@@ -50,7 +52,8 @@ using PixelRNNNet =
 }  // namespace detail
 
 /// PixelRNN (van den Oord et al. 2016, sec. 3 and Table 1): 7×7 mask A, `layers` residual blocks,
-/// then the head of all models. The recurrence brings its own scalar, kernels and execution.
+/// then the head of all models. A condition is told to the convolution and to the recurrences. The
+/// recurrence brings its own scalar, kernels and execution.
 /// Throws ConfigError unless sizes are positive.
 template <Recurrence R = DiagonalBiLSTM<>, class L = Bernoulli>
 class PixelRNN : public ImageModel<detail::PixelRNNNet<R>, L> {
@@ -61,7 +64,21 @@ class PixelRNN : public ImageModel<detail::PixelRNNNet<R>, L> {
 
   PixelRNN(Config config, Rng& rng, L likelihood = L())
       : ImageModel<detail::PixelRNNNet<R>, L>(config.image, make_net(config, likelihood, rng),
-                                              likelihood, description(config), config.encoding) {}
+                                              likelihood, description(config), config.encoding,
+                                              config.condition, rng, config.orientation) {}
+
+  /// The model that a file describes, with fresh weights, if it is of this kind: see load_model.
+  [[nodiscard]] static std::optional<PixelRNN> made_of(const ModelWords& words,
+                                                       std::uint64_t bytes) {
+    if (words["model"] != kind || words["initial_state"] != R::state_kind) return std::nullopt;
+    const std::optional<L> likelihood = words.likelihood<L>();
+    if (!likelihood) return std::nullopt;
+    Config config;
+    words.read(config);
+    words.require_room(config, bytes);
+    Rng rng(0);  // every weight is to be replaced
+    return PixelRNN(config, rng, *likelihood);
+  }
 
  private:
   static detail::PixelRNNNet<R> make_net(const Config& config, const L& likelihood, Rng& rng) {
@@ -71,6 +88,12 @@ class PixelRNN : public ImageModel<detail::PixelRNNNet<R>, L> {
       recurrence.in_channels = widths.stream;
       recurrence.hidden = config.hidden;
       recurrence.colours = widths.colours;
+      if constexpr (requires { recurrence.condition_channels; }) {
+        recurrence.condition_channels = widths.condition;
+      } else if (widths.condition > 0) {
+        detail::fail<ConfigError>("model: Config::condition is given, but ", kind,
+                                  " has no Config::condition_channels");
+      }
       // Two statements: the order of construction is the order of random numbers.
       R layer(recurrence, rng);
       return detail::PixelRNNBlock<R>(

@@ -23,7 +23,8 @@ class DiagonalSum {
   static constexpr bool separates_images = true;
   using Config = DiagonalConfig;
 
-  DiagonalSum(Config config, Rng& rng) : scans_{Scans(config, rng)...} {}
+  /// By reference: of a config by value g++ 12 with AVX-512 makes other numbers here.
+  DiagonalSum(const Config& config, Rng& rng) : scans_{Scans(config, rng)...} {}
 
   [[nodiscard]] const Config& config() const { return std::get<0>(scans_).config(); }
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
@@ -40,7 +41,8 @@ class DiagonalSum {
     std::string text = name;
     text += sizeof...(Scans) == 2 ? "<" : First::row_shift > 0 ? "<from right, " : "<from left, ";
     text += First::state_name;
-    return text + '>' + describe_sizes(config().in_channels, config().hidden, config().colours);
+    return text + '>' + describe_sizes(config().in_channels, config().hidden, config().colours) +
+           std::get<0>(scans_).condition().describe();
   }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
   void apply_mask() {
@@ -70,18 +72,23 @@ class DiagonalSum {
     });
     const Scalar* const in = x.value().data();
     const Index in_size = s.h() * s.w() * s.c(), out_size = s.h() * s.w() * config().hidden;
+    std::array<Starts<Scalar>, sizeof...(Scans)> starts;
+    for_each_scan([&](auto i, const auto& scan) {
+      starts[i] = scan.condition().starts(tape, s, std::get<i>(saved.prepared).weights.bias);
+    });
     Scalar* const apart = tasks.room(tape.scratch(), y.size());
     B::Execution::for_each(tape.threads(), tasks.count, [&](Index task, Index worker) {
       for_each_image(tasks, task, [&](auto i, const auto& scan, Index image) {
         const DiagonalGeometry g = scan.geometry(s, keep);
         const Target to = target(i, y.data(), apart, true);
-        scan.forward(g, std::get<i>(saved.prepared), in + image * in_size,
+        scan.forward(g, std::get<i>(saved.prepared), in + image * in_size, starts[i].of(image),
                      scan.maps_of(std::get<i>(saved.maps), g, keep ? image : worker),
                      to.map + image * out_size, to.store);
       });
     });
     if (apart != nullptr) B::Kernels::add(y.size(), apart, y.data());
-    return tape.record(name, y, {x, tape.leaf(std::get<0>(scans_).bias())}, Op{this, saved});
+    return std::get<0>(scans_).condition().record(
+        name, y, {x, tape.leaf(std::get<0>(scans_).bias())}, Op{this, saved});
   }
 
   struct Cache {
@@ -95,13 +102,14 @@ class DiagonalSum {
         },
         scans_);
   }
+  /// `colour`: of the units only this group is asked for; see ColourGroup.
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-            const MatrixView<Scalar>& y) const {
+            const MatrixView<Scalar>& y, const ColourGroup& colour = {}) const {
     require_input(name, cache.walk, row, column, x, config().in_channels);
     require_output(name, cache.walk, y, config().hidden);
     for_each_scan([&](auto i, const auto& scan) {
       scan.step(std::get<i>(cache.scans), row, column, x, y,
-                i == 0 ? kernels::Store::Overwrite : kernels::Store::Add);
+                i == 0 ? kernels::Store::Overwrite : kernels::Store::Add, colour);
     });
   }
   void end_row(Cache& cache, Index row) const {
@@ -225,6 +233,7 @@ class DiagonalSum {
       B::Kernels::add(s.n() * in_size, apart, claim.gradient.data());
     }
     for_each_scan([&](auto i, const auto& scan) {
+      scan.condition_gradient(ctx, s, std::get<i>(saved.maps));
       // The first chunk's part becomes the sum.
       add_chunks<B>(ctx.threads(), parts[i] + part, chunks - 1, part, part, parts[i]);
       scan.finish(scan.geometry(s, true), std::get<i>(saved.prepared).edges, std::get<i>(prepared),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/nn/condition.hpp>
 #include <pixelrnn/nn/diagonal_geometry.hpp>
 #include <pixelrnn/nn/layer.hpp>
 #include <pixelrnn/nn/lstm_parameters.hpp>
@@ -13,6 +14,7 @@ struct DiagonalConfig {
   Index in_channels = 1;
   Index hidden = 1;
   Index colours = 1;
+  Index condition_channels = 0;  ///< of what images are told (Tape::set_condition); 0: nothing
 };
 
 /// One direction of the Diagonal BiLSTM (van den Oord et al. 2016, sec. 3.2). Cell (r, j), columns
@@ -20,7 +22,8 @@ struct DiagonalConfig {
 ///   z(r, j) = x(r, j)·K_is + h(r-1, j)·K_ss[0] + h(r, j-1)·K_ss[1] + b
 ///   [o, f, i, g] = σ(z)     c(r, j) = f ⊙ c(r, j-1) + i ⊙ g     h(r, j) = o ⊙ tanh(c(r, j))
 /// c comes from the left only: that is what the column-wise 2×1 convolution on the skewed map
-/// means. h(-1, j) = 0; h and c at column -1 by the initial-state policy.
+/// means. h(-1, j) = 0; h and c at column -1 by the initial-state policy. With a condition z begins
+/// with b + K_c c(r, j) (ConditionWeights); the steps of PaddedScanState begin with b.
 ///   K_is [1][1][C][4·hidden] mask B    K_ss [2][1][hidden][4·hidden], above then left, no mask
 ///
 /// The cells of a diagonal r + j = d need only the diagonal before it, so each diagonal of an image
@@ -46,8 +49,11 @@ class DiagonalScan {
   static constexpr Index row_shift = Side::is_mirrored ? 1 : 0;
   static constexpr std::string_view state_name = State::name;
 
-  DiagonalScan(DiagonalConfig config, Rng& rng)
-      : config_(checked(config)), parameters_(config_, 1, 2, 1, rng) {}
+  DiagonalScan(const DiagonalConfig& config, Rng& rng)
+      : config_(checked(config)),
+        parameters_(config_, 1, 2, 1, rng),
+        condition_("DiagonalLSTM", config.condition_channels, config.hidden, kernels::gate_count,
+                   config.colours, rng) {}
 
   [[nodiscard]] const DiagonalConfig& config() const { return config_; }
   [[nodiscard]] Index flops(Index height, Index width) const {
@@ -56,10 +62,14 @@ class DiagonalScan {
                 left = rows * (width - 1);
     return 2 * gates() * (input * config_.in_channels + (above + left) * config_.hidden);
   }
-  void for_each_parameter(auto&& visit) { parameters_.for_each_parameter(visit); }
+  void for_each_parameter(auto&& visit) {
+    parameters_.for_each_parameter(visit);
+    condition_.for_each_parameter(visit);
+  }
   void apply_mask() { parameters_.apply_mask(); }
   /// Any parameter, to tell a tape that this operation is trained.
   [[nodiscard]] const Parameter<Scalar>& bias() const { return parameters_.bias; }
+  [[nodiscard]] const detail::ConditionWeights<B>& condition() const { return condition_; }
 
   /// The cells of a map that are computed.
   [[nodiscard]] static DiagonalGeometry geometry(const Shape<4>& x, bool keep) {
@@ -106,9 +116,11 @@ class DiagonalScan {
             all.gates + image * g.gates() * gates()};
   }
 
-  /// Scans an image x (H, W, C) and stores the outputs, or adds them, to y (H, W, hidden).
-  void forward(const DiagonalGeometry& g, const Prepared& p, const Scalar* x, const Maps& maps,
-               Scalar* y, kernels::Store store) const {
+  /// Scans an image x (H, W, C) whose sums begin with `starts`, and stores the outputs, or adds
+  /// them, to y (H, W, hidden).
+  void forward(const DiagonalGeometry& g, const Prepared& p, const Scalar* x,
+               const detail::Starts<Scalar>& starts, const Maps& maps, Scalar* y,
+               kernels::Store store) const {
     const Index hidden = config_.hidden;
     const auto state = [&](Index d, Index r) { return maps.states + g.state(d, r) * hidden; };
     const auto cell = [&](Index d, Index r) { return maps.cells + g.state(d, r) * hidden; };
@@ -127,7 +139,7 @@ class DiagonalScan {
     for (Index d = 0; d < g.diagonals(); ++d) {
       const Index r = g.first_row(d), rows = g.rows(d);
       step(rows, {state(d - 1, r - 1), hidden}, pixels(g, d, 0, config_.in_channels, x),
-           {state(d - 1, r), hidden}, p.weights,
+           {state(d - 1, r), hidden}, p.weights.packed, pixels(g, d, 0, starts.pixel, starts.data),
            kernels::LstmStep<Scalar>{.c_prev = {cell(d - 1, r), hidden},
                                      .c = {cell(d, r), hidden},
                                      .h = {state(d, r), hidden},
@@ -170,6 +182,9 @@ class DiagonalScan {
   void backward(const DiagonalGeometry& g, const PreparedBackward& p, const Scalar* x,
                 const Maps& maps, const Scalar* dy, Scalar* dx, kernels::Store store,
                 const BackwardRoom& room, Scalar* gradient) const;
+  /// Adds to the gradients of a condition and of its weights, once all images are done.
+  void condition_gradient(pixelrnn::Backward<Scalar>& ctx, const Shape<4>& x,
+                          const Maps& maps) const;
   /// Adds the summed gradients of all images to the parameters.
   void finish(const DiagonalGeometry& g, const Edges& edges, const PreparedBackward& p,
               Workspace& workspace, Scalar* gradient) const;
@@ -177,14 +192,19 @@ class DiagonalScan {
   /// The incremental walk (diagonal_scan_walk.hpp): h of this row and the one before, c of this
   /// row; FromRight also keeps the row's inputs, since it runs from the far end once the row is
   /// complete. And, if the walk is split, the sums of the terms that are known then for all cells.
+  struct Group {
+    Index first, count;          ///< units
+    Weights ahead{}, weights{};  ///< of the terms known ahead, and of the others
+    FeatureMap<Scalar> sums{};   ///< (1, W, batch, a row of sums)
+    typename detail::ConditionWeights<B>::Walking start{};
+  };
   struct Cache {
     FeatureMap<Scalar> h;       ///< (2, W + 1, batch, hidden) by row parity, column -1 first
     FeatureMap<Scalar> c;       ///< (1, W + 1, batch, hidden)
     FeatureMap<Scalar> inputs;  ///< (1, W, batch, C) from the scan's side, FromRight only
-    FeatureMap<Scalar> sums;    ///< (1, W, batch, a row of sums)
     FeatureMap<Scalar> gates;   ///< (1, 1, batch, 4·hidden)
     Workspace memory;
-    Weights ahead, weights;  ///< of the terms known ahead, and of the others
+    std::vector<Group> groups;  ///< one a colour
     Edges edges;
     bool is_split;
     Index height;
@@ -192,7 +212,7 @@ class DiagonalScan {
   };
   [[nodiscard]] Cache make_cache(Walk walk) const;
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-            const MatrixView<Scalar>& y, kernels::Store store) const;
+            const MatrixView<Scalar>& y, kernels::Store store, const ColourGroup& colour) const;
   void end_row(Cache& cache, Index row) const;
 
  private:
@@ -216,6 +236,10 @@ class DiagonalScan {
     const Index r = g.first_row(d);
     return {map + g.pixel<Side>(r + shift, d - r) * channels, g.pixel_step<Side>() * channels};
   }
+  /// The column of a map that cell j of a row is in.
+  [[nodiscard]] static constexpr Index column_of(Index j, Index width) {
+    return Side::is_mirrored ? width - 1 - j : j;
+  }
 
   /// Terms of a cell, in the order of its sums: h above, x, h left. And the first of them, which a
   /// row of a walk can have ahead.
@@ -223,23 +247,32 @@ class DiagonalScan {
 
   /// K_ss[0] above K_is above K_ss[1], or of these [first, last).
   [[nodiscard]] Weights pack(Workspace& workspace, Index first = 0, Index last = term_count) const {
+    return pack(workspace, first, last, 0, config_.hidden);
+  }
+  /// Of `count` units from `unit` on.
+  [[nodiscard]] Weights pack(Workspace& workspace, Index first, Index last, Index unit,
+                             Index count) const {
     const Index in = config_.in_channels, hidden = config_.hidden;
-    const Scalar* const state = parameters_.state_weights.value().data();
-    const auto matrix = [this](const Scalar* from, Index rows) {
-      return kernels::Strided<Scalar>{from, rows, gates(), gates(), 1};
+    const Index columns = kernels::gate_count * count;
+    const auto part = [&](FeatureView<const Scalar> weights) {
+      return units_of(weights, kernels::gate_count, unit, count, workspace).data();
+    };
+    const Scalar* const state = part(parameters_.state_weights.value());
+    const auto matrix = [columns](const Scalar* from, Index rows) {
+      return kernels::Strided<Scalar>{from, rows, columns, columns, 1};
     };
     const std::array<kernels::Strided<Scalar>, term_count> matrices{
-        matrix(state, hidden), matrix(parameters_.masked_input_weights(workspace).data(), in),
-        matrix(state + hidden * gates(), hidden)};
+        matrix(state, hidden), matrix(part(parameters_.masked_input_weights(workspace)), in),
+        matrix(state + hidden * columns, hidden)};
     const auto chosen = std::span(matrices).subspan(static_cast<std::size_t>(first),
                                                     static_cast<std::size_t>(last - first));
     Index rows = 0;
     for (const auto& m : chosen) rows += m.rows;
     const auto packed =
-        kernels::allocate_packed<Kernels, Scalar>(workspace, rows, hidden, kernels::gate_count);
+        kernels::allocate_packed<Kernels, Scalar>(workspace, rows, count, kernels::gate_count);
     rows = 0;
     for (const auto& m : chosen) Kernels::pack(packed, rows, m), rows += m.rows;
-    return {as_const(packed), parameters_.pack_bias(workspace)};
+    return {as_const(packed), parameters_.pack_bias(workspace, unit, count)};
   }
   [[nodiscard]] Edges prepare_edges(Workspace& workspace, Index height,
                                     const Weights& weights) const {
@@ -254,7 +287,7 @@ class DiagonalScan {
       for (Index r = 1; r < height; ++r) {
         // In the skewed map the padding left of row r: above and left of it is the same state.
         const Scalar* const before = h + (r - 1) * hidden;
-        step(1, {before, 0}, {x, 0}, {before, 0}, weights,
+        step(1, {before, 0}, {x, 0}, {before, 0}, weights.packed, weights.bias,
              kernels::LstmStep<Scalar>{.c_prev = {c + (r - 1) * hidden, 0},
                                        .c = {c + r * hidden, 0},
                                        .h = {h + r * hidden, 0},
@@ -277,17 +310,19 @@ class DiagonalScan {
   }
   /// `rows` cells that do not depend on each other.
   void step(Index rows, kernels::Rows<const Scalar> h_above, kernels::Rows<const Scalar> x,
-            kernels::Rows<const Scalar> h_left, const Weights& weights,
-            const kernels::LstmStep<Scalar>& states) const {
+            kernels::Rows<const Scalar> h_left, const kernels::Packed<const Scalar>& weights,
+            kernels::Rows<const Scalar> start, const kernels::LstmStep<Scalar>& states) const {
     const auto terms = terms_of(h_above, x, h_left);
-    Kernels::lstm_step(rows, Terms(terms), weights.packed, weights.bias, states);
+    Kernels::lstm_step(rows, Terms(terms), weights, start, states);
   }
   void begin_row(Cache& cache, Index row) const;
   void sum_ahead(Cache& cache, Index row) const;
-  void walk_cell(Cache& cache, Index row, Index j, kernels::Rows<const Scalar> x) const;
+  void walk_cell(Cache& cache, Index row, Index j, kernels::Rows<const Scalar> x,
+                 const ColourGroup& colour = {}) const;
 
   DiagonalConfig config_;
   detail::LstmParameters<State, B> parameters_;
+  detail::ConditionWeights<B> condition_;
 };
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

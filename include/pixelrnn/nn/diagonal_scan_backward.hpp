@@ -100,6 +100,19 @@ void DiagonalScan<Side, State, B>::backward(const DiagonalGeometry& g, const Pre
 }
 
 template <ScanSide Side, InitialState State, class B>
+void DiagonalScan<Side, State, B>::condition_gradient(pixelrnn::Backward<Scalar>& ctx,
+                                                      const Shape<4>& x, const Maps& maps) const {
+  const DiagonalGeometry g = geometry(x, true);
+  condition_.backward(ctx, 2, g.diagonals(), g.pixel_step<Side>(), gates(),
+                      [&](Index image, Index d) {
+                        const Index r = g.first_row(d);
+                        return typename detail::ConditionWeights<B>::Line{
+                            maps_of(maps, g, image).gates + g.gate(d, r) * gates(),
+                            g.pixel<Side>(r, d - r), g.rows(d)};
+                      });
+}
+
+template <ScanSide Side, InitialState State, class B>
 void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Edges& edges,
                                           const PreparedBackward& p, Workspace& workspace,
                                           Scalar* gradient) const {

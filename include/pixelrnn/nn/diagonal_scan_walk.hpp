@@ -18,18 +18,26 @@ auto DiagonalScan<Side, State, B>::make_cache(Walk walk) const -> Cache {
   cache.team = walk.team;
   const Index values = gates() * (Side::is_mirrored ? hidden + in : hidden);
   cache.is_split = detail::row_ahead_pays<Scalar>(walk.batch, values);
-  if (cache.is_split) {
-    const Index columns = kernels::gate_row<Kernels, Scalar>(hidden);
-    cache.sums = FeatureMap<Scalar>({1, walk.width, walk.batch, columns});
-    cache.ahead = pack(cache.memory, 0, known_ahead);
-    cache.weights = pack(cache.memory, known_ahead);
-    Workspace passing;
-    cache.edges =
-        prepare_edges(cache.memory, walk.height, State::is_scanned ? pack(passing) : cache.weights);
-  } else {
-    cache.weights = pack(cache.memory);
-    cache.edges = prepare_edges(cache.memory, walk.height, cache.weights);
+  for (Index g = 0; g < config_.colours; ++g) {
+    const ColourGroup colour{g, config_.colours};
+    Group group{colour.first(hidden), colour.count(hidden)};
+    const auto packed = [&](Index first, Index last) {
+      return pack(cache.memory, first, last, group.first, group.count);
+    };
+    if (cache.is_split) {
+      group.sums = FeatureMap<Scalar>(
+          {1, walk.width, walk.batch, kernels::gate_row<Kernels, Scalar>(group.count)});
+      group.ahead = packed(0, known_ahead);
+      group.weights = packed(known_ahead, term_count);
+    } else {
+      group.weights = packed(0, term_count);
+    }
+    group.start = {condition_, walk, group.weights.bias, group.first, group.count, cache.memory};
+    cache.groups.push_back(std::move(group));
   }
+  Workspace passing;
+  cache.edges =
+      prepare_edges(cache.memory, walk.height, State::is_scanned ? pack(passing) : Weights{});
   begin_row(cache, 0);
   return cache;
 }
@@ -37,7 +45,8 @@ auto DiagonalScan<Side, State, B>::make_cache(Walk walk) const -> Cache {
 template <ScanSide Side, InitialState State, class B>
 void DiagonalScan<Side, State, B>::step(Cache& cache, Index row, Index column,
                                         const MatrixView<const Scalar>& x,
-                                        const MatrixView<Scalar>& y, kernels::Store store) const {
+                                        const MatrixView<Scalar>& y, kernels::Store store,
+                                        const ColourGroup& colour) const {
   const Index width = cache.h.shape()[1] - 1;
   const Scalar* h;
   if constexpr (Side::is_mirrored) {
@@ -45,11 +54,16 @@ void DiagonalScan<Side, State, B>::step(Cache& cache, Index row, Index column,
     for (Index b = 0; b < x.rows; ++b) std::copy_n(x.row(b), x.columns, to + b * x.columns);
     h = &cache.h((row + 1) % 2, width - column, 0, 0);  // the row before, scanned already
   } else {
-    walk_cell(cache, row, column, {x.data, x.stride});
+    walk_cell(cache, row, column, {x.data, x.stride}, colour);
     h = &cache.h(row % 2, column + 1, 0, 0);
   }
-  Kernels::move_rows(x.rows, config_.hidden, kernels::Rows<const Scalar>{h, config_.hidden},
-                     kernels::Rows<Scalar>{y.data, y.stride}, store);
+  for (Index g = 0; g < config_.colours; ++g) {
+    const Group& group = cache.groups[static_cast<std::size_t>(g)];
+    if (!detail::is_asked(colour, g, config_.colours)) continue;
+    Kernels::move_rows(x.rows, group.count,
+                       kernels::Rows<const Scalar>{h + group.first, config_.hidden},
+                       kernels::Rows<Scalar>{y.data + group.first, y.stride}, store);
+  }
 }
 
 template <ScanSide Side, InitialState State, class B>
@@ -77,39 +91,57 @@ void DiagonalScan<Side, State, B>::begin_row(Cache& cache, Index row) const {
 /// The sums of the terms known ahead, for all cells of a row.
 template <ScanSide Side, InitialState State, class B>
 void DiagonalScan<Side, State, B>::sum_ahead(Cache& cache, Index row) const {
-  const Index cells = cache.sums.shape()[1] * cache.sums.shape()[2];
   const auto terms = terms_of({&cache.h((row + 1) % 2, 1, 0, 0), config_.hidden},
                               {cache.inputs.data(), config_.in_channels}, {});
-  share_units(cache.team, cells, cache.ahead.packed,
-              [&](const kernels::Packed<const Scalar>& part) {
-                Kernels::affine(cells, Terms(terms).first(known_ahead), part, cache.ahead.bias,
-                                kernels::Rows<const Scalar>{},
-                                kernels::Rows<Scalar>{cache.sums.data(), cache.sums.shape().c()});
-              });
+  for (Group& group : cache.groups) {
+    if (group.count == 0) continue;
+    const Index width = group.sums.shape()[1], cells = width * group.sums.shape()[2];
+    const kernels::Rows<Scalar> sums{group.sums.data(), group.sums.shape().c()};
+    kernels::Rows<const Scalar> start = group.ahead.bias;
+    if (group.start.exists()) {
+      start = sums;
+      for (Index j = 0; j < width; ++j) {
+        group.start.copy(row, column_of(j, width), {&group.sums(0, j, 0, 0), sums.stride});
+      }
+    }
+    share_units(cache.team, cells, group.ahead.packed,
+                [&](const kernels::Packed<const Scalar>& part) {
+                  Kernels::affine(cells, Terms(terms).first(known_ahead), part, start,
+                                  kernels::Rows<const Scalar>{}, sums);
+                });
+  }
 }
 
 /// The same cell of every image; j counts from the scan's side.
 template <ScanSide Side, InitialState State, class B>
 void DiagonalScan<Side, State, B>::walk_cell(Cache& cache, Index row, Index j,
-                                             kernels::Rows<const Scalar> x) const {
+                                             kernels::Rows<const Scalar> x,
+                                             const ColourGroup& colour) const {
   const Index hidden = config_.hidden, batch = cache.h.shape()[2];
   const Index now = row % 2, before = 1 - now;
   const auto all =
       terms_of({&cache.h(before, j + 1, 0, 0), hidden}, x, {&cache.h(now, j, 0, 0), hidden});
-  Terms terms(all);
-  kernels::Rows<const Scalar> start = cache.weights.bias;
-  if (cache.is_split) {
-    terms = terms.subspan(known_ahead);
-    start = {&cache.sums(0, j, 0, 0), cache.sums.shape().c()};
+  for (Index g = 0; g < config_.colours; ++g) {
+    const Group& group = cache.groups[static_cast<std::size_t>(g)];
+    if (group.count == 0 || !detail::is_asked(colour, g, config_.colours)) continue;
+    Terms terms(all);
+    kernels::Rows<const Scalar> start;
+    if (cache.is_split) {
+      terms = terms.subspan(known_ahead);
+      start = {&group.sums(0, j, 0, 0), group.sums.shape().c()};
+    } else {
+      start = group.start.at(row, column_of(j, cache.h.shape()[1] - 1));
+    }
+    const kernels::LstmStep<Scalar> states{
+        .c_prev = {&cache.c(0, j, 0, group.first), hidden},
+        .c = {&cache.c(0, j + 1, 0, group.first), hidden},
+        .h = {&cache.h(now, j + 1, 0, group.first), hidden},
+        .gates = {cache.gates.data(), kernels::gate_count * group.count}};
+    share_units(cache.team, batch, group.weights.packed,
+                [&](const kernels::Packed<const Scalar>& part) {
+                  Kernels::lstm_step(batch, terms, part, start, states);
+                });
   }
-  const kernels::LstmStep<Scalar> states{.c_prev = {&cache.c(0, j, 0, 0), hidden},
-                                         .c = {&cache.c(0, j + 1, 0, 0), hidden},
-                                         .h = {&cache.h(now, j + 1, 0, 0), hidden},
-                                         .gates = {cache.gates.data(), gates()}};
-  share_units(cache.team, batch, cache.weights.packed,
-              [&](const kernels::Packed<const Scalar>& part) {
-                Kernels::lstm_step(batch, terms, part, start, states);
-              });
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

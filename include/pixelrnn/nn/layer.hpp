@@ -4,8 +4,10 @@
 
 #include <concepts>
 #include <string>
+#include <string_view>
 
 #include <pixelrnn/autodiff/tape.hpp>
+#include <pixelrnn/nn/mask.hpp>
 #include <pixelrnn/nn/walk.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -75,12 +77,14 @@ concept SaysNoWalk = requires {
 ///   Cache make_cache(Walk) const;             packs weights and makes room; nothing seen yet
 ///   void step(cache, row, column, x, y) const;  x (batch, C_in) to y (batch, C_out) at one pixel
 ///   void end_row(cache, row) const;             after the last pixel of each row
-/// A pixel may be stepped several times in a row with different x (once for each colour): the last
-/// one counts. Layers of the library throw ShapeError unless x and y have a row for each image of
-/// the walk, and the walk has the pixel.
-/// Who has a Cache means to have a walk: what is made of layers does not compile with half of one,
-/// which would sample by whole forward passes without a word. A template that has a Cache whatever
-/// it is made of says static constexpr bool is_incremental = false where it has no walk.
+/// A step may take one argument more, const ColourGroup& colour = {}: of the outputs only that
+/// group is asked for then, those of earlier groups stand in y already. A pixel may be stepped
+/// several times in a row with different x (once for each colour): the last one counts. Layers of
+/// the library throw ShapeError unless x and y have a row for each image of the walk, and the walk
+/// has the pixel. Who has a Cache means to have a walk: what is made of layers does not compile
+/// with half of one, which would sample by whole forward passes without a word. A template that has
+/// a Cache whatever it is made of says static constexpr bool is_incremental = false where it has no
+/// walk.
 template <class L>
 concept IncrementalLayer =
     Layer<L> && detail::MakesCache<L> && detail::Steps<L> && detail::EndsRows<L>;
@@ -96,6 +100,34 @@ concept ObservingLayer = IncrementalLayer<L> &&
 };
 
 namespace detail {
+
+/// A layer whose steps take a colour group; else all outputs are computed.
+template <class L>
+concept TakesColour = IncrementalLayer<L> &&
+    requires(const L& layer, typename L::Cache& cache, Index i,
+             MatrixView<const typename L::Scalar> x, MatrixView<typename L::Scalar> y,
+             const ColourGroup& colour) {
+  layer.step(cache, i, i, x, y, colour);
+};
+template <class L>
+concept WritesAllColours = requires {
+  requires !L::steps_colours;
+};
+/// One that then writes the outputs of that group and no others. What is made of layers says static
+/// constexpr bool steps_colours = false if its last layer writes all.
+template <class L>
+concept StepsColours = TakesColour<L> && !WritesAllColours<L>;
+
+template <IncrementalLayer L>
+void step_colour(const L& layer, typename L::Cache& cache, Index row, Index column,
+                 const MatrixView<const typename L::Scalar>& x,
+                 const MatrixView<typename L::Scalar>& y, const ColourGroup& colour) {
+  if constexpr (TakesColour<L>) {
+    layer.step(cache, row, column, x, y, colour);
+  } else {
+    layer.step(cache, row, column, x, y);
+  }
+}
 
 /// Refuses a layer whose walk was begun and is no walk; what is made of layers asks for its value.
 template <class L>
@@ -177,11 +209,11 @@ namespace detail {
 
 /// "MaskedConv2d<A>(1->32, 7x7)"
 template <class Config>
-[[nodiscard]] std::string describe_convolution(char mask, const Config& c) {
+[[nodiscard]] std::string describe_convolution(std::string_view mask, const Config& c) {
   std::string more = ", " + std::to_string(c.kernel_height) + 'x' + std::to_string(c.kernel_width);
   if (c.dilation > 1) more += ", dilation " + std::to_string(c.dilation);
   if (c.relu_input) more += ", of max(x, 0)";
-  return std::string("MaskedConv2d<") + mask + '>' +
+  return "MaskedConv2d<" + std::string(mask) + '>' +
          describe_sizes(c.in_channels, c.out_channels, c.colours, more);
 }
 

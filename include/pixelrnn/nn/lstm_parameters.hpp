@@ -6,6 +6,7 @@
 #include <pixelrnn/nn/init.hpp>
 #include <pixelrnn/nn/initial_state.hpp>
 #include <pixelrnn/nn/mask.hpp>
+#include <pixelrnn/nn/taps.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI::detail {
 
@@ -23,14 +24,14 @@ class LstmParameters {
   /// of rows × columns.
   template <class Config>
   LstmParameters(const Config& config, Index kernel, Index rows, Index columns, Rng& rng)
-      : input_weights(shape_of(config, kernel), mask_rule(MaskB{}, shape_of(config, kernel),
-                                                          config.colours, kernels::gate_count)),
+      : mask(MaskB{}, 1, kernel, 1, config.colours),
+        input_weights(shape_of(config, kernel),
+                      mask.rule(shape_of(config, kernel), kernels::gate_count)),
         state_weights({rows, columns, config.hidden, kernels::gate_count * config.hidden}),
         bias({1, 1, 1, kernels::gate_count * config.hidden}),
         h0(initial_parameter<State, Scalar>(config.hidden)),
         c0(initial_parameter<State, Scalar>(config.hidden)),
-        hidden_(config.hidden),
-        colours_(config.colours) {
+        hidden_(config.hidden) {
     glorot_uniform(input_weights.value(), (kernel / 2 + 1) * config.in_channels, hidden_, rng);
     glorot_uniform(state_weights.value(), rows * columns * hidden_, hidden_, rng);
     apply_mask();
@@ -45,17 +46,23 @@ class LstmParameters {
   void apply_mask() { input_weights.apply_mask(); }
   /// For gradients that were summed over all weights.
   void mask_gradient() const {
-    if (colours_ == 1) return;
-    pixelrnn::apply_mask(MaskB{}, input_weights.gradient(), colours_, kernels::gate_count);
+    if (mask.has_parts()) mask.apply(input_weights.gradient(), kernels::gate_count);
   }
   [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
-    return masked(MaskB{}, input_weights.value(), colours_, kernels::gate_count, workspace);
+    return mask.masked(std::as_const(input_weights).value(), kernels::gate_count, workspace);
   }
   /// For sums to begin with.
   [[nodiscard]] kernels::Rows<const Scalar> pack_bias(Workspace& workspace) const {
-    return kernels::pack_gate_bias<typename B::Kernels>(workspace, bias.value().data(), hidden_);
+    return pack_bias(workspace, 0, hidden_);
+  }
+  /// Of units [first, first + count).
+  [[nodiscard]] kernels::Rows<const Scalar> pack_bias(Workspace& workspace, Index first,
+                                                      Index count) const {
+    const auto part = units_of(bias.value(), kernels::gate_count, first, count, workspace);
+    return kernels::pack_gate_bias<typename B::Kernels>(workspace, part.data(), count);
   }
 
+  KernelMask mask;  ///< of the input weights
   Parameter<Scalar> input_weights, state_weights, bias, h0, c0;
 
  private:
@@ -63,7 +70,7 @@ class LstmParameters {
   static Shape<4> shape_of(const Config& config, Index kernel) {
     return {1, kernel, config.in_channels, kernels::gate_count * config.hidden};
   }
-  Index hidden_, colours_;
+  Index hidden_;
 };
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::detail

@@ -1,91 +1,222 @@
 // SPDX-License-Identifier: MIT
-// Causal masks: which weights of a convolution may be non-zero.
+// Masks: which weights of a convolution may be non-zero.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <pixelrnn/core/tensor.hpp>
 #include <pixelrnn/core/workspace.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// Mask A, of the first layer only: a pixel does not see itself, only its earlier colours.
+/// Says which weights of a kernel may be non-zero; a user's own is any such type:
+///   allowed(dy, dx, from, to)   the weight at (dy, dx) pixels from the kernel's centre (dilation
+///   is
+///                               in them), from colour group `from` of the input to group `to` of
+///                               the output, both 0 without colours. Asked once, by constructors.
+///   name                        for descriptions and files ("A")
+///   sees_self                   static, false: promises that no pixel sees its own features of its
+///                               own colour, nor a later one, as under mask A: lets a layer observe
+template <class M>
+concept MaskPolicy = std::copyable<M> && requires(const M& mask, Index i) {
+  { mask.allowed(i, i, i, i) } -> std::same_as<bool>;
+  { mask.name } -> std::convertible_to<std::string_view>;
+};
+
+/// Mask A, of the first layer only: a pixel does not see itself, only its earlier colours
+/// (van den Oord et al. 2016, sec. 3.4 and fig. 2).
 struct MaskA {
+  static constexpr std::string_view name = "A";
   static constexpr bool sees_self = false;
+  [[nodiscard]] static constexpr bool allowed(Index dy, Index dx, Index from, Index to) {
+    return dy < 0 || (dy == 0 && (dx < 0 || (dx == 0 && from < to)));
+  }
 };
 /// Mask B, of every later layer: a feature sees its own colour group too.
 struct MaskB {
-  static constexpr bool sees_self = true;
+  static constexpr std::string_view name = "B";
+  [[nodiscard]] static constexpr bool allowed(Index dy, Index dx, Index from, Index to) {
+    return dy < 0 || (dy == 0 && (dx < 0 || (dx == 0 && from <= to)));
+  }
+};
+/// The rows above, all their columns and colours: the first layer of a vertical stack (van den Oord
+/// et al. 2016b, arXiv 1606.05328, sec. 2.2).
+struct MaskAbove {
+  static constexpr std::string_view name = "above";
+  static constexpr bool sees_self = false;
+  [[nodiscard]] static constexpr bool allowed(Index dy, Index, Index, Index) { return dy < 0; }
+};
+/// The rows above and its own, all columns: later layers of a vertical stack, whose input knows
+/// nothing but rows above. A walk pixel by pixel is told no later column of a row: it has none.
+struct MaskAboveAndRow {
+  static constexpr std::string_view name = "above_and_row";
+  [[nodiscard]] static constexpr bool allowed(Index dy, Index, Index, Index) { return dy <= 0; }
+};
+/// Everything: for maps that are known as a whole, as a condition is; and the 1×1 kernel of what
+/// has no colours. A walk has it for kernels that read no later pixel.
+struct NoMask {
+  static constexpr std::string_view name = "none";
+  [[nodiscard]] static constexpr bool allowed(Index, Index, Index, Index) { return true; }
 };
 
+/// Any of them as a value, so that masks may differ from layer to layer of one type.
+class Mask {
+ public:
+  template <class M>
+  requires(!std::same_as<M, Mask>) && MaskPolicy<M> Mask(M mask)
+      : name(std::string_view(mask.name)),
+  allowed_([mask](Index dy, Index dx, Index from, Index to) {
+    return mask.allowed(dy, dx, from, to);
+  }) {}
+
+  [[nodiscard]] bool allowed(Index dy, Index dx, Index from, Index to) const {
+    return allowed_(dy, dx, from, to);
+  }
+  std::string name;
+
+ private:
+  std::function<bool(Index, Index, Index, Index)> allowed_;
+};
+
+namespace detail {
+/// A mask under which the output at a pixel does not change with the input there.
 template <class M>
-concept CausalMask = requires {
-  { M::sees_self } -> std::convertible_to<bool>;
+concept HidesSelf = requires {
+  requires !M::sees_self;
 };
+}  // namespace detail
 
-/// Any of them as a value: what a mask is to code that need not be compiled for each.
-struct Mask {
-  template <CausalMask M>
-  constexpr Mask(M) : sees_self(M::sees_self) {}
-  bool sees_self;
-};
-
-/// Colour group of channel c of n: contiguous parts, as even as they come, for any n (sec. 3.4 of
-/// the paper splits features "into three parts"). With one colour everything is group 0.
+/// Colour group of channel c of n: contiguous parts, as even as they come, for any n (sec. 3.4
+/// of the paper splits features "into three parts"). With one colour everything is group 0.
 [[nodiscard]] constexpr Index colour_group(Index c, Index n, Index colours) {
   return colours * c / n;
 }
-
-/// May the weight at (dy, dx) from the kernel's centre, from colour group `from` to group `to`, be
-/// non-zero? (van den Oord et al. 2016, sec. 3.4 and fig. 2)
-[[nodiscard]] constexpr bool is_allowed(Mask mask, Index dy, Index dx, Index from, Index to) {
-  if (dy != 0) return dy < 0;
-  if (dx != 0) return dx < 0;
-  return mask.sees_self ? from <= to : from < to;
+/// The first channel of group g of n channels; n for g = colours.
+[[nodiscard]] constexpr Index first_of_group(Index g, Index n, Index colours) {
+  return (g * n + colours - 1) / colours;
 }
 
-/// The mask as a rule for weights of shape [kernel height][kernel width][C_in][gates · units]:
-/// rule(y, x, in, out). Colour groups of the outputs are taken inside each gate: grouping all 4·h
-/// gate maps at once would let every unit see every colour (the classic leak).
-[[nodiscard]] constexpr auto mask_rule(Mask mask, const Shape<4>& s, Index colours,
-                                       Index gates = 1) {
-  return [mask, colours, rows = s[0], columns = s[1], in = s[2], units = s[3] / gates](
-             Index y, Index x, Index i, Index o) {
-    return is_allowed(mask, y - rows / 2, x - columns / 2, colour_group(i, in, colours),
-                      colour_group(o % units, units, colours));
-  };
-}
+/// A colour group of outputs, or all of them: what a step of a walk is asked for. A group knows its
+/// own pixel's channels as far as its colour's turn, so that one step after the other, each of its
+/// own group, computes all of a pixel.
+struct ColourGroup {
+  Index group = 0, colours = 1;
 
-/// Zeroes what the mask forbids of such weights, or of their gradient.
-template <class T>
-void apply_mask(Mask mask, TensorView<T, 4> weights, Index colours, Index gates = 1) {
-  const Shape<4>& s = weights.shape();
-  const auto is_allowed_at = mask_rule(mask, s, colours, gates);
-  for (Index y = 0; y < s[0]; ++y) {
-    for (Index x = 0; x < s[1]; ++x) {
-      for (Index i = 0; i < s[2]; ++i) {
-        for (Index o = 0; o < s[3]; ++o) {
-          if (!is_allowed_at(y, x, i, o)) weights(y, x, i, o) = T{0};
+  [[nodiscard]] constexpr Index first(Index channels) const {
+    return first_of_group(group, channels, colours);
+  }
+  [[nodiscard]] constexpr Index count(Index channels) const {
+    return first_of_group(group + 1, channels, colours) - first(channels);
+  }
+  [[nodiscard]] constexpr bool is_all() const { return colours == 1; }
+};
+namespace detail {
+/// Whether a layer of `colours` colours is to compute group g for a step that asks for `asked`.
+[[nodiscard]] constexpr bool is_asked(const ColourGroup& asked, Index g, Index colours) {
+  return asked.is_all() || colours != asked.colours || g == asked.group;
+}
+}  // namespace detail
+
+/// A mask on a kernel of rows × columns taps: what it allows, as a table.
+class KernelMask {
+ public:
+  KernelMask(const Mask& mask, Index rows, Index columns, Index dilation, Index colours)
+      : rows_(rows), columns_(columns), dilation_(dilation), colours_(colours) {
+    for (Index y = 0; y < rows; ++y) {
+      for (Index x = 0; x < columns; ++x) {
+        for (Index pair = 0; pair < colours * colours; ++pair) {
+          allowed_.push_back(mask.allowed(dy(y), dx(x), pair / colours, pair % colours));
+        }
+        has_parts_ = has_parts_ || (any(y, x) && !all(y, x));
+      }
+    }
+  }
+
+  [[nodiscard]] Index rows() const { return rows_; }
+  [[nodiscard]] Index columns() const { return columns_; }
+  [[nodiscard]] Index dilation() const { return dilation_; }
+  /// Where kernel row y and column x read, from the pixel.
+  [[nodiscard]] Index dy(Index y) const { return (y - rows_ / 2) * dilation_; }
+  [[nodiscard]] Index dx(Index x) const { return (x - columns_ / 2) * dilation_; }
+  /// Of kernel row y and column x.
+  [[nodiscard]] bool allowed(Index y, Index x, Index from, Index to) const {
+    return allowed_[at(y, x) + static_cast<std::size_t>(from * colours_ + to)] != 0;
+  }
+  /// For some colours, and for all of them.
+  [[nodiscard]] bool any(Index y, Index x) const {
+    return std::any_of(tap(y, x), tap(y, x) + colours_ * colours_, is_set);
+  }
+  [[nodiscard]] bool all(Index y, Index x) const {
+    return std::all_of(tap(y, x), tap(y, x) + colours_ * colours_, is_set);
+  }
+
+  /// The mask as a rule for weights of shape [rows][columns][C_in][gates · units]:
+  /// rule(y, x, in, out). Colour groups of the outputs are taken inside each gate: grouping
+  /// all 4·h gate maps at once would let every unit see every colour (the classic leak).
+  [[nodiscard]] auto rule(const Shape<4>& s, Index gates = 1) const {
+    return [mask = *this, in = s[2], units = s[3] / gates](Index y, Index x, Index i, Index o) {
+      return mask.allowed(y, x, colour_group(i, in, mask.colours_),
+                          colour_group(o % units, units, mask.colours_));
+    };
+  }
+  /// Zeroes what the mask forbids of such weights, or of their gradient.
+  template <class T>
+  void apply(TensorView<T, 4> weights, Index gates = 1) const {
+    const Shape<4>& s = weights.shape();
+    const Index units = s[3] / gates;
+    for (Index y = 0; y < rows_; ++y) {
+      for (Index x = 0; x < columns_; ++x) {
+        if (all(y, x)) continue;
+        for (Index i = 0; i < s[2]; ++i) {
+          const Index from = colour_group(i, s[2], colours_);
+          for (Index to = 0; to < colours_; ++to) {
+            if (allowed(y, x, from, to)) continue;
+            const Index first = first_of_group(to, units, colours_);
+            const Index count = first_of_group(to + 1, units, colours_) - first;
+            for (Index gate = 0; gate < gates; ++gate) {
+              if (count > 0) std::fill_n(&weights(y, x, i, gate * units + first), count, T{0});
+            }
+          }
         }
       }
     }
   }
-}
+  /// The weights as sums may see them: what the mask forbids is zero even if somebody wrote to it.
+  /// Where no tap is allowed in part that is left to the packing, which takes allowed taps only.
+  template <class T>
+  [[nodiscard]] TensorView<const T, 4> masked(TensorView<const T, 4> weights, Index gates,
+                                              Workspace& workspace) const {
+    if (!has_parts_) return weights;
+    const TensorView<T, 4> copy = workspace.allocate<T>(weights.shape());
+    std::copy(weights.begin(), weights.end(), copy.begin());
+    apply(copy, gates);
+    return copy;
+  }
+  /// Whether some tap is allowed for some colours only: then gradients that were summed over all
+  /// weights have to be masked.
+  [[nodiscard]] bool has_parts() const { return has_parts_; }
 
-/// The weights as sums may see them: what the mask forbids is zero even if somebody wrote to it.
-/// With one colour that is left to the packing, which takes allowed taps only.
-template <class T>
-[[nodiscard]] TensorView<const T, 4> masked(Mask mask, TensorView<const T, 4> weights,
-                                            Index colours, Index gates, Workspace& workspace) {
-  if (colours == 1) return weights;
-  const TensorView<T, 4> copy = workspace.allocate<T>(weights.shape());
-  std::copy(weights.begin(), weights.end(), copy.begin());
-  apply_mask(mask, copy, colours, gates);
-  return copy;
-}
+ private:
+  static bool is_set(unsigned char allowed) { return allowed != 0; }
+  [[nodiscard]] std::size_t at(Index y, Index x) const {
+    return static_cast<std::size_t>((y * columns_ + x) * colours_ * colours_);
+  }
+  [[nodiscard]] const unsigned char* tap(Index y, Index x) const { return &allowed_[at(y, x)]; }
 
-static_assert(!is_allowed(MaskA{}, 0, 0, 0, 0) && is_allowed(MaskA{}, 0, 0, 0, 1));
-static_assert(is_allowed(MaskB{}, 0, 0, 0, 0) && !is_allowed(MaskB{}, 0, 0, 2, 1));
-static_assert(is_allowed(MaskA{}, -1, 3, 2, 0) && !is_allowed(MaskB{}, 0, 1, 0, 2));
+  Index rows_, columns_, dilation_, colours_;
+  std::vector<unsigned char> allowed_;  ///< [rows][columns][from][to]
+  bool has_parts_ = false;
+};
+
+static_assert(!MaskA::allowed(0, 0, 0, 0) && MaskA::allowed(0, 0, 0, 1));
+static_assert(MaskB::allowed(0, 0, 0, 0) && !MaskB::allowed(0, 0, 2, 1));
+static_assert(MaskA::allowed(-1, 3, 2, 0) && !MaskB::allowed(0, 1, 0, 2));
+static_assert(MaskPolicy<MaskA> && MaskPolicy<MaskB> && MaskPolicy<MaskAbove> &&
+              MaskPolicy<MaskAboveAndRow> && MaskPolicy<NoMask> && MaskPolicy<Mask>);
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/nn/condition.hpp>
 #include <pixelrnn/nn/init.hpp>
 #include <pixelrnn/nn/layer.hpp>
 #include <pixelrnn/nn/level_input.hpp>
@@ -20,6 +22,7 @@ struct OneHotConfig {
   Index kernel_height = 1;
   Index kernel_width = 1;
   Index colours = 1;  ///< 1, or C: outputs in C groups, and what channel c gives is colour c
+  Index condition_channels = 0;  ///< of what images are told (Tape::set_condition); 0: nothing
 };
 
 /// What MaskedConv2d makes of the one-hot map of an image, in which level v of channel c is a 1 in
@@ -32,7 +35,7 @@ struct OneHotConfig {
 /// pixel, whatever V. Weights begin uniform as if the C ones of a pixel were its inputs. Throws
 /// ConfigError unless sizes are positive, the kernel odd, 2 <= levels <= 65536 and colours 1 or C;
 /// ShapeError if x has not C channels; ValueError if a number is no level.
-template <CausalMask M, class B = Backend<>>
+template <MaskPolicy M = Mask, class B = Backend<>>
 class OneHotConv2d {
  public:
   using Scalar = typename B::Scalar;
@@ -41,15 +44,16 @@ class OneHotConv2d {
   static constexpr bool separates_images = true;
   using Config = OneHotConfig;
 
-  OneHotConv2d(Config config, Rng& rng)
+  OneHotConv2d(Config config, Rng& rng) requires std::default_initializable<M>
+      : OneHotConv2d(M{}, config, rng) {}
+  OneHotConv2d(M mask, Config config, Rng& rng)
       : config_(checked(config)),
-        taps_(allowed_taps(M{}, config.kernel_height, config.kernel_width, 1, config.colours)),
-        weights_(shape_of(config), mask_rule(M{}, shape_of(config), config.colours)),
-        bias_({1, 1, 1, config.out_channels}) {
-    const Index taps = tap_count(taps_);
-    glorot_uniform(weights_.value(), taps * config.channels, taps * config.out_channels, rng);
-    apply_mask();
-  }
+        name_(std::string_view(mask.name)),
+        mask_(std::move(mask), config.kernel_height, config.kernel_width, 1, config.colours),
+        taps_(allowed_taps(mask_)),
+        weights_(shape_of(config), mask_.rule(shape_of(config))),
+        bias_({1, 1, 1, config.out_channels}),
+        condition_(glorot_then_condition(rng)) {}
 
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
@@ -58,15 +62,17 @@ class OneHotConv2d {
   }
   /// "OneHotConv2d<A>(3 of 256 levels->32, 7x7, colours 3)"
   [[nodiscard]] std::string describe() const {
-    std::string text = std::string("OneHotConv2d<") + (M::sees_self ? 'B' : 'A') + ">(" +
-                       std::to_string(config_.channels) + " of " + std::to_string(config_.levels) +
-                       " levels->" + std::to_string(config_.out_channels) + ", " +
-                       std::to_string(config_.kernel_height) + 'x' +
-                       std::to_string(config_.kernel_width);
+    std::string text =
+        "OneHotConv2d<" + name_ + ">(" + std::to_string(config_.channels) + " of " +
+        std::to_string(config_.levels) + " levels->" + std::to_string(config_.out_channels) + ", " +
+        std::to_string(config_.kernel_height) + 'x' + std::to_string(config_.kernel_width);
     if (config_.colours > 1) text += ", colours " + std::to_string(config_.colours);
-    return text + ')';
+    return text + ')' + condition_.describe();
   }
-  void for_each_parameter(auto&& visit) { visit("weights", weights_), visit("bias", bias_); }
+  void for_each_parameter(auto&& visit) {
+    visit("weights", weights_), visit("bias", bias_);
+    condition_.for_each_parameter(visit);
+  }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
   void apply_mask() { weights_.apply_mask(); }
 
@@ -85,39 +91,52 @@ class OneHotConv2d {
         static_cast<void>(detail::level_of("OneHotConv2d", (&in(n, row, 0, 0))[i], config_.levels));
       }
     });
+    const Scratch guard(tape.scratch());
+    const auto starts = condition_.starts(tape, s, {bias_.value().data(), 0});
     B::Execution::for_each(tape.threads(), s.n() * s.h(), [&](Index line, Index) {
       const Index n = line / s.h(), row = line % s.h();
       for (Index column = 0; column < s.w(); ++column) {
         sum_rows(
-            row, column, s.w(), [&](Index r, Index c) { return &in(n, r, c, 0); },
-            &y(n, row, column, 0));
+            row, column, s, [&](Index r, Index c) { return &in(n, r, c, 0); },
+            starts.rows(n, row * s.w() + column).data, &y(n, row, column, 0));
       }
     });
-    return tape.record("OneHotConv2d", y, {x, tape.leaf(bias_)}, Op{this});
+    return condition_.record("OneHotConv2d", y, {x, tape.leaf(bias_)}, Op{this});
   }
 
   /// The levels of all pixels so far.
   struct Cache {
     FeatureMap<Scalar> levels;  ///< (batch, H, W, C)
+    Workspace memory;
+    typename detail::ConditionWeights<B>::Walking start;
     detail::GuardedWalk walk;
   };
   [[nodiscard]] Cache make_cache(Walk walk) const {
-    return {FeatureMap<Scalar>({walk.batch, walk.height, walk.width, config_.channels}), {walk}};
+    for (const TapRun& run : taps_) detail::require_past("OneHotConv2d", run, name_);
+    Cache cache{FeatureMap<Scalar>({walk.batch, walk.height, walk.width, config_.channels}),
+                {},
+                {},
+                {walk}};
+    cache.start = {condition_,           walk,        {bias_.value().data(), 0}, 0,
+                   config_.out_channels, cache.memory};
+    return cache;
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const {
     remember(cache, row, column, x);
     detail::require_output("OneHotConv2d", cache.walk, y, config_.out_channels);
+    const auto start = cache.start.at(row, column);
     for (Index b = 0; b < x.rows; ++b) {
       sum_rows(
-          row, column, cache.walk.width,
-          [&](Index r, Index c) { return &std::as_const(cache.levels)(b, r, c, 0); }, y.row(b));
+          row, column, cache.levels.shape(),
+          [&](Index r, Index c) { return &std::as_const(cache.levels)(b, r, c, 0); }, start[b],
+          y.row(b));
     }
   }
   void end_row(Cache&, Index) const {}
   /// The level of a pixel was not known when it was stepped: now it is.
-  void observe(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const
-      requires(!M::sees_self) {
+  void observe(Cache& cache, Index row, Index column,
+               const MatrixView<const Scalar>& x) const requires detail::HidesSelf<M> {
     remember(cache, row, column, x);
   }
 
@@ -148,39 +167,52 @@ class OneHotConv2d {
     }
   }
 
-  /// The first output that sees a channel of its own pixel: colour groups follow one another.
-  [[nodiscard]] Index first_output(Index channel) const {
-    if (config_.colours == 1) return 0;
-    const Index group = channel + (M::sees_self ? 0 : 1);
-    return (group * config_.out_channels + config_.colours - 1) / config_.colours;
+  /// The weights first: the order of random numbers is that of layers without a condition.
+  detail::ConditionWeights<B> glorot_then_condition(Rng& rng) {
+    const Index taps = tap_count(taps_);
+    glorot_uniform(weights_.value(), taps * config_.channels, taps * config_.out_channels, rng);
+    apply_mask();
+    return {
+        "OneHotConv2d", config_.condition_channels, config_.out_channels, 1, config_.colours, rng};
   }
-  /// Calls f(offset of a row of the weights, its first output) for all that pixel (row, column) of
-  /// a map reads; pixel(r, c) points to the levels of another.
+
+  /// Calls f(offset in the weights, first output, how many) for all that pixel (row, column) of a
+  /// map reads, one call for each stretch of outputs that may see it; pixel(r, c) points to the
+  /// levels of another.
   template <class Pixel, class F>
-  void for_each_row(Index row, Index column, Index width, const Pixel& pixel, F&& f) const {
-    const Index out = config_.out_channels;
+  void for_each_row(Index row, Index column, const Shape<4>& map, const Pixel& pixel, F&& f) const {
+    const Index out = config_.out_channels, colours = config_.colours;
     for (const TapRun& run : taps_) {
-      if (row + run.dy < 0) continue;
+      if (row + run.dy < 0 || row + run.dy >= map.h()) continue;
       for (Index t = 0; t < run.count; ++t) {
         const Index at = column + run.dx + t;
-        if (at < 0 || at >= width) continue;
-        const bool is_centre = run.dy == 0 && run.dx + t == 0;
+        if (at < 0 || at >= map.w()) continue;
         const Scalar* const levels = pixel(row + run.dy, at);
         const Index tap = run.row * config_.kernel_width + run.column + t;
         for (Index c = 0; c < config_.channels; ++c) {
-          const Index first = is_centre ? first_output(c) : 0;
           const Index input = c * config_.levels + static_cast<Index>(levels[c]);
-          if (first < out) f((tap * config_.channels * config_.levels + input) * out, first);
+          const Index offset = (tap * config_.channels * config_.levels + input) * out;
+          const Index from = colours == 1 ? 0 : c;
+          for (Index to = 0, end; to < colours; to = end) {
+            const bool is_seen = mask_.allowed(run.row, run.column + t, from, to);
+            for (end = to + 1;
+                 end < colours && mask_.allowed(run.row, run.column + t, from, end) == is_seen;) {
+              ++end;
+            }
+            const Index first = first_of_group(to, out, colours);
+            if (is_seen) f(offset + first, first, first_of_group(end, out, colours) - first);
+          }
         }
       }
     }
   }
   template <class Pixel>
-  void sum_rows(Index row, Index column, Index width, const Pixel& pixel, Scalar* y) const {
-    std::copy_n(bias_.value().data(), config_.out_channels, y);
+  void sum_rows(Index row, Index column, const Shape<4>& map, const Pixel& pixel,
+                const Scalar* start, Scalar* y) const {
+    std::copy_n(start, config_.out_channels, y);
     const Scalar* const weights = weights_.value().data();
-    for_each_row(row, column, width, pixel, [&](Index offset, Index first) {
-      Kernels::add(config_.out_channels - first, weights + offset + first, y + first);
+    for_each_row(row, column, map, pixel, [&](Index offset, Index first, Index count) {
+      Kernels::add(count, weights + offset, y + first);
     });
   }
 
@@ -196,19 +228,27 @@ class OneHotConv2d {
           const Scalar* const d = &dy(n, row, column, 0);
           Kernels::add(config_.out_channels, d, db);
           for_each_row(
-              row, column, s.w(), [&](Index r, Index c) { return &in(n, r, c, 0); },
-              [&](Index offset, Index first) {
-                Kernels::add(config_.out_channels - first, d + first, dk + offset + first);
+              row, column, s, [&](Index r, Index c) { return &in(n, r, c, 0); },
+              [&](Index offset, Index first, Index count) {
+                Kernels::add(count, d + first, dk + offset);
               });
         }
       }
     }
+    const Scalar* const d = dy.data();
+    const Index pixels = s.h() * s.w(), out = config_.out_channels;
+    condition_.backward(ctx, 2, 1, 1, out, [&](Index n, Index) {
+      return typename detail::ConditionWeights<B>::Line{d + n * pixels * out, 0, pixels};
+    });
   }
 
   Config config_;
+  std::string name_;  ///< of the mask
+  KernelMask mask_;
   std::vector<TapRun> taps_;
   Parameter<Scalar> weights_;
   Parameter<Scalar> bias_;
+  detail::ConditionWeights<B> condition_;
 };
 
 static_assert(ObservingLayer<OneHotConv2d<MaskA>>);

@@ -78,9 +78,12 @@ inline constexpr PairSum pair_sums[]{PairSum::even, PairSum::odd, PairSum::both,
   for (const PairSum sum : pair_sums) count += product_count(taps, sum);
   return count;
 }
-/// Whether two pixels take fewer products than taps: under mask B of 3×3 seven and ten.
+/// Whether two pixels take fewer products than taps, and to the bit see what they see by taps:
+/// under mask B of 3×3 seven and ten. Of three taps allowed in part there are no such products.
 [[nodiscard]] inline bool pairs_save(const std::vector<TapRun>& taps) {
-  return product_count(taps) < 2 * tap_count(taps);
+  const auto is_unfit = [](const TapRun& run) { return run.in_part && run.count > 2; };
+  return std::none_of(taps.begin(), taps.end(), is_unfit) &&
+         product_count(taps) < 2 * tap_count(taps);
 }
 
 /// Lines that have so many pixels together, one at least.

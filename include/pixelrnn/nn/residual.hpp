@@ -16,6 +16,7 @@ class Residual {
   using Execution = typename Sequential<Layers...>::Execution;
   static constexpr bool separates_images = (SeparatesImages<Layers> && ...);
   static constexpr bool is_incremental = Sequential<Layers...>::is_incremental;
+  static constexpr bool steps_colours = Sequential<Layers...>::steps_colours;
 
   explicit Residual(Layers... layers) : inner_(std::move(layers)...) {}
 
@@ -47,8 +48,9 @@ class Residual {
     return inner_.make_cache(walk);
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-            const MatrixView<Scalar>& y) const requires is_incremental {
-    inner_.step_add(cache, row, column, x, x, y, "Residual");
+            const MatrixView<Scalar>& y,
+            const ColourGroup& colour = {}) const requires is_incremental {
+    inner_.step_add(cache, row, column, x, x, y, colour, "Residual");
   }
   void end_row(Cache& cache, Index row) const requires is_incremental {
     inner_.end_row(cache, row);

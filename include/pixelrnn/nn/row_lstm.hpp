@@ -43,8 +43,9 @@ requires(!State::is_scanned) class RowLSTM {
   /// "RowLSTM<learned>(32->16, k 3)"
   [[nodiscard]] std::string describe() const {
     return "RowLSTM<" + std::string(State::name) + '>' +
-           detail::describe_sizes(config().in_channels, config().hidden, config().colours,
-                                  ", k " + std::to_string(config().kernel));
+           detail::describe_sizes(
+               config().in_channels, config().hidden, config().colours,
+               ", k " + std::to_string(config().kernel) + scan_.condition().describe());
   }
   void for_each_parameter(auto&& visit) { scan_.for_each_parameter(visit); }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
@@ -61,19 +62,25 @@ requires(!State::is_scanned) class RowLSTM {
         scan_.allocate_maps(keep ? tape.workspace() : tape.scratch(), s,
                             keep ? s.n() : B::Execution::workers(tape.threads(), s.n()));
     scan_.forward(tape, s, x.value().data(), maps, keep, y.data());
-    return tape.record("RowLSTM", y, {x, tape.leaf(scan_.bias())}, Op{&scan_, maps});
+    return scan_.condition().record("RowLSTM", y, {x, tape.leaf(scan_.bias())}, Op{&scan_, maps});
   }
 
+  /// What a walk computes of one colour group of units, of all of them without colours.
+  struct Group {
+    Index first, count;
+    typename RowScan<State, B>::Weights weights;
+    typename detail::ConditionWeights<B>::Walking start;
+    FeatureMap<Scalar> sums{};  ///< (1, batch, W + 2·reach, a row of sums), if split
+  };
   /// The current input row, h and c of the last two rows and, if the walk is split, for all pixels
   /// of this row what the states of the one before give to them.
   struct Cache {
     FeatureMap<Scalar> inputs;  ///< (1, batch, W + reach, C)
     FeatureMap<Scalar> h;       ///< (2, batch, W + 2·reach, hidden), by row parity
     FeatureMap<Scalar> c;       ///< (2, batch, W, hidden)
-    FeatureMap<Scalar> sums;    ///< (1, batch, W + 2·reach, a row of sums)
     FeatureMap<Scalar> gates;   ///< (1, 1, batch, 4·hidden)
     Workspace memory;
-    typename RowScan<State, B>::Weights weights;
+    std::vector<Group> groups;
     bool is_split;
     detail::GuardedWalk walk;
   };
@@ -89,16 +96,26 @@ requires(!State::is_scanned) class RowLSTM {
     for (Index b = 0; b < walk.batch; ++b) {  // row -1 has odd parity
       scan_.begin(&cache.h(1, b, reach, 0), &cache.c(1, b, 0, 0), walk.width);
     }
-    cache.weights = scan_.pack(cache.memory, cache.is_split);
-    if (cache.is_split) {
-      const Index columns = kernels::gate_row<Kernels, Scalar>(hidden);
-      cache.sums = FeatureMap<Scalar>({1, walk.batch, walk.width + 2 * reach, columns});
-      begin_row(cache, 0);
+    for (Index g = 0; g < config().colours; ++g) {
+      const ColourGroup colour{g, config().colours};
+      const Index first = colour.first(hidden), count = colour.count(hidden);
+      const auto weights = scan_.pack(cache.memory, cache.is_split, first, count);
+      Group group{first,
+                  count,
+                  weights,
+                  {scan_.condition(), walk, weights.bias, first, count, cache.memory}};
+      if (cache.is_split) {
+        group.sums = FeatureMap<Scalar>(
+            {1, walk.batch, walk.width + 2 * reach, kernels::gate_row<Kernels, Scalar>(count)});
+      }
+      cache.groups.push_back(std::move(group));
     }
+    if (cache.is_split) begin_row(cache, 0);
     return cache;
   }
+  /// `colour`: of the units only this group is asked for; see ColourGroup.
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-            const MatrixView<Scalar>& y) const {
+            const MatrixView<Scalar>& y, const ColourGroup& colour = {}) const {
     const Index hidden = config().hidden, reach = scan_.reach(), now = row % 2, before = 1 - now;
     detail::require_input("RowLSTM", cache.walk, row, column, x, config().in_channels);
     detail::require_output("RowLSTM", cache.walk, y, hidden);
@@ -108,22 +125,31 @@ requires(!State::is_scanned) class RowLSTM {
     for (Index b = 0; b < x.rows; ++b) {
       std::copy_n(x.row(b), x.columns, input + b * input_image + reach * x.columns);
     }
-    Scalar* const h = &cache.h(now, 0, column + reach, 0);
-    const kernels::LstmStep<Scalar> cells{.c_prev = {&cache.c(before, 0, column, 0), c_image},
-                                          .c = {&cache.c(now, 0, column, 0), c_image},
-                                          .h = {h, h_image},
-                                          .gates = {cache.gates.data(), scan_.gates()}};
-    kernels::Rows<const Scalar> before_h{&cache.h(before, 0, column, 0), h_image};
-    kernels::Rows<const Scalar> start = cache.weights.bias;
-    if (cache.is_split) {
-      before_h = {};
-      start = {&cache.sums(0, 0, column, 0), cache.sums.shape()[2] * cache.sums.shape().c()};
+    for (Index g = 0; g < config().colours; ++g) {
+      const Group& group = cache.groups[static_cast<std::size_t>(g)];
+      if (group.count == 0 || !detail::is_asked(colour, g, config().colours)) continue;
+      Scalar* const h = &cache.h(now, 0, column + reach, group.first);
+      const kernels::LstmStep<Scalar> cells{
+          .c_prev = {&cache.c(before, 0, column, group.first), c_image},
+          .c = {&cache.c(now, 0, column, group.first), c_image},
+          .h = {h, h_image},
+          .gates = {cache.gates.data(), kernels::gate_count * group.count}};
+      kernels::Rows<const Scalar> before_h{&cache.h(before, 0, column, 0), h_image};
+      kernels::Rows<const Scalar> start;
+      if (cache.is_split) {
+        before_h = {};
+        start = {&group.sums(0, 0, column, 0), group.sums.shape()[2] * group.sums.shape().c()};
+      } else {
+        start = group.start.at(row, column);
+      }
+      share_units(cache.walk.team, x.rows, group.weights.step,
+                  [&](const kernels::Packed<const Scalar>& weights) {
+                    scan_.step(x.rows, before_h, {input, input_image}, weights, start, cells);
+                  });
+      for (Index b = 0; b < x.rows; ++b) {
+        std::copy_n(h + b * h_image, group.count, y.row(b) + group.first);
+      }
     }
-    share_units(cache.walk.team, x.rows, cache.weights.step,
-                [&](const kernels::Packed<const Scalar>& weights) {
-                  scan_.step(x.rows, before_h, {input, input_image}, weights, start, cells);
-                });
-    for (Index b = 0; b < x.rows; ++b) std::copy_n(h + b * h_image, hidden, y.row(b));
   }
   void end_row(Cache& cache, Index row) const {
     detail::require_row("RowLSTM", cache.walk, row);
@@ -139,15 +165,30 @@ requires(!State::is_scanned) class RowLSTM {
   };
 
   /// What h of the row before gives to a row: to all pixels of all images, and to the padding
-  /// between.
+  /// between. With a condition image by image, whose sums do not begin with one row.
   void begin_row(Cache& cache, Index row) const {
-    const Shape<4> sums = cache.sums.shape();
-    const Index pixels = sums[1] * sums[2] - 2 * scan_.reach();
-    share_units(cache.walk.team, pixels, cache.weights.state,
-                [&](const kernels::Packed<const Scalar>& weights) {
-                  scan_.sum_states(pixels, &cache.h((row + 1) % 2, 0, 0, 0), weights,
-                                   cache.weights.bias, {cache.sums.data(), sums.c()});
-                });
+    for (Group& group : cache.groups) {
+      if (group.count == 0) continue;
+      const Shape<4> sums = group.sums.shape();
+      const auto sum = [&](Index first, Index pixels, kernels::Rows<const Scalar> start) {
+        share_units(cache.walk.team, pixels, group.weights.state,
+                    [&](const kernels::Packed<const Scalar>& weights) {
+                      scan_.sum_states(
+                          pixels, &cache.h((row + 1) % 2, 0, 0, 0) + first * config().hidden,
+                          weights, start, {group.sums.data() + first * sums.c(), sums.c()});
+                    });
+      };
+      if (!group.start.exists()) {
+        sum(0, sums[1] * sums[2] - 2 * scan_.reach(), group.weights.bias);
+        continue;
+      }
+      for (Index column = 0; column < cache.walk.width; ++column) {
+        group.start.copy(row, column, {&group.sums(0, 0, column, 0), sums[2] * sums.c()});
+      }
+      for (Index b = 0; b < sums[1]; ++b) {
+        sum(b * sums[2], cache.walk.width, {&group.sums(0, b, 0, 0), sums.c()});
+      }
+    }
   }
 
   Scan scan_;

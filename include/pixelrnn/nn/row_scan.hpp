@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/nn/condition.hpp>
 #include <pixelrnn/nn/layer.hpp>
 #include <pixelrnn/nn/lstm_parameters.hpp>
 #include <pixelrnn/nn/pieces.hpp>
@@ -18,6 +19,7 @@ struct RowConfig {
   Index hidden = 1;
   Index kernel = 3;
   Index colours = 1;
+  Index condition_channels = 0;  ///< of what images are told (Tape::set_condition); 0: nothing
 };
 
 /// The weights of a Row LSTM and what they compute on the rows of a map (van den Oord et al. 2016,
@@ -25,7 +27,8 @@ struct RowConfig {
 ///   z[r] = b + K_ss ⊛ h[r-1] + K_is ⊛ x[r]      σ: logistic for o, f, i; tanh for g
 ///   [o, f, i, g] = σ(z[r])     c[r] = f ⊙ c[r-1] + i ⊙ g     h[r] = o ⊙ tanh(c[r])
 ///   K_is [1][k][C][4·hidden] mask B    K_ss [1][k][hidden][4·hidden], no mask
-/// h[-1] and c[-1] by the initial-state policy, the same at every column.
+/// h[-1] and c[-1] by the initial-state policy, the same at every column. With a condition z[r]
+/// begins with b + K_c c[r] (ConditionWeights).
 ///
 /// A row is one matrix product that ends in the cells: K_ss above K_is, and for every pixel the
 /// taps of h and of x side by side. Those of h are known before the row begins: a walk may have
@@ -47,11 +50,13 @@ class RowScan {
   RowScan(RowConfig config, Rng& rng)
       : config_(checked(config)),
         reach_(config.kernel / 2),
-        input_taps_(allowed_taps(MaskB{}, 1, config.kernel, 1, config.colours)),
+        input_taps_(allowed_taps({MaskB{}, 1, config.kernel, 1, config.colours})),
         state_taps_{{0, 0, config.kernel, 0, -reach_}},
         taps_to_input_(mirrored(input_taps_)),
         taps_to_state_(mirrored(state_taps_)),
-        parameters_(config_, config.kernel, 1, config.kernel, rng) {}
+        parameters_(config_, config.kernel, 1, config.kernel, rng),
+        condition_("RowLSTM", config.condition_channels, config.hidden, kernels::gate_count,
+                   config.colours, rng) {}
 
   [[nodiscard]] const RowConfig& config() const { return config_; }
   /// Columns on either side that K_ss reads, and on the left K_is.
@@ -66,9 +71,13 @@ class RowScan {
     }
     return 2 * gates() * (input * config_.in_channels + state * config_.hidden);
   }
-  void for_each_parameter(auto&& visit) { parameters_.for_each_parameter(visit); }
+  void for_each_parameter(auto&& visit) {
+    parameters_.for_each_parameter(visit);
+    condition_.for_each_parameter(visit);
+  }
   void apply_mask() { parameters_.apply_mask(); }
   [[nodiscard]] const Parameter<Scalar>& bias() const { return parameters_.bias; }
+  [[nodiscard]] const detail::ConditionWeights<B>& condition() const { return condition_; }
 
   /// h[-1] and c[-1] at every column of a row.
   void begin(Scalar* h, Scalar* c, Index width) const {
@@ -82,16 +91,23 @@ class RowScan {
     kernels::Rows<const Scalar> bias{};
   };
   [[nodiscard]] Weights pack(Workspace& workspace, bool split) const {
+    return pack(workspace, split, 0, config_.hidden);
+  }
+  /// Of units [first, first + count).
+  [[nodiscard]] Weights pack(Workspace& workspace, bool split, Index first, Index count) const {
     const auto allocate = [&](Index rows) {
-      return kernels::allocate_packed<Kernels, Scalar>(workspace, rows, config_.hidden,
-                                                       kernels::gate_count);
+      return kernels::allocate_packed<Kernels, Scalar>(workspace, rows, count, kernels::gate_count);
+    };
+    const auto part = [&](FeatureView<const Scalar> weights) {
+      return units_of(weights, kernels::gate_count, first, count, workspace);
     };
     const Index above = split ? 0 : state_length();
     const auto step = allocate(above + input_length());
     const auto state = split ? allocate(state_length()) : step;
-    pack_run<Kernels>(state, 0, parameters_.state_weights.value(), state_taps_[0]);
-    pack_run<Kernels>(step, above, parameters_.masked_input_weights(workspace), input_taps_[0]);
-    return {as_const(step), as_const(state), parameters_.pack_bias(workspace)};
+    pack_run<Kernels>(state, 0, part(parameters_.state_weights.value()), state_taps_[0]);
+    pack_run<Kernels>(step, above, part(parameters_.masked_input_weights(workspace)),
+                      input_taps_[0]);
+    return {as_const(step), as_const(state), parameters_.pack_bias(workspace, first, count)};
   }
   /// `rows` cells: h and x from the first column that they read of either. If `start` holds what h
   /// gives, h is null.
@@ -103,11 +119,11 @@ class RowScan {
         kernels::Term<Scalar>{x.data, x.stride, input_length()}};
     Kernels::lstm_step(rows, Terms(terms).subspan(h ? 0 : 1), weights, start, cells);
   }
-  /// start = b + K_ss ⊛ h for so many pixels of a row.
+  /// sums = start + K_ss ⊛ h for so many pixels of a row.
   void sum_states(Index pixels, const Scalar* h, const kernels::Packed<const Scalar>& weights,
-                  kernels::Rows<const Scalar> bias, kernels::Rows<Scalar> start) const {
+                  kernels::Rows<const Scalar> start, kernels::Rows<Scalar> sums) const {
     const kernels::Term<Scalar> term{h, config_.hidden, state_length()};
-    Kernels::affine(pixels, Terms(&term, 1), weights, bias, kernels::Rows<const Scalar>{}, start);
+    Kernels::affine(pixels, Terms(&term, 1), weights, start, kernels::Rows<const Scalar>{}, sums);
   }
   /// Whether a walk of so many images takes a step in two.
   [[nodiscard]] bool is_split(Index images) const {
@@ -153,6 +169,7 @@ class RowScan {
     const auto weights = tape.template prepare<Prepared>(
         pairs ? static_cast<const void*>(&parameters_.state_weights) : &parameters_.bias,
         [&](Workspace& room) { return prepare(room, pairs); });
+    const auto starts = condition_.starts(tape, s, weights.weights.bias);
     const Index workers = B::Execution::workers(tape.threads(), s.n());
     const Chunks shares = shares_of_row(s, workers == 1 ? tape.threads() : 1);
     std::optional<PairRooms> rooms;
@@ -182,11 +199,12 @@ class RowScan {
           const Index first = kernels::gate_grain * shares.first(share);
           const Index last = std::min(config_.hidden, kernels::gate_grain * shares.last(share));
           if (pairs) {
-            compute_pairs(row, first, last, *rooms, worker + share);  // one of the two is 0
+            compute_pairs(row, first, last, *rooms, worker + share,  // one of the two is 0
+                          starts.rows(image, r * s.w()));
           } else {
             step(s.w(), {row.before.at(r, 0, -reach_), config_.hidden},
                  {row.input.at(r, 0, -reach_), s.c()}, weights.weights.step.part(first, last),
-                 weights.weights.bias, row.cells(0, 1));
+                 starts.rows(image, r * s.w()), row.cells(0, 1));
           }
         });
         std::copy_n(row.h, at.cells_line, y + (image * s.h() + r) * at.cells_line);
@@ -265,30 +283,28 @@ class RowScan {
           rows(input.lines(width)),
           columns(kernels::gate_row<Kernels, Scalar>(scan.config_.hidden)),
           size(rows * width * columns),
-          bias(weights.weights.bias),
           sums(workspace.template allocate<Scalar>(rooms * size)) {}
     Products input, state;
     Index rows, columns, size;
-    kernels::Rows<const Scalar> bias;
     Scalar* sums;
   };
-  /// Units [first, last) of the cells of a row.
-  void compute_pairs(const Row& row, Index first, Index last, const PairRooms& rooms,
-                     Index room) const {
+  /// Units [first, last) of the cells of a row, whose sums begin with `start`.
+  void compute_pairs(const Row& row, Index first, Index last, const PairRooms& rooms, Index room,
+                     kernels::Rows<const Scalar> start) const {
     if constexpr (detail::can_pair<B>) {
       Scalar* const sums = rooms.sums + room * rooms.size;
       const Index line = row.r % rooms.rows;
       if (line == 0) {
         rooms.input.part(first, last)(room, row.input, row.r,
-                                      std::min(rooms.rows, row.input.lines - row.r),
-                                      rooms.bias.data, nullptr, sums);
+                                      std::min(rooms.rows, row.input.lines - row.r), start, nullptr,
+                                      sums);
       }
       rooms.state.part(first, last)
           .add_pairs(
               room, row.before, row.r, 1, nullptr, sums + line * row.input.pixels * rooms.columns,
               [&](detail::PairSum sum, Index pairs, Terms terms,
-                  const kernels::Packed<const Scalar>& weights, kernels::Rows<const Scalar> start) {
-                Kernels::lstm_step(pairs, terms, weights, start,
+                  const kernels::Packed<const Scalar>& weights, kernels::Rows<const Scalar> begin) {
+                Kernels::lstm_step(pairs, terms, weights, begin,
                                    row.cells(sum == detail::PairSum::odd ? 1 : 0, 2));
               });
     }
@@ -317,6 +333,7 @@ class RowScan {
   std::vector<TapRun> state_taps_;                     ///< columns j - reach .. j + reach
   std::vector<TapRun> taps_to_input_, taps_to_state_;  ///< of the way back
   detail::LstmParameters<State, B> parameters_;
+  detail::ConditionWeights<B> condition_;
 };
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -69,7 +69,7 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
         // Of row -1 there is no output.
         const Scalar* const of_output = r >= 0 ? dy + (first_pixel + r * s.w()) * hidden : nullptr;
         if (r + 1 < s.h()) {
-          to_state(worker, dz, r + 1, 1, nullptr, of_output, dh);
+          to_state(worker, dz, r + 1, 1, {}, of_output, dh);
         } else if (r >= 0) {
           std::copy_n(of_output, at.cells_line, dh);
         } else {
@@ -107,11 +107,15 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
       for (Index r = 0; r < s.h(); r += step) {
         const Index lines = std::min(step, s.h() - r);
         Scalar* const dx = claim.gradient.data() + (first_pixel + r * s.w()) * s.c();
-        to_input(worker, dz, r, lines, nullptr, claim.fresh ? nullptr : dx, dx);
+        to_input(worker, dz, r, lines, {}, claim.fresh ? nullptr : dx, dx);
       }
     }
     input_gradients.end(worker, d_input);
     state_gradients.end(worker, d_state);
+  });
+  condition_.backward(ctx, 2, s.h(), 1, gates(), [&](Index image, Index r) {
+    const Scalar* const z = maps.gates + image * at.gates_size + reach_ * gates();
+    return typename detail::ConditionWeights<B>::Line{z + r * at.gates_line, r * s.w(), s.w()};
   });
   const Scalar* from = parts;
   const auto reduce = [&](const Parameter<Scalar>& parameter, Index count) {

@@ -35,6 +35,8 @@ class Sequential {
     return static_cast<std::size_t>(std::find(observes, observes + size, true) - observes);
   }();
   static constexpr bool is_observing = is_incremental && observing < size;
+  static constexpr bool steps_colours =
+      detail::StepsColours<std::tuple_element_t<size - 1, std::tuple<First, Rest...>>>;
 
   explicit Sequential(First first, Rest... rest) : layers_(std::move(first), std::move(rest)...) {}
 
@@ -113,18 +115,20 @@ class Sequential {
         layers_);
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-            const MatrixView<Scalar>& y) const requires is_incremental {
-    step_add(cache, row, column, x, {}, y);
+            const MatrixView<Scalar>& y,
+            const ColourGroup& colour = {}) const requires is_incremental {
+    step_add(cache, row, column, x, {}, y, colour);
   }
   /// y = residual + what step gives, in one pass if the last layer can. No residual: none is added.
   /// Errors name `where`.
   void step_add(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
                 const MatrixView<const Scalar>& residual, const MatrixView<Scalar>& y,
+                const ColourGroup& colour = {},
                 const char* where = "Sequential") const requires is_incremental {
     begin_step(cache, row, column, x, where);
     const Index channels = cache.between.back().shape().c();
     detail::require_output(where, cache.walk, y, channels, residual);
-    step_from<0>(cache, row, column, x, residual, y);
+    step_from<0>(cache, row, column, x, residual, y, colour);
   }
   /// Steps the layers before the first that observes, and tells that one what they give: what comes
   /// after it does not change.
@@ -178,19 +182,26 @@ class Sequential {
   }
   template <std::size_t I>
   void step_from(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-                 const MatrixView<const Scalar>& residual, const MatrixView<Scalar>& y) const {
+                 const MatrixView<const Scalar>& residual, const MatrixView<Scalar>& y,
+                 const ColourGroup& colour) const {
     const auto& layer = std::get<I>(layers_);
     auto& own = cache_of<I>(cache);
     if constexpr (I + 1 < size) {
       const MatrixView<Scalar> out = as_rows(cache.between[I].view());
-      layer.step(own, row, column, x, out);
-      step_from<I + 1>(cache, row, column, out, residual, y);
+      detail::step_colour(layer, own, row, column, x, out, colour);
+      step_from<I + 1>(cache, row, column, out, residual, y, colour);
+    } else if constexpr (requires { layer.step_add(own, row, column, x, residual, y, colour); }) {
+      layer.step_add(own, row, column, x, residual, y, colour);
     } else if constexpr (requires { layer.step_add(own, row, column, x, residual, y); }) {
       layer.step_add(own, row, column, x, residual, y);
     } else {
-      layer.step(own, row, column, x, y);
+      detail::step_colour(layer, own, row, column, x, y, colour);
+      // A layer that knows no colours has written all of y.
+      const ColourGroup written =
+          detail::StepsColours<std::decay_t<decltype(layer)>> ? colour : ColourGroup{};
+      const Index first = written.first(residual.columns), count = written.count(residual.columns);
       for (Index b = 0; b < residual.rows; ++b) {
-        detail::add_to(residual.columns, residual.row(b), y.row(b));
+        detail::add_to(count, residual.row(b) + first, y.row(b) + first);
       }
     }
   }

@@ -2,7 +2,6 @@
 // Stack: a run-time number of blocks of one type, with optional skip connections to its output.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -102,8 +101,10 @@ class Stack {
   struct Cache {
     std::vector<CacheOf<Block>> blocks;
     std::vector<CacheOf<SkipLayer>> skips;
-    /// One pixel each: two blocks' outputs by turns, the sum of the skips, one skip.
-    std::array<FeatureMap<Scalar>, 4> rooms;
+    /// One pixel each: every block's output, for steps of one colour go on from those of the
+    /// others; the sum of the skips, and one skip.
+    std::vector<FeatureMap<Scalar>> outs;
+    FeatureMap<Scalar> sum, skip;
     detail::GuardedWalk walk;
   };
   [[nodiscard]] Cache make_cache(Walk walk) const requires is_incremental {
@@ -116,27 +117,30 @@ class Stack {
     return cache;
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-            const MatrixView<Scalar>& y) const requires is_incremental {
+            const MatrixView<Scalar>& y,
+            const ColourGroup& colour = {}) const requires is_incremental {
     detail::require_input("Stack", cache.walk, row, column, x, x.columns);
     detail::require_output("Stack", cache.walk, y, x.columns);
-    if (const Shape<4> pixel{x.rows, 1, 1, x.columns}; cache.rooms[0].shape() != pixel) {
-      cache.rooms.fill(FeatureMap<Scalar>(output_shape(pixel)));
+    if (const Shape<4> pixel{x.rows, 1, 1, x.columns}; cache.sum.shape() != pixel) {
+      cache.sum = cache.skip = FeatureMap<Scalar>(output_shape(pixel));
+      cache.outs.assign(blocks_.size(), cache.sum);
     }
-    const MatrixView<Scalar> outs[] = {as_rows(cache.rooms[0].view()),
-                                       as_rows(cache.rooms[1].view())};
-    const MatrixView<Scalar> sum = as_rows(cache.rooms[2].view());
-    const MatrixView<Scalar> skip = as_rows(cache.rooms[3].view());
+    const MatrixView<Scalar> sum = as_rows(cache.sum.view()), skip = as_rows(cache.skip.view());
+    const Index first = colour.first(x.columns), count = colour.count(x.columns);
     MatrixView<const Scalar> in = x;
     for (std::size_t l = 0; l < blocks_.size(); ++l) {
-      blocks_[l].step(cache.blocks[l], row, column, in, outs[l % 2]);
-      in = outs[l % 2];
+      const MatrixView<Scalar> out = as_rows(cache.outs[l].view());
+      detail::step_colour(blocks_[l], cache.blocks[l], row, column, in, out, colour);
+      in = out;
       if (skips_.empty()) continue;
-      skips_[l].step(cache.skips[l], row, column, in, l == 0 ? sum : skip);
-      if (l > 0) detail::add_to(x.rows * x.columns, skip.data, sum.data);
+      detail::step_colour(skips_[l], cache.skips[l], row, column, in, l == 0 ? sum : skip, colour);
+      for (Index b = 0; b < x.rows && l > 0; ++b) {
+        detail::add_to(count, skip.row(b) + first, sum.row(b) + first);
+      }
     }
     for (Index b = 0; b < x.rows; ++b) {
-      std::copy_n(in.row(b), x.columns, y.row(b));
-      if (!skips_.empty()) detail::add_to(x.columns, sum.row(b), y.row(b));
+      std::copy_n(in.row(b) + first, count, y.row(b) + first);
+      if (!skips_.empty()) detail::add_to(count, sum.row(b) + first, y.row(b) + first);
     }
   }
   void end_row(Cache& cache, Index row) const requires is_incremental {

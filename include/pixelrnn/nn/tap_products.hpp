@@ -36,7 +36,7 @@ class TapProducts {
   /// to and they themselves are rows in the order of the kernels (Packed).
   [[nodiscard]] static Weights prepare(Workspace& workspace, const std::vector<TapRun>& taps,
                                        TensorView<const T, 4> weights, bool transposed,
-                                       bool in_pairs, Index groups = 1) {
+                                       bool in_pairs, Index groups = 1, bool one_chain = false) {
     Weights made{.in_pairs = in_pairs};
     if constexpr (can_pair<B>) {
       if (in_pairs) {
@@ -47,7 +47,7 @@ class TapProducts {
         return made;
       }
     }
-    made.packed[0] = pack_taps<K>(workspace, taps, weights, transposed, groups);
+    made.packed[0] = pack_taps<K>(workspace, taps, weights, transposed, groups, one_chain);
     return made;
   }
 
@@ -79,18 +79,21 @@ class TapProducts {
     return weights_.in_pairs ? lines_in(frame_pixels, line_pixels) : 1;
   }
 
-  /// out = addend + what the sum above gives, for `count` lines from `line` on. No bias or addend
-  /// where they are null; the addend may be out.
+  /// out = addend + what the sum above gives, for `count` lines from `line` on, beginning with rows
+  /// `start`. No start or addend where they are null; the addend may be out. By pairs there is
+  /// either an addend or a start that differs from pixel to pixel, not both.
   PIXELRNN_COMPILED_ONCE void operator()(Index worker, const Frame<T>& f, Index line, Index count,
-                                         const T* bias, const T* addend, T* out) const {
+                                         kernels::Rows<const T> start, const T* addend,
+                                         T* out) const {
     if constexpr (can_pair<B>) {
       if (weights_.in_pairs) {
+        const bool is_bias = start.stride == 0;
         add_pairs(
-            worker, f, line, count, bias, addend,
+            worker, f, line, count, is_bias ? start.data : nullptr, is_bias ? addend : start.data,
             [&](PairSum sum, Index pairs, Terms terms, const kernels::Packed<const T>& weights,
-                kernels::Rows<const T> start) {
+                kernels::Rows<const T> begin) {
               const kernels::Rows<T> to{sum == PairSum::odd ? out + columns_ : out, 2 * columns_};
-              K::affine(pairs, terms, weights, start, kernels::Rows<const T>{}, to);
+              K::affine(pairs, terms, weights, begin, kernels::Rows<const T>{}, to);
             });
         return;
       }
@@ -100,8 +103,7 @@ class TapProducts {
       terms[t] = {f.at(line, taps_[t].dy, taps_[t].dx), f.channels, taps_[t].count * f.channels};
     }
     K::affine(f.pixels, std::span<const kernels::Term<T>>(terms, taps_.size()), weights_.packed[0],
-              kernels::Rows<const T>{bias, 0}, kernels::Rows<const T>{addend, columns_},
-              kernels::Rows<T>{out, columns_});
+              start, kernels::Rows<const T>{addend, columns_}, kernels::Rows<T>{out, columns_});
   }
 
   /// The same by pairs, but for the last product: finish(sum, pairs, terms, weights, start) for the

@@ -2,6 +2,7 @@
 // Taps: where a masked kernel reads, as runs of neighbouring pixels.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include <pixelrnn/kernels/kernels.hpp>
@@ -15,29 +16,35 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 struct TapRun {
   Index row, column, count;
   Index dy, dx;
-  bool in_part = false;  ///< holds the centre, of which colours allow a part
+  bool in_part = false;  ///< holds a tap that is allowed for some colours only
 };
 
-/// The taps that a mask allows of a height × width kernel, in kernel order. The centre is in if any
-/// of its colour groups is. Dilated taps are not neighbours: each is a run.
-[[nodiscard]] inline std::vector<TapRun> allowed_taps(Mask mask, Index height, Index width,
-                                                      Index dilation, Index colours) {
+/// The taps that a mask allows, in kernel order: for some colours at least. Dilated taps are not
+/// neighbours: each is a run.
+[[nodiscard]] inline std::vector<TapRun> allowed_taps(const KernelMask& mask) {
   std::vector<TapRun> runs;
-  for (Index y = 0; y < height; ++y) {
-    for (Index x = 0; x < width; ++x) {
-      const Index dy = (y - height / 2) * dilation;
-      const Index dx = (x - width / 2) * dilation;
-      if (!is_allowed(mask, dy, dx, 0, colours - 1)) continue;
-      if (dilation == 1 && !runs.empty() && runs.back().row == y) {
-        ++runs.back().count;
-      } else {
-        runs.push_back({y, x, 1, dy, dx});
-      }
-      runs.back().in_part = colours > 1 && dy == 0 && dx == 0;
+  for (Index y = 0; y < mask.rows(); ++y) {
+    for (Index x = 0; x < mask.columns(); ++x) {
+      if (!mask.any(y, x)) continue;
+      const bool goes_on = mask.dilation() == 1 && !runs.empty() && runs.back().row == y &&
+                           runs.back().column + runs.back().count == x;
+      if (!goes_on) runs.push_back({y, x, 0, mask.dy(y), mask.dx(x)});
+      ++runs.back().count;
+      if (!mask.all(y, x)) runs.back().in_part = true;
     }
   }
   return runs;
 }
+
+namespace detail {
+/// Throws ConfigError if a tap reads a pixel after its own in raster order: a walk knows none.
+inline void require_past(const char* where, const TapRun& run, const std::string& mask) {
+  if (run.dy < 0 || (run.dy == 0 && run.dx + run.count <= 1)) return;
+  fail<ConfigError>(where, ": mask ", in_quotes(mask), " reads row +", run.dy, ", column +",
+                    run.dx + run.count - 1, " from a pixel, which a walk does not know yet; ",
+                    "sample with FullForward, or use a mask of rows above and columns to the left");
+}
+}  // namespace detail
 
 /// Taps in all runs.
 [[nodiscard]] inline Index tap_count(const std::vector<TapRun>& runs) {
@@ -74,17 +81,34 @@ Index pack_run_transposed(kernels::Packed<T> to, Index first, TensorView<const T
   return runs;
 }
 
+/// The weights of units [first, first + count) of each of so many gates; all of them as they are.
+template <class T>
+[[nodiscard]] TensorView<const T, 4> units_of(TensorView<const T, 4> weights, Index gates,
+                                              Index first, Index count, Workspace& workspace) {
+  const Shape<4> s = weights.shape();
+  const Index units = s[3] / gates, rows = s[0] * s[1] * s[2];
+  if (count == units) return weights;
+  const TensorView<T, 4> part = workspace.allocate<T>(Shape<4>{s[0], s[1], s[2], gates * count});
+  for (Index row = 0; row < rows; ++row) {
+    for (Index gate = 0; gate < gates; ++gate) {
+      std::copy_n(weights.data() + (row * gates + gate) * units + first, count,
+                  part.data() + (row * gates + gate) * count);
+    }
+  }
+  return part;
+}
+
 /// All runs, one below the other, in so many groups of columns; transposed: for runs that are
-/// mirrored().
+/// mirrored(). `one_chain`: see Packed.
 template <class K, class T>
 [[nodiscard]] kernels::Packed<const T> pack_taps(Workspace& workspace,
                                                  const std::vector<TapRun>& runs,
                                                  TensorView<const T, 4> weights, bool transposed,
-                                                 Index groups = 1) {
+                                                 Index groups = 1, bool one_chain = false) {
   const Index in = weights.shape()[2], out = weights.shape()[3];
   const auto packed =
       kernels::allocate_packed<K, T>(workspace, tap_count(runs) * (transposed ? out : in),
-                                     (transposed ? in : out) / groups, groups);
+                                     (transposed ? in : out) / groups, groups, one_chain);
   Index row = 0;
   for (const TapRun& run : runs) {
     row = transposed ? pack_run_transposed<K>(packed, row, weights, run)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <variant>
 
 #include <pixelrnn/core/team.hpp>
 #include <pixelrnn/core/tensor.hpp>
@@ -18,6 +19,9 @@ struct Walk {
   /// Shares the work of a step; null: the calling thread does it alone. It must outlive the cache,
   /// and its leader must be who steps.
   Team* team = nullptr;
+  /// What the images are told, (batch, 1, 1, C) or (batch, height, width, C), for layers whose
+  /// Config::condition_channels is C; it must outlive the cache. Empty: nothing.
+  std::variant<FeatureView<const float>, FeatureView<const double>> condition{};
 };
 
 namespace detail {

@@ -17,7 +17,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 struct DrawSite {
   std::uint64_t image;  ///< its number, from SampleOptions::first on
   Index row, column, channel;
-  TensorView<const Images::Level, 3> drawn;  ///< the image; only levels before this place are final
+  TensorView<const Images::Level, 3> drawn;  ///< the image; only levels before this place, in the
+                                             ///< model's order, are final
   std::span<double> room;                    ///< as many numbers as levels, to work in
 };
 

@@ -9,6 +9,7 @@
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/sampling/keep.hpp>
 #include <pixelrnn/sampling/rules.hpp>
+#include <pixelrnn/sampling/walker.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -20,6 +21,10 @@ struct SampleOptions {
                             ///< on it
   std::uint64_t first = 0;  ///< number of the first image: image i of one call with first = k is
                             ///< image i + k of a call with first = 0
+  Index height = 0, width = 0;  ///< of the images that sample() makes; 0: the model's
+  /// What models with a condition are told of the images that sample() makes: one for each of them,
+  /// or one for all. {.labels = {3}} asks for images of class 3.
+  Conditions conditions{};
 };
 
 namespace detail {
@@ -30,8 +35,9 @@ class Drawer {
  public:
   using T = typename M::Scalar;
 
-  Drawer(const M& model, const Rule& rule, const SampleOptions& options)
-      : likelihood_(model.likelihood()), rule_(rule), options_(options) {}
+  /// Adds ln p of what it draws for image n to log_p[n], unless that is empty.
+  Drawer(const M& model, const Rule& rule, const SampleOptions& options, std::span<double> log_p)
+      : likelihood_(model.likelihood()), rule_(rule), options_(options), log_p_(log_p) {}
 
   /// Draws a channel of pixel (row, column) of image n, given the logits of the pixel. The
   /// randomness is keyed by (seed, image, pixel, channel) alone, so an image does not depend on its
@@ -50,42 +56,52 @@ class Drawer {
       fail<ValueError>("sample: the rule draws level ", level, " at pixel ", at, ", channel ",
                        channel, " of image ", number, ", expected 0 to ", p.levels() - 1);
     }
-    if (std::isnan(p.log_probability(level))) {
+    const double log_p = p.log_probability(level);
+    if (std::isnan(log_p)) {
       fail<NumericError>("sample: the model gives NaN at pixel ", at, ", channel ", channel,
                          " of image ", number, "; its weights are not finite or diverged");
     }
     pixel[static_cast<std::size_t>(channel)] = static_cast<Images::Level>(level);
+    if (!log_p_.empty()) log_p_[static_cast<std::size_t>(n)] += log_p;
   }
 
  private:
   typename M::Likelihood likelihood_;
   const Rule& rule_;
   const SampleOptions& options_;
+  std::span<double> log_p_;
   std::vector<double> room_, room_of_rule_;
 };
 
 }  // namespace detail
+
+/// How a sampler is called: fill(model, canvas, keep, rule, options, log_p) draws what `keep` does
+/// not keep of all images of the canvas, whose levels it replaces, and adds ln p of what it draws
+/// for image n to log_p[n] unless that is empty.
 
 /// One whole forward pass of each batch for every unknown sub-pixel: H·W·C passes. Works for every
 /// model; the oracle of Cached.
 struct FullForward {
   template <Model M, KeepPolicy Keep, SamplingRule Rule>
   static void fill(const M& model, Images& canvas, const Keep& keep, const Rule& rule,
-                   const SampleOptions& options) {
+                   const SampleOptions& options, std::span<double> log_p = {}) {
     using T = typename M::Scalar;
-    const ImageShape image = model.image_shape();
+    const ImageShape image = canvas.image_shape();
     Tape<T> tape({.threads = options.threads, .record = false, .walk_bits = true});
-    detail::Drawer<M, Rule> draw(model, rule, options);
+    detail::Drawer<M, Rule> draw(model, rule, options, log_p);
     ThreadChoice choice;
     const Index batch = std::min(options.batch, canvas.count());
-    FeatureMap<T> inputs({batch, image.height, image.width, image.channels});
+    const Orientation orientation = orientation_of(model);
+    const ImageShape ordered = orientation.ordered(image);
+    FeatureMap<T> inputs({batch, ordered.height, ordered.width, ordered.channels});
     for (Index first = 0; first < canvas.count(); first += batch) {
       const Index count = std::min(batch, canvas.count() - first);
       const FeatureView<T> x = inputs.view().slice(0, count);
-      for (Index row = 0; row < image.height; ++row) {
+      for (Index row = 0; row < ordered.height; ++row) {
         Index unknown = 0;
-        for (Index column = 0; column < image.width; ++column) {
-          unknown += keep.keeps(row, column) ? 0 : 1;
+        for (Index column = 0; column < ordered.width; ++column) {
+          const Orientation::Place at = orientation.in_image(image, row, column);
+          unknown += keep.keeps(at.row, at.column) ? 0 : 1;
         }
         if (unknown == 0) continue;
         choice.run<ExecutionOf<M>>(options.threads, count * unknown, [&] {
@@ -96,22 +112,26 @@ struct FullForward {
   }
 
  private:
-  /// A row of the images from `first` on, as many as `x` has room for.
+  /// A row, in the model's order, of the images from `first` on, as many as `x` has room for.
   template <Model M, KeepPolicy Keep, SamplingRule Rule>
   static void fill_row(const M& model, Images& canvas, Index first, Index row,
                        FeatureView<typename M::Scalar> x, Tape<typename M::Scalar>& tape,
                        const Keep& keep, detail::Drawer<M, Rule>& draw) {
     using T = typename M::Scalar;
-    const ImageShape image = model.image_shape();
+    const ImageShape image = canvas.image_shape();
     const Index count = x.shape().n();
-    for (Index column = 0; column < image.width; ++column) {
-      if (keep.keeps(row, column)) continue;
+    const ConditionView told = ConditionView(canvas.conditions()).slice(first, count);
+    const Orientation orientation = orientation_of(model);
+    for (Index column = 0; column < orientation.ordered(image).width; ++column) {
+      const Orientation::Place at = orientation.in_image(image, row, column);
+      if (keep.keeps(at.row, at.column)) continue;
       for (Index channel = 0; channel < image.channels; ++channel) {
         tape.reset();
         encode(model, canvas.pixels().slice(first, count), x);
-        const FeatureView<const T> logits = model.logits(tape.constant(x)).value();
+        const FeatureView<const T> logits = logits_given(model, tape.constant(x), told).value();
         for (Index n = 0; n < count; ++n) {
-          draw(canvas[first + n], first + n, &logits(n, row, column, 0), row, column, channel);
+          draw(canvas[first + n], first + n, &logits(n, row, column, 0), at.row, at.column,
+               channel);
         }
       }
     }
@@ -125,7 +145,7 @@ struct FullForward {
 struct Cached {
   template <Model M, KeepPolicy Keep, SamplingRule Rule>
   static void fill(const M& model, Images& canvas, const Keep& keep, const Rule& rule,
-                   const SampleOptions& options) {
+                   const SampleOptions& options, std::span<double> log_p = {}) {
     static_assert(detail::HasNet<const M>,
                   "Cached needs a model with a member net() const, which it walks: see concept "
                   "WalkableModel in pixelrnn/models/model.hpp, or use FullForward");
@@ -133,24 +153,24 @@ struct Cached {
                   "Cached needs a net that can step, of the model's Scalar: see concept "
                   "IncrementalLayer in pixelrnn/nn/layer.hpp and examples/custom_layer.cpp, or use "
                   "FullForward");
-    if constexpr (WalkableModel<M>) fill_batches(model, canvas, keep, rule, options);
+    if constexpr (WalkableModel<M>) fill_batches(model, canvas, keep, rule, options, log_p);
   }
 
  private:
   template <WalkableModel M, KeepPolicy Keep, SamplingRule Rule>
   static void fill_batches(const M& model, Images& canvas, const Keep& keep, const Rule& rule,
-                           const SampleOptions& options) {
+                           const SampleOptions& options, std::span<double> log_p) {
     // As few images a batch as fill the teams: the batch does not change an image's bits.
     using E = ExecutionOf<M>;
     const Index threads = E::workers(options.threads, team_limit * canvas.count());
-    const Index size = team_size(model, threads, canvas.count());
+    const Index size = team_size(model, threads, canvas);
     const Index teams = std::max<Index>(1, threads / size);
     const Index batch = std::clamp<Index>((canvas.count() + teams - 1) / teams, 1, options.batch);
     const Index batches = (canvas.count() + batch - 1) / batch;
     execution::for_each_team<E>(static_cast<int>(threads), batches, size, [&](Index b, Team& team) {
       const Index first = b * batch;
-      walk(model, canvas, first, std::min(batch, canvas.count() - first), team, keep, rule,
-           options);
+      walk(model, canvas, first, std::min(batch, canvas.count() - first), team, keep, rule, options,
+           log_p);
     });
   }
 
@@ -163,8 +183,9 @@ struct Cached {
   static constexpr Index divisible = 1'000'000, wide = 4'000'000, many_images = 16;
 
   template <WalkableModel M>
-  [[nodiscard]] static Index team_size(const M& model, Index threads, Index images) {
-    const ImageShape image = model.image_shape();
+  [[nodiscard]] static Index team_size(const M& model, Index threads, const Images& canvas) {
+    const ImageShape image = canvas.image_shape();
+    const Index images = canvas.count();
     const Index pixel =
         flops(model.net(), image.height, image.width) / (image.height * image.width);
     const Index least = images < threads ? divisible : wide;
@@ -187,49 +208,36 @@ struct Cached {
 
   template <WalkableModel M, KeepPolicy Keep, SamplingRule Rule>
   static void walk(const M& model, Images& canvas, Index first, Index count, Team& team,
-                   const Keep& keep, const Rule& rule, const SampleOptions& options) {
-    using T = typename M::Scalar;
-    using Net = detail::NetOf<M>;
-    const ImageShape image = model.image_shape();
-    const Net& net = model.net();
-    const Index levels = model.likelihood().levels();
-    auto cache = net.make_cache({count, image.height, image.width, &team});
-    FeatureMap<T> inputs({count, 1, 1, image.channels});
-    FeatureMap<T> outputs({count, 1, 1, model.likelihood().outputs(image.channels)});
+                   const Keep& keep, const Rule& rule, const SampleOptions& options,
+                   std::span<double> log_p) {
+    const ImageShape image = canvas.image_shape();
+    Walker<M> walker(model, {count, image.height, image.width, &team},
+                     ConditionView(canvas.conditions()).slice(first, count));
     std::vector<detail::Drawer<M, Rule>> draws(static_cast<std::size_t>(team.size()),
-                                               {model, rule, options});
-    const MatrixView<T> x = as_rows(inputs.view()), logits = as_rows(outputs.view());
-    for (Index row = 0; row < image.height; ++row) {
-      for (Index column = 0; column < image.width; ++column) {
-        const auto read = [&] {
-          for (Index n = 0; n < count; ++n) {
-            for (Index c = 0; c < image.channels; ++c) {
-              x(n, c) = model.encode(int{canvas[first + n](row, column, c)});
-            }
-          }
-        };
-        read();
-        net.step(cache, row, column, x, logits);
-        if (keep.keeps(row, column)) continue;
-        for (Index channel = 0; channel < image.channels; ++channel) {
-          // A colour's logits need the colours before it.
-          if (channel > 0 && M::Likelihood::masks_colours) {
-            read();
-            net.step(cache, row, column, x, logits);
-          }
-          share_images(team, count, levels, [&](Index n, Index member) {
-            draws[static_cast<std::size_t>(member)](canvas[first + n], first + n, logits.row(n),
-                                                    row, column, channel);
-          });
-        }
-        read();
-        if constexpr (ObservingLayer<Net>) {
-          net.observe(cache, row, column, x);
-        } else {
-          net.step(cache, row, column, x, logits);
-        }
+                                               {model, rule, options, log_p});
+    std::vector<Images::Level> levels;
+    levels.reserve(static_cast<std::size_t>(count * image.channels));
+    const auto read = [&](Index row, Index column, Index begin, Index end) {
+      levels.clear();
+      for (Index n = first; n < first + count; ++n) {
+        for (Index c = begin; c < end; ++c) levels.push_back(canvas[n](row, column, c));
       }
-      net.end_row(cache, row);
+      return std::span<const Images::Level>(levels);
+    };
+    while (!walker.done()) {
+      const Index row = walker.row(), column = walker.column();
+      if (keep.keeps(row, column)) {
+        walker.put_pixel(read(row, column, 0, image.channels));
+        continue;
+      }
+      for (Index channel = 0; channel < image.channels; ++channel) {
+        const auto logits = walker.logits();
+        share_images(team, count, model.likelihood().levels(), [&](Index n, Index member) {
+          draws[static_cast<std::size_t>(member)](canvas[first + n], first + n, logits.row(n), row,
+                                                  column, channel);
+        });
+        walker.put(read(row, column, channel, channel + 1));
+      }
     }
   }
 };

@@ -14,10 +14,11 @@
 #include <pixelrnn/core/thread_choice.hpp>
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/training/batch.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// L = mean nats per image of a batch, and dL/dθ.
+/// L = mean nats per image of a batch, or Σ weight · nats if it has weights, and dL/dθ.
 ///
 /// Of a small net what a reverse sweep needs of all images is far larger than its weights and does
 /// not stay in a cache from forward to reverse. So a batch goes through the net an image at a
@@ -40,27 +41,25 @@ class BatchGradient {
         whole_({.threads = threads}) {}
 
   /// Adds dL/dθ to the parameters' gradients and returns L. If that is not finite, they are
-  /// incomplete. x and levels are (N, H, W, C), N >= 1. After the first calls of each N, and
-  /// of each number of threads where that is left open (0), it allocates no memory. Throws
-  /// ShapeError if the shapes do not fit each other or the net, ValueError if a level is none of
-  /// the likelihood's.
-  double operator()(FeatureView<const Scalar> x, TensorView<const Images::Level, 4> levels) {
-    require_batch(x, levels);
-    return choice_.template run<E>(threads_, x.shape().n(),
-                                   [&] { return add_gradient(x, levels); });
+  /// incomplete. After the first calls of each number of images, and of each number of threads
+  /// where that is left open (0), it allocates no memory. Throws ShapeError if there is no image,
+  /// not a weight for each (or none), or what the model is told does not fit; ConfigError if it
+  /// must be told something and is not; ValueError if a level is none of the likelihood's.
+  double operator()(const Batch& batch) {
+    require_batch(batch);
+    return choice_.template run<E>(threads_, batch.count(), [&] { return add_gradient(batch); });
   }
 
   /// The first operation on the way from x to the loss whose output is not finite, with its
   /// position; empty if none. Goes there once more, by the parts of the batch.
-  [[nodiscard]] std::string first_non_finite(FeatureView<const Scalar> x,
-                                             TensorView<const Images::Level, 4> levels) {
-    require_batch(x, levels);
-    const Index images = x.shape().n();
+  [[nodiscard]] std::string first_non_finite(const Batch& batch) {
+    require_batch(batch);
+    const Index images = batch.count();
     const Chunks parts = parts_of(images);
     std::string found;
     for (Index i = 0; i < parts.size() && found.empty(); ++i) {
       const Index first = parts.first(i), size = parts.last(i) - first;
-      static_cast<void>(loss(whole_, x.slice(first, size), levels.slice(first, size), images));
+      static_cast<void>(loss(whole_, batch.slice(first, size), images));
       found = whole_.first_non_finite();
     }
     return found;
@@ -79,18 +78,21 @@ class BatchGradient {
   [[nodiscard]] Chunks parts_of(Index images) const {
     return in_parts_ ? Chunks::of(images, 1) : Chunks{images, 1};
   }
-  void require_batch(FeatureView<const Scalar> x, TensorView<const Images::Level, 4> levels) const {
-    if (x.shape() != levels.shape() || x.shape().n() < 1) {
-      detail::fail<ShapeError>("BatchGradient: x is ", x.shape(), " and levels are ",
-                               levels.shape(), ", expected one shape (N, H, W, C) with N >= 1");
+  void require_batch(const Batch& batch) const {
+    const Index images = batch.count();
+    if (images < 1 || (!batch.weights.empty() && std::ssize(batch.weights) != images)) {
+      detail::fail<ShapeError>("BatchGradient: levels are ", batch.levels.shape(), " with ",
+                               batch.weights.size(),
+                               " weights, expected N >= 1 and as many weights or none");
     }
-    detail::require_levels("BatchGradient", model_.likelihood(), levels);
+    detail::require_conditions("BatchGradient", batch.told, images);
+    detail::require_levels("BatchGradient", model_.likelihood(), batch.levels);
   }
 
-  double add_gradient(FeatureView<const Scalar> x, TensorView<const Images::Level, 4> levels) {
-    const Index images = x.shape().n();
+  double add_gradient(const Batch& batch) {
+    const Index images = batch.count();
     const Chunks parts = parts_of(images);
-    if (parts.size() == 1) return add_gradient(whole_, x, levels, images);
+    if (parts.size() == 1) return add_gradient(whole_, batch, images);
     const Index workers = E::workers(threads_, parts.size());
     while (std::ssize(tapes_) < workers) {
       tapes_.push_back(std::make_unique<Tape<Scalar>>(TapeOptions{.threads = 1}));
@@ -105,25 +107,29 @@ class BatchGradient {
       E::for_each(threads_, count, [&](Index i, Index worker) {
         const typename GradientRooms<Scalar>::Use room(rooms_, i);
         const Index first = parts.first(begin + i), size = parts.last(begin + i) - first;
-        losses_[static_cast<std::size_t>(begin + i)] =
-            add_gradient(*tapes_[static_cast<std::size_t>(worker)], x.slice(first, size),
-                         levels.slice(first, size), images);
+        losses_[static_cast<std::size_t>(begin + i)] = add_gradient(
+            *tapes_[static_cast<std::size_t>(worker)], batch.slice(first, size), images);
       });
       rooms_.template add_up<E>(threads_, count);
     }
     return std::accumulate(losses_.begin(), losses_.end(), 0.0);
   }
 
-  /// Σ of the nats of these images, divided by the number of images of the whole batch.
-  Variable<Scalar> loss(Tape<Scalar>& tape, FeatureView<const Scalar> x,
-                        TensorView<const Images::Level, 4> levels, Index batch) const {
+  /// Σ of the nats of a part of a batch, by their weights or, without, by the number of images of
+  /// the whole batch.
+  Variable<Scalar> loss(Tape<Scalar>& tape, const Batch& part, Index images) const {
     tape.reset();
-    return scale(sum(image_nats<E>(model_.likelihood(), model_.logits(tape.constant(x)), levels)),
-                 Scalar{1} / static_cast<Scalar>(batch));
+    const FeatureView<Scalar> x =
+        tape.allocate(detail::ordered_shape(orientation_of(model_), part.levels.shape()));
+    encode(model_, part.levels, x);
+    const auto levels = detail::ordered_levels(model_, part.levels, tape.workspace());
+    const Variable<Scalar> total =
+        sum(image_nats<E>(model_.likelihood(), logits_given(model_, tape.constant(x), part.told),
+                          levels, part.weights));
+    return part.weights.empty() ? scale(total, Scalar{1} / static_cast<Scalar>(images)) : total;
   }
-  double add_gradient(Tape<Scalar>& tape, FeatureView<const Scalar> x,
-                      TensorView<const Images::Level, 4> levels, Index batch) const {
-    const Variable<Scalar> part = loss(tape, x, levels, batch);
+  double add_gradient(Tape<Scalar>& tape, const Batch& batch, Index images) const {
+    const Variable<Scalar> part = loss(tape, batch, images);
     const Scalar value = part.value().data()[0];
     if (std::isfinite(value)) tape.backward(part);
     return static_cast<double>(value);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// From levels to fewer: three named binarisations, and quantisation. Labels are kept.
+// From levels to fewer: three named binarisations, and quantisation. What is told of images stays.
 #pragma once
 
 #include <string>
@@ -63,7 +63,7 @@ inline void draw_binary(const Images& grey, Index index, std::uint64_t seed, Ind
              "threshold(" + std::to_string(rule.level) + ")");
   std::transform(images.pixels().begin(), images.pixels().end(), out.pixels().begin(),
                  [&](Images::Level v) { return static_cast<Images::Level>(v >= rule.level); });
-  out.set_labels(images.labels());
+  out.set_conditions(images.conditions());
   return out;
 }
 
@@ -75,7 +75,7 @@ inline void draw_binary(const Images& grey, Index index, std::uint64_t seed, Ind
   for (Index i = 0; i < images.count(); ++i) {
     detail::draw_binary(images, i, rule.seed, 0, out[i]);
   }
-  out.set_labels(images.labels());
+  out.set_conditions(images.conditions());
   return out;
 }
 
@@ -93,6 +93,7 @@ class DynamicImages {
     return "dynamic(" + std::to_string(rule_.seed) + ")";
   }
   [[nodiscard]] const std::vector<int>& labels() const { return grey_.labels(); }
+  [[nodiscard]] const Conditions& conditions() const { return grey_.conditions(); }
   void fetch(Index image, Index epoch, TensorView<Images::Level, 3> out) const {
     detail::draw_binary(grey_, image, rule_.seed, epoch, out);
   }
@@ -120,7 +121,7 @@ class DynamicImages {
                  [&](Images::Level v) {
                    return static_cast<Images::Level>(Index{v} * levels / images.levels());
                  });
-  out.set_labels(images.labels());
+  out.set_conditions(images.conditions());
   return out;
 }
 

@@ -26,7 +26,8 @@ void fetch(const D& data, Index image, Index epoch, TensorView<Images::Level, 3>
   data.fetch(image, epoch, out);
 }
 
-/// What Trainer::fit reads: Images, DynamicImages, or a user's own.
+/// What Trainer::fit reads: Images, DynamicImages, or a user's own, which may have conditions() too
+/// (told_of).
 template <class D>
 concept DataSet = requires(const D& data, Index i, TensorView<Images::Level, 3> out) {
   { data.count() } -> std::same_as<Index>;
@@ -43,6 +44,16 @@ template <DataSet D>
                   { data.binarization() } -> std::convertible_to<std::string>;
                 }) {
     return data.binarization();
+  } else {
+    return {};
+  }
+}
+
+/// What is told of all images of a data set; nothing if it does not say, by a member conditions().
+template <DataSet D>
+[[nodiscard]] ConditionView told_of(const D& data) {
+  if constexpr (requires { data.conditions(); }) {
+    return data.conditions();
   } else {
     return {};
   }

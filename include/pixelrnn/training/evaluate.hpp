@@ -56,7 +56,8 @@ ThreadChoice& choice_for(const M& model, Index batch_size) {
   return kept.choice;
 }
 
-/// Calls use(first image, logits, levels) for each batch of a no-grad pass over the images.
+/// Calls use(first image, logits, levels) for each batch of a no-grad pass over the images, both in
+/// the model's order.
 template <Model M, class Use>
 void for_each_logits(const char* where, const M& model, const Images& images,
                      const EvaluateOptions& options, Use&& use) {
@@ -68,7 +69,11 @@ void for_each_logits(const char* where, const M& model, const Images& images,
   ThreadChoice& choice = choice_for<M, Use>(model, options.batch_size);
   Tape<T> tape({.threads = options.threads, .record = false, .walk_bits = options.walk_bits});
   const ImageShape s = images.image_shape();
-  FeatureMap<T> x({std::min(options.batch_size, images.count()), s.height, s.width, s.channels});
+  const ConditionView told = images.conditions();
+  const Orientation orientation = orientation_of(model);
+  FeatureMap<T> x(ordered_shape(
+      orientation, {std::min(options.batch_size, images.count()), s.height, s.width, s.channels}));
+  Workspace ordered;
   for (Index first = 0; first < images.count(); first += options.batch_size) {
     const auto levels =
         images.pixels().slice(first, std::min(options.batch_size, images.count() - first));
@@ -76,7 +81,9 @@ void for_each_logits(const char* where, const M& model, const Images& images,
     choice.run<ExecutionOf<M>>(options.threads, levels.shape().n(), [&] {
       encode(model, levels, in);
       tape.reset();
-      use(first, model.logits(tape.constant(in)), levels);
+      ordered.reset();
+      use(first, logits_given(model, tape.constant(in), told.slice(first, levels.shape().n())),
+          ordered_levels(model, levels, ordered));
     });
   }
 }
@@ -126,12 +133,16 @@ template <Model M>
                                          EvaluateOptions options = {}) {
   Tensor<double, 4> map(images.pixels().shape());
   std::vector<double> room;
+  const std::vector<Index> of_order = detail::pixels_of_order(model, images.image_shape());
   detail::for_each_logits(
       "nats_map", model, images, options, [&](Index first, auto logits, auto levels) {
         const auto z = logits.value();
-        double* out = map.view()[first].data();
         for (Index n = 0; n < levels.shape().n(); ++n) {
+          double* const image = map.view()[first + n].data();
+          const std::vector<Index>& places = of_order;
+          std::size_t p = 0;
           detail::for_each_pixel(z[n], levels[n], [&](const auto* logits_of_pixel, auto pixel) {
+            double* out = image + places[p++] * std::ssize(pixel);
             for (std::size_t c = 0; c < pixel.size(); ++c, ++out) {
               *out = -model.likelihood()
                           .conditional(logits_of_pixel, pixel, static_cast<Index>(c), room)
@@ -151,10 +162,18 @@ template <Model M>
                                                         EvaluateOptions options = {}) {
   const Shape<4> s = images.pixels().shape();
   FeatureMap<typename M::Scalar> map(s.with_channels(model.likelihood().outputs(s.c())));
+  const std::vector<Index> of_order = detail::pixels_of_order(model, images.image_shape());
   detail::for_each_logits("logits_map", model, images, options,
                           [&](Index first, auto logits, const auto&) {
                             const auto z = logits.value();
-                            std::copy(z.begin(), z.end(), map.view()[first].data());
+                            const Index outputs = z.shape().c();
+                            for (Index n = 0; n < z.shape().n(); ++n) {
+                              auto* const to = map.view()[first + n].data();
+                              for (std::size_t p = 0; p < of_order.size(); ++p) {
+                                std::copy_n(z[n].data() + static_cast<Index>(p) * outputs, outputs,
+                                            to + of_order[p] * outputs);
+                              }
+                            }
                           });
   return map;
 }

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstddef>
+#include <locale>
 #include <map>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +43,31 @@ namespace detail {
 [[nodiscard]] inline std::string number_text(double value) {
   char digits[32];
   return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+}
+
+/// A whole number among the words of a trainer, and a finite one. Throw ConfigError if the word is
+/// missing or no such number.
+[[nodiscard]] inline Index number_in(const Metadata& words, const std::string& key) {
+  const auto word = words.find(key);
+  const std::string text = word == words.end() ? "" : word->second;
+  const bool digits = !text.empty() && text.size() <= 18 &&
+                      text.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits) {
+    fail<ConfigError>("Trainer::restore: ", key, " is ", in_quotes(text),
+                      ", expected a whole number of 0 or more");
+  }
+  return static_cast<Index>(std::stoll(text));
+}
+[[nodiscard]] inline double nats_in(const Metadata& words, const std::string& key) {
+  const auto word = words.find(key);
+  const std::string text = word == words.end() ? "" : word->second;
+  std::istringstream in(text);
+  in.imbue(std::locale::classic());
+  double nats = 0;
+  if (!(in >> nats) || !in.eof() || !std::isfinite(nats)) {
+    fail<ConfigError>("Trainer::restore: ", key, " is ", in_quotes(text), ", expected a number");
+  }
+  return nats;
 }
 
 /// Text in quotes; of a long one what stands near the place where it begins to differ from another.

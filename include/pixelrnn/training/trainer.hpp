@@ -3,7 +3,6 @@
 #pragma once
 
 #include <limits>
-#include <locale>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -176,13 +175,14 @@ class Trainer {
   /// Throws ConfigError if the words describe another model or trainer, or are not numbers.
   void restore(const Metadata& words) {
     require_metadata("Trainer::restore", description(), words);
-    const Index steps = number(words, "trainer.steps");
-    const Index epoch = number(words, "trainer.epoch");
-    const Index position = number(words, "trainer.position");
-    const double nats = nats_of(words, "trainer.epoch_nats");
+    const Index steps = detail::number_in(words, "trainer.steps");
+    const Index epoch = detail::number_in(words, "trainer.epoch");
+    const Index position = detail::number_in(words, "trainer.position");
+    const double nats = detail::nats_in(words, "trainer.epoch_nats");
     std::optional<BestEpoch> best;
     if (words.contains("trainer.best_epoch")) {
-      best = {number(words, "trainer.best_epoch"), nats_of(words, "trainer.best_nats")};
+      best = {detail::number_in(words, "trainer.best_epoch"),
+              detail::nats_in(words, "trainer.best_nats")};
     }
     epoch_nats_ = nats;
     best_ = best;
@@ -205,8 +205,15 @@ class Trainer {
                                 options.batch_size, ", epochs ", options.epochs, ", steps ",
                                 options.steps, "; expected at least one image and one a batch");
     }
+    require_told(told_of(data), data.count());
     if (options.validation != nullptr) {
       require_images("Trainer::fit validation", model_, *options.validation);
+      if (options.validation->image_shape() != model_.image_shape()) {
+        detail::fail<ShapeError>("Trainer::fit validation: images are ",
+                                 options.validation->image_shape(), ", the model's are ",
+                                 model_.image_shape());
+      }
+      require_told(options.validation->conditions(), options.validation->count());
     } else if (options.patience > 0 || options_.keep_best) {
       detail::fail<ConfigError>("Trainer::fit: ", options.patience > 0 ? "patience" : "keep_best",
                                 " needs images to compare epochs by; give them as ",
@@ -220,6 +227,13 @@ class Trainer {
       detail::fail<ConfigError>("Trainer::fit: the checkpoint stands at image ", position_,
                                 " of an epoch, the data have ", data.count(),
                                 "; resume with the data it was trained on");
+    }
+  }
+  /// Finds out now, not after an epoch, what M::set_condition does not take.
+  void require_told(const ConditionView& told, Index images) const {
+    if constexpr (ConditionalModel<M>) {
+      Tape<Scalar> tape({.threads = 1, .record = false});
+      model_.set_condition(tape, told, images);
     }
   }
   void require_best(const char* what) const {
@@ -249,18 +263,15 @@ class Trainer {
   StepReport train_step(const Data& data, const FitOptions& options) {
     const double rate_factor = scheduled();
     const Index images = std::min(options.batch_size, data.count() - position_);
-    const TensorView<const Images::Level, 4> levels =
-        gather(data, images, std::min(options.batch_size, data.count()));
-    const FeatureView<Scalar> x = x_.view().slice(0, images);
-    encode(model_, levels, x);
+    const Batch batch = gather(data, images, std::min(options.batch_size, data.count()));
 
     for (const auto& [name, parameter] : optimizer_.parameters()) parameter->clear_gradient();
-    StepReport report{steps() + 1, epoch_, position_ + images, images, gradient_(x, levels), 0};
-    if (!std::isfinite(report.nats_per_image)) fail_non_finite(report, x, levels);
+    StepReport report{steps() + 1, epoch_, position_ + images, images, gradient_(batch), 0};
+    if (!std::isfinite(report.nats_per_image)) fail_non_finite(report, batch);
     report.gradient_norm = options_.clip_norm > 0
                                ? clip_gradients(optimizer_.parameters(), options_.clip_norm)
                                : gradient_norm(optimizer_.parameters());
-    if (!std::isfinite(report.gradient_norm)) fail_non_finite(report, x, levels);
+    if (!std::isfinite(report.gradient_norm)) fail_non_finite(report, batch);
     require_squares(report);
     optimizer_.step(rate_factor);
     if (average_) average_->update();
@@ -293,16 +304,27 @@ class Trainer {
 
   /// The next images in the epoch's order, one after the other.
   template <class Data>
-  TensorView<const Images::Level, 4> gather(const Data& data, Index images, Index batch_size) {
+  Batch gather(const Data& data, Index images, Index batch_size) {
     const ImageShape s = data.image_shape();
-    if (x_.empty() || x_.shape().n() != batch_size) {
-      x_ = FeatureMap<Scalar>({batch_size, s.height, s.width, s.channels});
-      batch_ = Tensor<Images::Level, 4>(x_.shape());
+    const ConditionView told = told_of(data);
+    const Shape<4> levels{batch_size, s.height, s.width, s.channels}, maps = told.maps.shape();
+    if (levels_.shape() != levels) levels_ = Tensor<Images::Level, 4>(levels);
+    if (!told.maps.empty()) {
+      const Shape<4> of_batch{batch_size, maps.h(), maps.w(), maps.c()};
+      if (told_.maps.shape() != of_batch) told_.maps = FeatureMap<float>(of_batch);
     }
+    told_.labels.clear();
     for (Index i = 0; i < images; ++i) {
-      fetch(data, order_[static_cast<std::size_t>(position_ + i)], epoch_, batch_.view()[i]);
+      const Index image = order_[static_cast<std::size_t>(position_ + i)];
+      fetch(data, image, epoch_, levels_.view()[i]);
+      if (!told.labels.empty()) {
+        told_.labels.push_back(told.labels[static_cast<std::size_t>(image)]);
+      }
+      if (!told.maps.empty()) {
+        std::copy(told.maps[image].begin(), told.maps[image].end(), told_.maps.view()[i].begin());
+      }
     }
-    return batch_.view().slice(0, images);
+    return Batch(levels_.view(), told_).slice(0, images);
   }
 
   double validate(const Images& images, const FitOptions& options) {
@@ -320,8 +342,7 @@ class Trainer {
   }
 
   /// Names the first thing at fault: a parameter, else an operation, else a gradient.
-  [[noreturn]] void fail_non_finite(const StepReport& report, FeatureView<const Scalar> x,
-                                    TensorView<const Images::Level, 4> levels) {
+  [[noreturn]] void fail_non_finite(const StepReport& report, const Batch& batch) {
     const auto finite = [](const auto& values) {
       return std::all_of(values.begin(), values.end(), [](Scalar v) { return std::isfinite(v); });
     };
@@ -329,7 +350,7 @@ class Trainer {
     for (const auto& [name, parameter] : optimizer_.parameters()) {
       if (culprit.empty() && !finite(parameter->value())) culprit = "parameter " + name;
     }
-    if (culprit.empty()) culprit = gradient_.first_non_finite(x, levels);
+    if (culprit.empty()) culprit = gradient_.first_non_finite(batch);
     for (const auto& [name, parameter] : optimizer_.parameters()) {
       if (culprit.empty() && !finite(parameter->gradient())) culprit = "gradient of " + name;
     }
@@ -344,30 +365,6 @@ class Trainer {
                                "; try a smaller learning_rate or TrainerOptions::clip_norm");
   }
 
-  static Index number(const Metadata& words, const std::string& key) {
-    const auto word = words.find(key);
-    const std::string text = word == words.end() ? "" : word->second;
-    const bool digits = !text.empty() && text.size() <= 18 &&
-                        text.find_first_not_of("0123456789") == std::string::npos;
-    if (!digits) {
-      detail::fail<ConfigError>("Trainer::restore: ", key, " is ", detail::in_quotes(text),
-                                ", expected a whole number of 0 or more");
-    }
-    return static_cast<Index>(std::stoll(text));
-  }
-  static double nats_of(const Metadata& words, const std::string& key) {
-    const auto word = words.find(key);
-    const std::string text = word == words.end() ? "" : word->second;
-    std::istringstream in(text);
-    in.imbue(std::locale::classic());
-    double nats = 0;
-    if (!(in >> nats) || !in.eof() || !std::isfinite(nats)) {
-      detail::fail<ConfigError>("Trainer::restore: ", key, " is ", detail::in_quotes(text),
-                                ", expected a number");
-    }
-    return nats;
-  }
-
   M& model_;
   TrainerOptions options_;
   Optimizer<Rule, Scalar> optimizer_;
@@ -375,8 +372,8 @@ class Trainer {
   std::optional<BestWeights<Scalar>> best_weights_;
   std::optional<BestEpoch> best_;
   BatchGradient<M> gradient_;
-  FeatureMap<Scalar> x_;
-  Tensor<Images::Level, 4> batch_;
+  Tensor<Images::Level, 4> levels_;  ///< of a batch
+  Conditions told_;                  ///< of its images
   std::vector<Index> order_;
   Index epoch_ = 0;
   Index position_ = 0;

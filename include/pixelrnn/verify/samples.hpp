@@ -30,8 +30,9 @@ namespace detail {
 /// Calls f(first, logits) with what the net gives for `most` batches of x, or for all if there are
 /// not so many: the first, the last and some evenly between.
 template <Model M, class F>
-void for_some_batches(const M& model, const FeatureMap<typename M::Scalar>& x, TapeOptions options,
-                      Index batch, Index most, F&& f) {
+void for_some_batches(const M& model, const FeatureMap<typename M::Scalar>& x,
+                      const ConditionView& told, TapeOptions options, Index batch, Index most,
+                      F&& f) {
   using T = typename M::Scalar;
   Tape<T> tape(options);
   const Index batches = (x.shape().n() + batch - 1) / batch, asked = std::min(most, batches);
@@ -39,7 +40,7 @@ void for_some_batches(const M& model, const FeatureMap<typename M::Scalar>& x, T
     const Index first = asked == 1 ? 0 : (batches - 1) * t / (asked - 1) * batch;
     const FeatureView<const T> part = x.view().slice(first, std::min(batch, x.shape().n() - first));
     tape.reset();
-    f(first, model.logits(tape.constant(part)).value());
+    f(first, logits_given(model, tape.constant(part), told.slice(first, part.shape().n())).value());
   }
 }
 
@@ -77,7 +78,8 @@ template <Model M, KeepPolicy Keep, SamplingRule Rule>
 [[nodiscard]] VerifyReport verify_samplers(const M& model, const Keep& keep, const Rule& rule,
                                            VerifyOptions options = {}, Index images = 4) {
   Rng rng(options.seed);
-  const Images known = detail::random_images(model, images, rng);
+  Images known = detail::random_images(model, images, rng);
+  known.set_conditions(detail::told_of(model, images, options));
   const SampleOptions how{.seed = options.seed, .threads = options.threads};
   const Images walked = complete(model, known, keep, how, rule, Cached{});
   const Images expected = complete(model, known, keep, how, rule, FullForward{});
@@ -127,8 +129,9 @@ template <Model M, class Sampler = DefaultSampler<M>>
   using T = typename M::Scalar;
   const ImageShape image = model.image_shape();
   Rng rng(options.seed);
-  const Images known = detail::random_images(model, images, rng);
-  FeatureMap<T> x(known.pixels().shape());
+  Images known = detail::random_images(model, images, rng);
+  known.set_conditions(detail::told_of(model, images, options));
+  FeatureMap<T> x(detail::ordered_shape(orientation_of(model), known.pixels().shape()));
   encode(model, known.pixels(), x);
   VerifyReport report;
   const auto why = [](int threads, Index batch) {
@@ -142,18 +145,18 @@ template <Model M, class Sampler = DefaultSampler<M>>
     const std::string what = record ? "the recorded logits of " : "the logits of ";
     const Index outputs = model.likelihood().outputs(image.channels);
     FeatureMap<T> all(x.shape().with_channels(outputs));
-    detail::for_some_batches(model, x, {.threads = 1, .record = record}, 64, images,
-                             [&](Index first, FeatureView<const T> z) {
+    detail::for_some_batches(model, x, known.conditions(), {.threads = 1, .record = record}, 64,
+                             images, [&](Index first, FeatureView<const T> z) {
                                std::copy(z.begin(), z.end(), all.view()[first].data());
                              });
     for (const int threads : detail::thread_counts) {
       for (const Index batch : detail::batch_sizes) {
-        detail::for_some_batches(model, x, {.threads = threads, .record = record}, batch, 3,
-                                 [&](Index first, FeatureView<const T> z) {
-                                   detail::compare_bits(
-                                       report, z.data(), std::as_const(all).view()[first].data(),
-                                       z.size(), outputs, image, first, what, why(threads, batch));
-                                 });
+        detail::for_some_batches(
+            model, x, known.conditions(), {.threads = threads, .record = record}, batch, 3,
+            [&](Index first, FeatureView<const T> z) {
+              detail::compare_bits(report, z.data(), std::as_const(all).view()[first].data(),
+                                   z.size(), outputs, image, first, what, why(threads, batch));
+            });
       }
     }
   }
@@ -190,9 +193,11 @@ template <Model M, class Sampler = DefaultSampler<M>>
 template <Model M, class Sampler = DefaultSampler<M>>
 [[nodiscard]] VerifyReport verify_distribution(const M& model, VerifyOptions options = {},
                                                Index draws = 20000, Sampler sampler = {}) {
-  const std::vector<double> p =
-      detail::all_probabilities("verify_distribution", model, options.threads);
-  const Images images = sample(model, draws, {.seed = options.seed, .threads = options.threads},
+  const std::vector<double> p = detail::all_probabilities("verify_distribution", model, options);
+  const Images images = sample(model, draws,
+                               {.seed = options.seed,
+                                .threads = options.threads,
+                                .conditions = detail::told_of(model, 1, options)},
                                Multinomial{}, sampler);
   std::vector<std::size_t> counts(p.size());
   for (Index n = 0; n < draws; ++n) {

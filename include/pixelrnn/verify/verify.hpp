@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Proofs for a user's own model: causality, completeness, normalisation, receptive field.
+// Proofs for a user's own model: causality, completeness, normalisation.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,8 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// A position in the order of generation: raster, then colour.
+/// A position in the order of generation: of the pixel as the model goes through them (Orientation;
+/// as in the image if that is raster order), then colour.
 struct SubPixel {
   Index row = 0, column = 0, channel = 0;
   friend std::ostream& operator<<(std::ostream& out, const SubPixel& p) {
@@ -36,12 +37,28 @@ struct VerifyOptions {
   /// Evenly spread positions that are tested; 0: all of them. Sub-pixels whose future is replaced,
   /// and pixels that are drawn.
   Index positions = 0;
+  /// What a model with a condition is told: one for all images, or one for each image of a check
+  /// that takes some. Empty: M::example_conditions.
+  Conditions conditions{};
 };
 
 namespace detail {
 
 [[nodiscard]] inline SubPixel subpixel(Index i, const ImageShape& image) {
   return {i / image.channels / image.width, i / image.channels % image.width, i % image.channels};
+}
+/// What is told of `count` images.
+template <Model M>
+[[nodiscard]] Conditions told_of(const M& model, Index count, const VerifyOptions& options) {
+  Conditions told = options.conditions;
+  if constexpr (ConditionalModel<M>) {
+    if (told.labels.empty() && told.maps.empty()) return model.example_conditions(count);
+  }
+  if (std::ssize(told.labels) == 1 || (!told.maps.empty() && told.maps.shape().n() == 1)) {
+    return repeated(told, count);
+  }
+  require_conditions("verify: VerifyOptions::conditions", told, count);
+  return told;
 }
 template <Model M>
 [[nodiscard]] Images random_images(const M& model, Index count, Rng& rng) {
@@ -55,7 +72,7 @@ template <Model M>
 template <Model M>
 [[nodiscard]] FeatureMap<typename M::Scalar> random_input(const M& model, Rng& rng) {
   const Images image = random_images(model, 1, rng);
-  FeatureMap<typename M::Scalar> x(image.pixels().shape());
+  FeatureMap<typename M::Scalar> x(ordered_shape(orientation_of(model), image.pixels().shape()));
   encode(model, image.pixels(), x);
   return x;
 }
@@ -91,7 +108,7 @@ template <Model M>
 struct LogitGroups {
   template <Model M>
   explicit LogitGroups(const M& model)
-      : image(model.image_shape()),
+      : image(orientation_of(model).ordered(model.image_shape())),
         a_pixel(M::Likelihood::masks_colours ? image.channels : 1),
         size(model.likelihood().outputs(image.channels) / a_pixel) {}
 
@@ -114,15 +131,18 @@ template <Model M>
 class Logits {
  public:
   using T = typename M::Scalar;
-  Logits(const M& model, int threads)
-      : model_(model), tape_({.threads = threads, .record = false}) {}
+  Logits(const M& model, const VerifyOptions& options)
+      : model_(model),
+        told_(told_of(model, 1, options)),
+        tape_({.threads = options.threads, .record = false}) {}
   [[nodiscard]] FeatureView<const T> operator()(const FeatureMap<T>& x) {
     tape_.reset();
-    return model_.logits(tape_.constant(x)).value();
+    return logits_given(model_, tape_.constant(x), told_).value();
   }
 
  private:
   const M& model_;
+  Conditions told_;
   Tape<T> tape_;
 };
 
@@ -138,11 +158,11 @@ template <Model M>
                                             int images = 4) {
   using T = typename M::Scalar;
   const detail::LogitGroups groups(model);
-  const ImageShape image = model.image_shape();
+  const ImageShape image = groups.image;
   const Index n = image.subpixels();
   const Index tested = options.positions > 0 ? std::min(options.positions, n) : n;
   Rng rng(options.seed);
-  detail::Logits<M> logits(model, options.threads);
+  detail::Logits<M> logits(model, options);
   VerifyReport report;
   bool any_changed = groups.count() == 1;
   for (int trial = 0; trial < images; ++trial) {
@@ -190,14 +210,15 @@ template <Model M, class Promise>
   const Index n = groups.image.subpixels();
   Rng rng(options.seed);
   Tape<T> tape({.threads = options.threads});
-  detail::Logits<M> logits_of(model, options.threads);
+  const Conditions told = detail::told_of(model, 1, options);
+  detail::Logits<M> logits_of(model, options);
   std::vector<bool> seen(static_cast<std::size_t>(groups.count() * n), false);
   for (int trial = 0; trial < images; ++trial) {
     FeatureMap<T> x = detail::random_input(model, rng);
     for (Index to = 0; to < groups.count(); ++to) {
       tape.reset();
       const Variable<T> in = tape.input(x);
-      const Variable<T> logits = model.logits(in);
+      const Variable<T> logits = logits_given(model, in, told);
       FeatureMap<T> seed(logits.shape());
       for (Index k = 0; k < groups.size; ++k) {
         seed.data()[to * groups.size + k] = static_cast<T>(rng.uniform(0.5, 1));
@@ -241,7 +262,7 @@ template <Model M, class Promise>
 }
 template <Model M>
 [[nodiscard]] VerifyReport verify_completeness(const M& model, VerifyOptions options = {}) {
-  const ImageShape image = model.image_shape();
+  const ImageShape image = orientation_of(model).ordered(model.image_shape());
   const auto order = [image](const SubPixel& p) {
     return (p.row * image.width + p.column) * image.channels + p.channel;
   };
@@ -256,7 +277,7 @@ namespace detail {
 /// sub-pixel the lowest digit.
 template <Model M>
 [[nodiscard]] std::vector<double> all_probabilities(const char* where, const M& model,
-                                                    int threads) {
+                                                    const VerifyOptions& options) {
   using T = typename M::Scalar;
   const ImageShape image = model.image_shape();
   const Index n = image.subpixels(), base = model.likelihood().levels();
@@ -266,7 +287,8 @@ template <Model M>
   }
   Index total = 1;
   for (Index i = 0; i < n; ++i) total *= base;
-  Tape<T> tape({.threads = threads, .record = false});
+  Tape<T> tape({.threads = options.threads, .record = false});
+  const Conditions one = told_of(model, 1, options);
   constexpr Index batch = 1024;
   std::vector<double> probabilities;
   probabilities.reserve(static_cast<std::size_t>(total));
@@ -280,12 +302,14 @@ template <Model M>
         digits /= base;
       }
     }
-    FeatureMap<T> x(levels.shape());
+    FeatureMap<T> x(ordered_shape(orientation_of(model), levels.shape()));
     encode(model, levels, x);
     tape.reset();
-    const Variable<T> nats =
-        image_nats<ExecutionOf<M>>(model.likelihood(), model.logits(tape.constant(x)),
-                                   TensorView<const Images::Level, 4>(levels));
+    Workspace memory;
+    const auto ordered = ordered_levels(model, TensorView<const Images::Level, 4>(levels), memory);
+    const Conditions told = repeated(one, levels.shape().n());
+    const Variable<T> nats = image_nats<ExecutionOf<M>>(
+        model.likelihood(), logits_given(model, tape.constant(x), told), ordered);
     for (const T v : nats.value()) probabilities.push_back(std::exp(-static_cast<double>(v)));
   }
   return probabilities;
@@ -303,77 +327,13 @@ template <Model M>
 [[nodiscard]] VerifyReport verify_normalisation(const M& model, double tolerance = 1e-4,
                                                 VerifyOptions options = {}) {
   VerifyReport report;
-  for (const double p : detail::all_probabilities("verify_normalisation", model, options.threads)) {
+  for (const double p : detail::all_probabilities("verify_normalisation", model, options)) {
     report.value += p;
     ++report.checked;
   }
   report.passed = std::abs(report.value - 1) <= tolerance;
   if (!report.passed) report.where = "the probabilities sum to " + std::to_string(report.value);
   return report;
-}
-
-/// The pixels that the logits of pixel (row, column) see in one random image, (H, W), 1 where they
-/// do: by derivative, or because the bits of the logits change when levels are replaced. All levels
-/// that have no derivative are replaced at once, and where that changes anything, halves of them,
-/// down to single ones. Clears the gradients of the model's parameters. Throws ShapeError if the
-/// pixel is not in the image. Cost: one forward pass, recorded and swept, and two without a
-/// recording; where levels are seen without a derivative, up to 2·log2(sub-pixels) more for each.
-template <Model M>
-[[nodiscard]] Tensor<unsigned char, 2> receptive_field(const M& model, Index row, Index column,
-                                                       VerifyOptions options = {}) {
-  using T = typename M::Scalar;
-  const ImageShape image = model.image_shape();
-  if (row < 0 || row >= image.height || column < 0 || column >= image.width) {
-    detail::fail<ShapeError>("receptive_field: pixel (", row, ", ", column, ") is not in images ",
-                             image, ", expected row 0 to ", image.height - 1, " and column 0 to ",
-                             image.width - 1);
-  }
-  Rng rng(options.seed);
-  const FeatureMap<T> x = detail::random_input(model, rng);
-  Tape<T> tape({.threads = options.threads});
-  const Variable<T> in = tape.input(x);
-  const Variable<T> logits = model.logits(in);
-  const Index outputs = logits.shape().c();
-  FeatureMap<T> seed(logits.shape());
-  for (Index c = 0; c < outputs; ++c) seed(0, row, column, c) = T{1};
-  tape.backward(logits, seed);
-  clear_gradients(model);
-  Tensor<unsigned char, 2> field({image.height, image.width});
-  const FeatureView<const T> gradient = tape.gradient(in);
-  std::vector<Index> unseen;
-  for (Index i = 0; i < gradient.size(); ++i) {
-    if (gradient.data()[i] != T{0}) {
-      field.data()[i / image.channels] = 1;
-    } else {
-      unseen.push_back(i);
-    }
-  }
-
-  detail::Logits<M> logits_of(model, options.threads);
-  const auto pixel = [&](const FeatureView<const T>& z) { return &z(0, row, column, 0); };
-  const FeatureMap<T> before(logits_of(x));
-  // Groups of levels [first, last) still to be replaced.
-  std::vector<std::pair<std::size_t, std::size_t>> groups;
-  if (!unseen.empty()) groups.push_back({0, unseen.size()});
-  while (!groups.empty()) {
-    const auto [first, last] = groups.back();
-    groups.pop_back();
-    FeatureMap<T> y = x;
-    for (std::size_t i = first; i < last; ++i) {
-      T& level = y.data()[unseen[i]];
-      level = detail::other_input(model, level, rng);
-    }
-    const T* const z = pixel(before.view());
-    if (std::equal(z, z + outputs, pixel(logits_of(y)))) continue;
-    if (last - first == 1) {
-      field.data()[unseen[first] / image.channels] = 1;
-      continue;
-    }
-    const std::size_t middle = first + (last - first) / 2;
-    groups.push_back({first, middle});
-    groups.push_back({middle, last});
-  }
-  return field;
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -15,6 +15,7 @@
 #include <pixelrnn/nn/embedding.hpp>
 #include <pixelrnn/nn/one_hot_conv2d.hpp>
 #include <pixelrnn/sampling/sample.hpp>
+#include <pixelrnn/training/evaluate.hpp>
 
 #if !defined(__FMA__) && !defined(__aarch64__)
 #error "without fused multiply-adds bits are others"
@@ -204,6 +205,61 @@ void layers() {
         DiagonalLSTM<FromRight>({.in_channels = 9, .hidden = 6}, rng), 9);
 }
 
+/// A layer with what its images are told: a vector or a map each.
+template <class L>
+struct Told {
+  using Cache = typename L::Cache;
+  L inner;
+  FeatureMap<float> c;
+  [[nodiscard]] Variable<float> forward(Variable<float> x) const {
+    x.tape().set_condition(x.tape().constant(c.view()));
+    return inner.forward(x);
+  }
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return inner.output_shape(x); }
+  [[nodiscard]] Cache make_cache(Walk walk) const {
+    walk.condition = FeatureView<const float>(c.view());
+    return inner.make_cache(walk);
+  }
+  void step(Cache& cache, Index row, Index column, const MatrixView<const float>& x,
+            const MatrixView<float>& y) const {
+    inner.step(cache, row, column, x, y);
+  }
+  void end_row(Cache& cache, Index row) const { inner.end_row(cache, row); }
+};
+void told_layers() {
+  Rng rng(9);
+  for (const bool is_map : {false, true}) {
+    const std::string what = is_map ? " told maps" : " told vectors";
+    const auto c = map_of(is_map ? Shape<4>{3, 6, 6, 5} : Shape<4>{3, 1, 1, 5}, 8);
+    const auto told = [&](const std::string& name, auto inner, Index channels) {
+      layer(name + what, Told<decltype(inner)>{std::move(inner), c}, channels);
+    };
+    told("MaskedConv2d<above> 3x3",
+         MaskedConv2d<>(MaskAbove{},
+                        {.in_channels = 9,
+                         .out_channels = 20,
+                         .kernel_height = 3,
+                         .kernel_width = 3,
+                         .condition_channels = 5},
+                        rng),
+         9);
+    told("MaskedConv2d<B> 3x3 colours",
+         MaskedConv2d<MaskB>({.in_channels = 9,
+                              .out_channels = 70,
+                              .kernel_height = 3,
+                              .kernel_width = 3,
+                              .colours = 3,
+                              .condition_channels = 5},
+                             rng),
+         9);
+    told("RowLSTM", RowLSTM<>({.in_channels = 9, .hidden = 20, .condition_channels = 5}, rng), 9);
+    told("DiagonalBiLSTM",
+         DiagonalBiLSTM<>({.in_channels = 9, .hidden = 7, .colours = 3, .condition_channels = 5},
+                          rng),
+         9);
+  }
+}
+
 template <class L>
 void likelihood(const L& likelihood) {
   constexpr Index count = 500;
@@ -252,6 +308,28 @@ void model(const std::string& name, typename M::Config config, const L& likeliho
                                                  drawn.pixels())
                        .value()));
 }
+/// Told a class, and by columns from below: samples and their nats.
+template <class M>
+void told_model(const std::string& name) {
+  Rng rng(10);
+  M model({.image = {5, 6, 3},
+           .layers = 2,
+           .hidden = 9,
+           .head = 12,
+           .condition = {.classes = 3},
+           .orientation = {.by_columns = true, .from_below = true}},
+          rng, Categorical(16));
+  const Sampled drawn =
+      sample_with_log_p(model, 3, {.seed = 11, .threads = 2, .conditions = {.labels = {2, 0, 1}}});
+  print(name + " told a class, samples", Hash().add(drawn.images.pixels()));
+  print(name + " told a class, log p", Hash().add(drawn.log_p));
+  std::vector<double> nats;
+  for (const Nats n : evaluate(model, drawn.images, {.walk_bits = true}).image_nats) {
+    nats.push_back(n.value);
+  }
+  print(name + " told a class, nats", Hash().add(nats));
+}
+
 template <class L>
 void models(const std::string& name, ImageShape image, Index hidden, const L& likelihood) {
   model<PixelCNN<L>>("PixelCNN " + name,
@@ -271,10 +349,14 @@ int main() {
   products();
   controls();
   layers();
+  told_layers();
   likelihood(Bernoulli());
   likelihood(Categorical(16));
   likelihood(Categorical(1000));
   models("grey", {8, 8, 1}, 20, Bernoulli());
   models("colour", {5, 6, 3}, 9, Categorical(16));
+  told_model<PixelCNN<Categorical>>("PixelCNN");
+  told_model<PixelRNN<RowLSTM<>, Categorical>>("Row LSTM");
+  told_model<PixelRNN<DiagonalBiLSTM<>, Categorical>>("Diagonal BiLSTM");
   return 0;
 }

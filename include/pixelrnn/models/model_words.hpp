@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// ModelWords: the words that a model file says of its model, and models made of them.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <pixelrnn/core/orientation.hpp>
+#include <pixelrnn/core/random.hpp>
+#include <pixelrnn/models/condition.hpp>
+#include <pixelrnn/models/encoding.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI {
+
+/// The words of a model file (model.describe()), taken for what a stranger wrote: each is asked for
+/// by its kind, and refused with a ConfigError that begins with `where` if it is missing or none.
+class ModelWords {
+ public:
+  /// The largest size of a model, and the most sub-pixels of its images: far more of anything than
+  /// a model has.
+  static constexpr Index largest = Index{1} << 24;
+
+  ModelWords(std::string where, std::map<std::string, std::string> words)
+      : where_(std::move(where)), words_(std::move(words)) {}
+
+  [[nodiscard]] const std::string& operator[](const std::string& key) const {
+    const auto word = words_.find(key);
+    if (word == words_.end()) {
+      detail::fail<ConfigError>(where_, ": the word ", key, " is missing");
+    }
+    return word->second;
+  }
+  [[nodiscard]] bool contains(const std::string& key) const { return words_.contains(key); }
+  /// A whole number from 1 to `largest`.
+  [[nodiscard]] Index size(const std::string& key) const { return parse((*this)[key], key); }
+  [[nodiscard]] bool flag(const std::string& key) const {
+    const std::string& text = (*this)[key];
+    if (text != "true" && text != "false") refuse(key, text, "true or false");
+    return text == "true";
+  }
+  /// "28x28x1"
+  [[nodiscard]] ImageShape image() const {
+    const std::string& text = (*this)["image"];
+    const std::size_t first = text.find('x');
+    const std::size_t second = first == text.npos ? text.npos : text.find('x', first + 1);
+    if (second == text.npos) refuse("image", text, "HEIGHTxWIDTHxCHANNELS");
+    const ImageShape image{parse(text.substr(0, first), "image"),
+                           parse(text.substr(first + 1, second - first - 1), "image"),
+                           parse(text.substr(second + 1), "image")};
+    if (image.height > largest / image.width / image.channels) {
+      refuse("image", text, "at most 2^24 sub-pixels");
+    }
+    return image;
+  }
+  /// "-1..1", which files of earlier versions do not say, "0..1" or "level".
+  [[nodiscard]] Encoding encoding() const {
+    if (!contains("encoding")) return Encoding::scaled;
+    const std::optional<Encoding> encoding = encoding_named((*this)["encoding"]);
+    if (!encoding) refuse("encoding", (*this)["encoding"], "-1..1, 0..1 or level");
+    return *encoding;
+  }
+  /// "10 classes in 16 channels", "3 channels", or nothing.
+  [[nodiscard]] Condition condition() const {
+    if (!contains("condition")) return {};
+    const std::string& text = (*this)["condition"];
+    const std::string_view of_classes = " classes in ", of_channels = " channels";
+    const std::size_t middle = text.find(of_classes);
+    if (!text.ends_with(of_channels)) refuse("condition", text, "CLASSES classes in N channels");
+    const std::size_t end = text.size() - of_channels.size();
+    const std::size_t begin = middle == text.npos ? 0 : middle + of_classes.size();
+    Condition found;
+    if (middle != text.npos) found.classes = parse(text.substr(0, middle), "condition");
+    found.channels = parse(text.substr(begin, end - std::min(begin, end)), "condition");
+    return found;
+  }
+  /// "columns from below" and the like; what is not said is raster order.
+  [[nodiscard]] Orientation orientation() const {
+    if (!contains("orientation")) return {};
+    const std::optional<Orientation> found = orientation_named((*this)["orientation"]);
+    if (!found)
+      refuse("orientation", (*this)["orientation"], "rows or columns (from below) (from right)");
+    return *found;
+  }
+  /// A likelihood of type L, if that is what the file names. L says which names are its own:
+  ///   static std::optional<L> named(std::string_view name);
+  template <class L>
+  [[nodiscard]] std::optional<L> likelihood() const {
+    return L::named((*this)["likelihood"]);
+  }
+  /// What PixelCNN and PixelRNN have in common.
+  template <class Config>
+  void read(Config& config) const {
+    config.image = image();
+    config.layers = size("layers");
+    config.hidden = size("hidden");
+    config.head = size("head");
+    config.skip = flag("skip");
+    config.encoding = encoding();
+    config.condition = condition();
+    config.orientation = orientation();
+  }
+  [[noreturn]] void refuse(const std::string& key, const std::string& found,
+                           const char* expected) const {
+    detail::fail<ConfigError>(where_, ": ", key, " is ", detail::in_quotes(found), ", expected ",
+                              expected);
+  }
+  /// Throws ConfigError if a net of such sizes has more weights than fit in so many bytes: a few
+  /// words could ask for any amount of memory.
+  template <class Config>
+  void require_room(const Config& config, std::uint64_t bytes) const {
+    const double hidden = static_cast<double>(config.hidden),
+                 head = static_cast<double>(config.head);
+    const double least = static_cast<double>(config.layers) * 2 * hidden * hidden +
+                         2 * hidden * head + head * head +
+                         head * static_cast<double>(config.image.channels) +
+                         static_cast<double>(config.condition.width()) *
+                             (static_cast<double>(config.condition.classes) + 2 * hidden);
+    // A weight takes two bytes or more.
+    if (least <= static_cast<double>(bytes) / 2) return;
+    detail::fail<ConfigError>(where_, ": a model of ", config.layers, " layers, hidden ",
+                              config.hidden, " and head ", config.head, " has at least ", least,
+                              " weights, the file only ", bytes, " bytes");
+  }
+
+ private:
+  [[nodiscard]] Index parse(const std::string& text, const std::string& key) const {
+    Index value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stopped, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc{} || stopped != end || value < 1 || value > largest) {
+      refuse(key, text, "a whole number from 1 to 2^24");
+    }
+    return value;
+  }
+
+  std::string where_;
+  std::map<std::string, std::string> words_;
+};
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI

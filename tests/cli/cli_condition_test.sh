@@ -1,0 +1,105 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# cli_condition_test.sh TOOL FOLDER: models that are told the class of an image, and models that go
+# through images in another order, from training to drawing. Works in FOLDER.
+set -eu
+. "$(dirname "$0")/helpers.sh"
+
+# 20 images of 6 x 6, black (class 0) and white (class 1) by turns, and their labels.
+{
+  printf '\000\000\010\003\000\000\000\024\000\000\000\006\000\000\000\006'
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    head -c 36 /dev/zero
+    head -c 36 /dev/zero | tr '\000' '\377'
+  done
+} >two.idx
+{
+  printf '\000\000\010\001\000\000\000\024'
+  for _ in 1 2 3 4 5 6 7 8 9 10; do printf '\000\001'; done
+} >labels.idx
+
+# fit OUT ARGUMENT...
+fit() {
+  out=$1
+  shift
+  "$tool" train --layers 1 --hidden 4 --head 8 --batch-size 4 --learning-rate 0.03 --threads 1 \
+    --data two.idx --out "$out" "$@" >fit.txt || fail "train $*"
+}
+
+echo "== what it is told decides what it draws"
+fit told.st --model diagonal_bilstm --labels labels.idx --condition class --epochs 40
+grep -q "told which of 2 classes" fit.txt || fail "training does not say what it is told: $(cat fit.txt)"
+"$tool" inspect --model told.st >inspected.txt
+grep -Eqx "condition +2 classes in 16 channels" inspected.txt || fail "inspect does not say what it is told"
+for class in 0 1; do
+  "$tool" sample --model told.st --class $class --count 4 --seed 3 --out class$class.png >drawn.txt
+  is_png class$class.png
+  "$tool" sample --model told.st --class $class --count 4 --seed 3 --sampler full --out full.png \
+    >drawn.txt
+  cmp -s class$class.png full.png || fail "class $class: the two samplers differ"
+done
+cmp -s class0.png class1.png && fail "both classes look alike"
+# By turns if none is asked for: image i is the same whether or not the others are asked for.
+"$tool" sample --model told.st --count 1 --seed 3 --out first.png >/dev/null
+"$tool" sample --model told.st --count 1 --seed 3 --class 0 --out black.png >/dev/null
+cmp -s first.png black.png || fail "image 0 is not of class 0"
+"$tool" sample --model told.st --count 1 --first 1 --seed 3 --out second.png >/dev/null
+"$tool" sample --model told.st --count 1 --first 1 --seed 3 --class 1 --out white.png >/dev/null
+cmp -s second.png white.png || fail "image 1 is not of class 1"
+
+echo "== p(class | image) by Bayes"
+"$tool" evaluate --model told.st --data two.idx --labels labels.idx --classify --json told.json >/dev/null
+json told.json nats_per_image nats_per_image_not_told accuracy
+less 0.99 "$(value told.json accuracy)" || fail "does not tell black from white: $(cat told.json)"
+less "$(value told.json nats_per_image)" 0.4 || fail "surprised though it was told: $(cat told.json)"
+less "$(value told.json nats_per_image)" "$(value told.json nats_per_image_not_told)" ||
+  fail "not to be told costs nothing"
+"$tool" evaluate --model told.st --data two.idx --classify --json untold.json >/dev/null
+test "$(value untold.json nats_per_image)" = "$(value told.json nats_per_image_not_told)" ||
+  fail "without labels p(x) is another: $(cat untold.json)"
+
+echo "== completions are of the class that is told"
+"$tool" complete --model told.st --data two.idx --labels labels.idx --keep-rows 0 --count 2 \
+  --variants 1 --seed 3 --out told.png >/dev/null
+"$tool" complete --model told.st --data two.idx --class 0 --keep-rows 0 --count 2 --variants 1 \
+  --seed 3 --out black.png >/dev/null
+is_png told.png
+cmp -s told.png black.png && fail "a white image is completed as a black one"
+
+echo "== a training that is resumed is told the same"
+fit once.st --model pixel_cnn --labels labels.idx --condition class --epochs 2 --seed 7
+fit begun.st --model pixel_cnn --labels labels.idx --condition class --epochs 1 --seed 7
+fit begun.st --labels labels.idx --resume begun.st --epochs 2
+"$tool" evaluate --model once.st --data two.idx --labels labels.idx --json once.json >/dev/null
+"$tool" evaluate --model begun.st --data two.idx --labels labels.idx --json begun.json >/dev/null
+test "$(value once.json nats_per_image)" = "$(value begun.json nats_per_image)" ||
+  fail "resumed: $(value begun.json nats_per_image), at once: $(value once.json nats_per_image)"
+
+echo "== what cannot be told is refused"
+refused "--condition class needs the labels of the images of --data; give them as --labels" \
+  train --data two.idx --condition class --out x.st
+refused "--condition class needs the labels of the images of --valid; give them as --valid-labels" \
+  train --data two.idx --labels labels.idx --valid two.idx --condition class --out x.st
+refused "--classes" train --data two.idx --labels labels.idx --condition class --classes 1 --out x.st
+refused "the model is told the class of an image; give --labels, or --classify" \
+  evaluate --model told.st --data two.idx
+refused "the model is told the class of an image; give --labels or --class" \
+  complete --model told.st --data two.idx --keep-rows 3 --out x.png
+refused "--class is 2, expected 0 to 1" sample --model told.st --class 2 --out x.png
+fit plain.st --model pixel_cnn --epochs 1
+refused "is told no classes" sample --model plain.st --class 1 --out x.png
+refused "--classify needs a model that is told classes" \
+  evaluate --model plain.st --data two.idx --classify
+
+echo "== another order of the pixels"
+fit below.st --model row_lstm --orientation "columns from below" --epochs 1
+"$tool" inspect --model below.st >inspected.txt
+grep -Eqx "orientation +columns from below" inspected.txt || fail "inspect does not say the order"
+"$tool" sample --model below.st --count 2 --seed 4 --out cached.png >/dev/null
+"$tool" sample --model below.st --count 2 --seed 4 --sampler full --out full.png >/dev/null
+cmp -s cached.png full.png || fail "from below the two samplers differ"
+fit below.st --resume below.st --epochs 2
+"$tool" inspect --model below.st | grep -Eqx "orientation +columns from below" ||
+  fail "a resumed training forgets the order"
+refused "--orientation" train --data two.idx --orientation diagonals --out x.st
+finish

@@ -21,12 +21,10 @@ using test::random_map;
 namespace {
 
 constexpr Index step_colours = 3;
-/// Channels that are no multiple of the colours, so that groups differ in size.
-constexpr Index step_channels = 7;
 
-/// Calls f(name, layer) for layers of three colours, from 7 channels to 7.
+/// Calls f(name, layer) for layers of three colours, from so many channels to as many.
 template <class B, class F>
-void for_each_colour_layer(F f) {
+void for_each_colour_layer(Index step_channels, F f) {
   Rng rng(1);
   const auto call = [&](const char* name, auto layer) {
     test::randomise(layer, 1, test::calm);
@@ -64,11 +62,12 @@ void for_each_colour_layer(F f) {
 
 /// Steps each pixel of a walk once for each colour, channels of later colours unknown. After each
 /// of them what the groups so far give must be there, the bits of `whole`; and nothing else must be
-/// written, if the layer knows colours.
+/// written, if the layer computes groups apart.
 template <class L>
 void check_walk_by_colours(const L& layer, const FeatureMap<double>& x,
-                           const FeatureMap<double>& whole) {
+                           const FeatureMap<double>& whole, bool is_apart) {
   const Shape<4> s = x.shape();
+  const Index step_channels = s.c();
   auto cache = layer.make_cache({s.n(), s.h(), s.w()});
   FeatureMap<double> in({s.n(), 1, 1, s.c()}), out({s.n(), 1, 1, step_channels});
   for (Index r = 0; r < s.h(); ++r) {
@@ -88,7 +87,7 @@ void check_walk_by_colours(const L& layer, const FeatureMap<double>& x,
           for (Index c = 0; c < step_channels; ++c) {
             if (c < first + count) {
               CHECK(test::same_bits(out(n, 0, 0, c), whole(n, r, j, c)));
-            } else if (detail::StepsColours<L>) {
+            } else if (is_apart && detail::StepsColours<L>) {
               CHECK(out(n, 0, 0, c) == -1);
             }
           }
@@ -105,23 +104,30 @@ TEMPLATE_TEST_CASE(
     "Steps of one colour after the other give the bits of whole steps, and write "
     "nothing else",
     "[nn][colour_steps]", test::ReferenceBackend, test::XsimdBackend) {
-  for_each_colour_layer<TestType>([](const auto& layer) {
-    for (const Shape<4>& shape :
-         {Shape<4>{1, 3, 4, step_channels}, Shape<4>{9, 2, 3, step_channels},
-          Shape<4>{2, 1, 1, step_channels}}) {
-      CAPTURE(shape);
-      const auto x = random_map<double>(shape, 2);
-      const auto whole = test::walk(layer, x);
-      check_walk_by_colours(layer, x, whole);
-      CHECK(test::bit_difference(
-                test::output(layer, x, {.threads = 2, .record = false, .walk_bits = true}),
-                whole) == "");
-    }
-  });
+  // No multiples of the colours, so that groups differ in size; few units and many.
+  for (const Index channels : {7, 70}) {
+    for_each_colour_layer<TestType>(channels, [channels](const auto& layer) {
+      using K = typename TestType::Kernels;
+      const bool is_apart = colour_groups<K, double>(3, channels, 1) == 3 &&
+                            colour_groups<K, double>(3, channels, kernels::gate_count) == 3;
+      CHECK(is_apart == (channels == 70));
+      for (const Shape<4>& shape : {Shape<4>{1, 2, 3, channels}, Shape<4>{9, 2, 2, channels},
+                                    Shape<4>{2, 1, 1, channels}}) {
+        CAPTURE(shape);
+        const auto x = random_map<double>(shape, 2);
+        const auto whole = test::walk(layer, x);
+        check_walk_by_colours(layer, x, whole, is_apart);
+        CHECK(test::bit_difference(
+                  test::output(layer, x, {.threads = 2, .record = false, .walk_bits = true}),
+                  whole) == "");
+      }
+    });
+  }
 }
 
 TEST_CASE(
-    "ColourGroup groups of outputs cover them, and a layer that knows no colours is stepped whole",
+    "ColourGroup groups of outputs cover them, and a layer that knows no colours is stepped "
+    "whole",
     "[nn][colour_steps]") {
   for (Index channels = 1; channels < 20; ++channels) {
     Index next = 0;

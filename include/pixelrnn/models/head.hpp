@@ -2,6 +2,8 @@
 // What the models share: the first convolution, the head, their widths and their description.
 #pragma once
 
+#include <optional>
+
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/models/model_words.hpp>
 #include <pixelrnn/nn/masked_conv2d.hpp>
@@ -107,6 +109,19 @@ auto make_net(const Widths& widths, const Config& config, MakeBlock make_block, 
   auto logits = widths.template pointwise<B>(widths.head, widths.logits, rng);
   return ModelNet<Blocks, B>(std::move(first), Blocks(std::move(blocks), std::move(skips)),
                              std::move(wide), std::move(deep), std::move(logits));
+}
+
+/// A model of type M with fresh weights, of the sizes that a file's words say, if its likelihood is
+/// theirs.
+template <class M>
+[[nodiscard]] std::optional<M> made_of(const ModelWords& words, std::uint64_t bytes) {
+  const auto likelihood = words.likelihood<typename M::Likelihood>();
+  if (!likelihood) return std::nullopt;
+  typename M::Config config;
+  words.read(config);
+  words.require_room(config, bytes);
+  Rng rng(0);  // every weight is to be replaced
+  return M(config, rng, *likelihood);
 }
 
 template <class Config>

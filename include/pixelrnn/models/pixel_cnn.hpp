@@ -62,13 +62,7 @@ class PixelCNN : public ImageModel<detail::PixelCNNNet<B>, L> {
   [[nodiscard]] static std::optional<PixelCNN> made_of(const ModelWords& words,
                                                        std::uint64_t bytes) {
     if (words["model"] != kind) return std::nullopt;
-    const std::optional<L> likelihood = words.likelihood<L>();
-    if (!likelihood) return std::nullopt;
-    Config config;
-    words.read(config);
-    words.require_room(config, bytes);
-    Rng rng(0);  // every weight is to be replaced
-    return PixelCNN(config, rng, *likelihood);
+    return detail::made_of<PixelCNN>(words, bytes);
   }
 
  private:

@@ -71,13 +71,7 @@ class PixelRNN : public ImageModel<detail::PixelRNNNet<R>, L> {
   [[nodiscard]] static std::optional<PixelRNN> made_of(const ModelWords& words,
                                                        std::uint64_t bytes) {
     if (words["model"] != kind || words["initial_state"] != R::state_kind) return std::nullopt;
-    const std::optional<L> likelihood = words.likelihood<L>();
-    if (!likelihood) return std::nullopt;
-    Config config;
-    words.read(config);
-    words.require_room(config, bytes);
-    Rng rng(0);  // every weight is to be replaced
-    return PixelRNN(config, rng, *likelihood);
+    return detail::made_of<PixelRNN>(words, bytes);
   }
 
  private:

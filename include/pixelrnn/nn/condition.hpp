@@ -43,7 +43,7 @@ class ConditionWeights {
   /// `layer`, of so many colours, names it in errors. Throws ConfigError if channels are negative.
   ConditionWeights(const char* layer, Index channels, Index units, Index gates, Index colours,
                    Rng& rng)
-      : layer_(layer), units_(units), gates_(gates), one_chain_(colours > 1) {
+      : layer_(layer), units_(units), gates_(gates), one_chain_(in_one_chain(colours, units)) {
     if (channels < 0) {
       fail<ConfigError>(layer, ": Config::condition_channels is ", channels,
                         ", expected 0 (no condition) or more");

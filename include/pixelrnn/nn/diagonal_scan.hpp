@@ -204,7 +204,7 @@ class DiagonalScan {
     FeatureMap<Scalar> inputs;  ///< (1, W, batch, C) from the scan's side, FromRight only
     FeatureMap<Scalar> gates;   ///< (1, 1, batch, 4·hidden)
     Workspace memory;
-    std::vector<Group> groups;  ///< one a colour
+    std::vector<Group> groups;  ///< see colour_groups
     Edges edges;
     bool is_split;
     Index height;

@@ -18,8 +18,9 @@ auto DiagonalScan<Side, State, B>::make_cache(Walk walk) const -> Cache {
   cache.team = walk.team;
   const Index values = gates() * (Side::is_mirrored ? hidden + in : hidden);
   cache.is_split = detail::row_ahead_pays<Scalar>(walk.batch, values);
-  for (Index g = 0; g < config_.colours; ++g) {
-    const ColourGroup colour{g, config_.colours};
+  const Index groups = colour_groups<Kernels, Scalar>(config_.colours, hidden, kernels::gate_count);
+  for (Index g = 0; g < groups; ++g) {
+    const ColourGroup colour{g, groups};
     Group group{colour.first(hidden), colour.count(hidden)};
     const auto packed = [&](Index first, Index last) {
       return pack(cache.memory, first, last, group.first, group.count);
@@ -57,13 +58,10 @@ void DiagonalScan<Side, State, B>::step(Cache& cache, Index row, Index column,
     walk_cell(cache, row, column, {x.data, x.stride}, colour);
     h = &cache.h(row % 2, column + 1, 0, 0);
   }
-  for (Index g = 0; g < config_.colours; ++g) {
-    const Group& group = cache.groups[static_cast<std::size_t>(g)];
-    if (!detail::is_asked(colour, g, config_.colours)) continue;
-    Kernels::move_rows(x.rows, group.count,
-                       kernels::Rows<const Scalar>{h + group.first, config_.hidden},
-                       kernels::Rows<Scalar>{y.data + group.first, y.stride}, store);
-  }
+  const Index first = colour.first(config_.hidden);
+  Kernels::move_rows(x.rows, colour.count(config_.hidden),
+                     kernels::Rows<const Scalar>{h + first, config_.hidden},
+                     kernels::Rows<Scalar>{y.data + first, y.stride}, store);
 }
 
 template <ScanSide Side, InitialState State, class B>
@@ -121,9 +119,10 @@ void DiagonalScan<Side, State, B>::walk_cell(Cache& cache, Index row, Index j,
   const Index now = row % 2, before = 1 - now;
   const auto all =
       terms_of({&cache.h(before, j + 1, 0, 0), hidden}, x, {&cache.h(now, j, 0, 0), hidden});
-  for (Index g = 0; g < config_.colours; ++g) {
+  const Index groups = std::ssize(cache.groups);
+  for (Index g = 0; g < groups; ++g) {
     const Group& group = cache.groups[static_cast<std::size_t>(g)];
-    if (group.count == 0 || !detail::is_asked(colour, g, config_.colours)) continue;
+    if (group.count == 0 || !detail::is_asked(colour, g, groups)) continue;
     Terms terms(all);
     kernels::Rows<const Scalar> start;
     if (cache.is_split) {

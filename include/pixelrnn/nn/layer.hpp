@@ -113,8 +113,8 @@ template <class L>
 concept WritesAllColours = requires {
   requires !L::steps_colours;
 };
-/// One that then writes the outputs of that group and no others. What is made of layers says static
-/// constexpr bool steps_colours = false if its last layer writes all.
+/// One that then leaves outputs of earlier groups as they are, or writes the same again. What is
+/// made of layers says static constexpr bool steps_colours = false if its last layer does not.
 template <class L>
 concept StepsColours = TakesColour<L> && !WritesAllColours<L>;
 

@@ -116,7 +116,7 @@ struct ColourGroup {
   [[nodiscard]] constexpr bool is_all() const { return colours == 1; }
 };
 namespace detail {
-/// Whether a layer of `colours` colours is to compute group g for a step that asks for `asked`.
+/// Whether group g of `colours` is to be computed for a step that asks for `asked`.
 [[nodiscard]] constexpr bool is_asked(const ColourGroup& asked, Index g, Index colours) {
   return asked.is_all() || colours != asked.colours || g == asked.group;
 }

@@ -127,9 +127,10 @@ class MaskedConvolution {
     const Index weights = tap_count(above) * config_.in_channels * config_.out_channels;
     cache.split = row_ahead_pays<Scalar>(walk.batch, weights) ? above.size() : 0;
     const auto masked = masked_weights(cache.weights);
-    const bool one_chain = config_.colours > 1;
-    for (Index g = 0; g < config_.colours; ++g) {
-      const ColourGroup colour{g, config_.colours};
+    const bool one_chain = in_one_chain(config_.colours, config_.out_channels);
+    const Index groups = colour_groups<Kernels, Scalar>(config_.colours, config_.out_channels, 1);
+    for (Index g = 0; g < groups; ++g) {
+      const ColourGroup colour{g, groups};
       Group group{colour.first(config_.out_channels), colour.count(config_.out_channels), {}};
       const auto part = units_of(masked, 1, group.first, group.count, cache.weights);
       const auto pack = [&](const std::vector<TapRun>& runs) {
@@ -159,9 +160,10 @@ class MaskedConvolution {
     remember(cache, row, column, x);
     require_output("MaskedConv2d", cache.walk, y, config_.out_channels, residual);
     const Terms terms = terms_of(cache, row, column, cache.image, cache.split, taps_.size());
-    for (Index g = 0; g < config_.colours; ++g) {
+    const Index groups = std::ssize(cache.groups);
+    for (Index g = 0; g < groups; ++g) {
       const Group& group = cache.groups[static_cast<std::size_t>(g)];
-      if (group.count == 0 || !is_asked(colour, g, config_.colours)) continue;
+      if (group.count == 0 || !is_asked(colour, g, groups)) continue;
       const kernels::Rows<const Scalar> start =
           cache.split > 0 ? kernels::Rows<const Scalar>{&group.sums(0, 0, column, 0),
                                                         group.sums.shape()[2] * group.count}
@@ -304,7 +306,7 @@ class MaskedConvolution {
     const auto weights = tape.template prepare<typename Products::Weights>(
         pairs ? static_cast<const void*>(&weights_) : &bias_, [&](Workspace& room) {
           return Products::prepare(room, taps_, masked_weights(scratch), false, pairs, 1,
-                                   config_.colours > 1);
+                                   in_one_chain(config_.colours, config_.out_channels));
         });
     const Products multiply(scratch, B::Execution::workers(tape.threads(), pieces.chunks.size()),
                             line_pixels(pieces), taps_, weights);

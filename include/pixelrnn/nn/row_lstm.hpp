@@ -96,8 +96,10 @@ requires(!State::is_scanned) class RowLSTM {
     for (Index b = 0; b < walk.batch; ++b) {  // row -1 has odd parity
       scan_.begin(&cache.h(1, b, reach, 0), &cache.c(1, b, 0, 0), walk.width);
     }
-    for (Index g = 0; g < config().colours; ++g) {
-      const ColourGroup colour{g, config().colours};
+    const Index groups =
+        colour_groups<Kernels, Scalar>(config().colours, hidden, kernels::gate_count);
+    for (Index g = 0; g < groups; ++g) {
+      const ColourGroup colour{g, groups};
       const Index first = colour.first(hidden), count = colour.count(hidden);
       const auto weights = scan_.pack(cache.memory, cache.is_split, first, count);
       Group group{first,
@@ -125,14 +127,14 @@ requires(!State::is_scanned) class RowLSTM {
     for (Index b = 0; b < x.rows; ++b) {
       std::copy_n(x.row(b), x.columns, input + b * input_image + reach * x.columns);
     }
-    for (Index g = 0; g < config().colours; ++g) {
+    const Index groups = std::ssize(cache.groups);
+    for (Index g = 0; g < groups; ++g) {
       const Group& group = cache.groups[static_cast<std::size_t>(g)];
-      if (group.count == 0 || !detail::is_asked(colour, g, config().colours)) continue;
-      Scalar* const h = &cache.h(now, 0, column + reach, group.first);
+      if (group.count == 0 || !detail::is_asked(colour, g, groups)) continue;
       const kernels::LstmStep<Scalar> cells{
           .c_prev = {&cache.c(before, 0, column, group.first), c_image},
           .c = {&cache.c(now, 0, column, group.first), c_image},
-          .h = {h, h_image},
+          .h = {&cache.h(now, 0, column + reach, group.first), h_image},
           .gates = {cache.gates.data(), kernels::gate_count * group.count}};
       kernels::Rows<const Scalar> before_h{&cache.h(before, 0, column, 0), h_image};
       kernels::Rows<const Scalar> start;
@@ -146,10 +148,10 @@ requires(!State::is_scanned) class RowLSTM {
                   [&](const kernels::Packed<const Scalar>& weights) {
                     scan_.step(x.rows, before_h, {input, input_image}, weights, start, cells);
                   });
-      for (Index b = 0; b < x.rows; ++b) {
-        std::copy_n(h + b * h_image, group.count, y.row(b) + group.first);
-      }
     }
+    const Index first = colour.first(hidden), count = colour.count(hidden);
+    const Scalar* const h = &cache.h(now, 0, column + reach, first);
+    for (Index b = 0; b < x.rows; ++b) std::copy_n(h + b * h_image, count, y.row(b) + first);
   }
   void end_row(Cache& cache, Index row) const {
     detail::require_row("RowLSTM", cache.walk, row);

@@ -98,6 +98,25 @@ template <class T>
   return part;
 }
 
+/// Whether the columns of a plain product are summed in one chain each, so that a walk may compute
+/// colour groups apart: from 64 columns on. Of fewer there would be no gain, and their last ones
+/// had better keep two (kernels::Packed). By the shape alone, for bits depend on it.
+[[nodiscard]] constexpr bool in_one_chain(Index colours, Index columns) {
+  return colours > 1 && columns >= 64;
+}
+/// In how many groups a walk computes so many units of each of so many gates: one for each colour,
+/// or all at once where groups, each padded to whole vectors, would take as long as a step of all
+/// for each colour. Either way bits are the same.
+template <class K, class T>
+[[nodiscard]] Index colour_groups(Index colours, Index units, Index gates) {
+  if (gates == 1 && !in_one_chain(colours, units)) return 1;
+  Index apart = 0;
+  for (Index g = 0; g < colours; ++g) {
+    apart += K::template packed_size<T>(1, ColourGroup{g, colours}.count(units), gates);
+  }
+  return apart < 2 * K::template packed_size<T>(1, units, gates) ? colours : 1;
+}
+
 /// All runs, one below the other, in so many groups of columns; transposed: for runs that are
 /// mirrored(). `one_chain`: see Packed.
 template <class K, class T>

@@ -75,9 +75,9 @@ class Drawer {
 
 }  // namespace detail
 
-/// How a sampler is called: fill(model, canvas, keep, rule, options, log_p) draws what `keep` does
-/// not keep of all images of the canvas, whose levels it replaces, and adds ln p of what it draws
-/// for image n to log_p[n] unless that is empty.
+// How a sampler is called: fill(model, canvas, keep, rule, options, log_p) draws what `keep` does
+// not keep of all images of the canvas, and adds ln p of what it draws for image n to log_p[n]
+// unless that is empty.
 
 /// One whole forward pass of each batch for every unknown sub-pixel: H·W·C passes. Works for every
 /// model; the oracle of Cached.

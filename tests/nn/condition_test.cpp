@@ -44,6 +44,9 @@ struct Told {
   void for_each_parameter(auto&& visit) { layer.for_each_parameter(visit); }
 };
 
+template <class L>
+Told(L, FeatureMap<typename L::Scalar>) -> Told<L>;
+
 struct ToldMap {
   Shape<3> map;
   bool is_vector;

@@ -141,7 +141,7 @@ Command add_benchmark(CLI::App& app) {
               detail::fail<ConfigError>("--image is ", *image,
                                         ", expected HEIGHTxWIDTHxCHANNELS such as 28x28x1");
             }
-            if (!is_small(shape)) {
+            if (!ModelWords::is_small(shape)) {
               detail::fail<ConfigError>("--image is ", *image, ", expected 1 to 2^24 sub-pixels");
             }
             return benchmark->run();

@@ -5,8 +5,7 @@
 #include <string>
 
 #include <pixelrnn/core/random.hpp>
-#include <pixelrnn/models/condition.hpp>
-#include <pixelrnn/models/encoding.hpp>
+#include <pixelrnn/models/model_words.hpp>
 #include <pixelrnn/training/state.hpp>
 
 #include "any_layer.hpp"
@@ -27,17 +26,6 @@ struct ModelSpec {
   Condition condition{};      ///< what it is told of each image
   Orientation orientation{};  ///< the order in which it goes through the pixels
 };
-
-/// The largest size of a model, and the most sub-pixels of its images: far more of anything than a
-/// model has.
-inline constexpr Index largest_size = Index{1} << 24;
-
-/// Has an image sub-pixels, and not too many? Says so of any numbers, however large.
-[[nodiscard]] constexpr bool is_small(const ImageShape& image) {
-  const auto fits = [](Index size) { return size >= 1 && size <= largest_size; };
-  return fits(image.height) && fits(image.width) && fits(image.channels) &&
-         image.height <= largest_size / image.width / image.channels;
-}
 
 /// A net with fresh weights, ending in the logits of the likelihood for spec.levels, and the words
 /// that describe the model it belongs to.

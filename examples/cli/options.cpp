@@ -2,6 +2,9 @@
 // The groups of options that several subcommands share.
 #include "options.hpp"
 
+#include <string>
+#include <vector>
+
 #include "validators.hpp"
 
 namespace cli {
@@ -59,29 +62,29 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
       ->check(CLI::IsMember({"pixel_cnn", "row_lstm", "diagonal_bilstm"}))
       ->capture_default_str();
   parser.add_option("--layers", spec.layers, "Residual blocks")
-      ->transform(whole(1, largest_size))
+      ->transform(whole(1, ModelWords::largest))
       ->capture_default_str();
   parser
       .add_option("--hidden", spec.hidden,
                   "Units of a block; between blocks there are twice as many")
-      ->transform(whole(1, largest_size))
+      ->transform(whole(1, ModelWords::largest))
       ->capture_default_str();
   parser.add_option("--head", spec.head, "Maps of the two layers before the logits")
-      ->transform(whole(1, largest_size))
+      ->transform(whole(1, ModelWords::largest))
       ->capture_default_str();
   parser.add_flag("--skip", spec.skip, "Learned connections from every block to the output");
   parser.add_flag_callback(
       "--zero-one", [&spec] { spec.encoding = Encoding::zero_one; },
       "Levels enter the net as 0 to 1, not as -1 to 1");
+  std::vector<std::string> names;
+  for (const Orientation& o : all_orientations) names.push_back(name_of(o));
   parser
       .add_option_function<std::string>(
           "--orientation",
           [&spec](const std::string& name) { spec.orientation = *orientation_named(name); },
           "The order in which the model goes through the pixels of an image: rows, columns, then "
           "from below, then from right [rows]")
-      ->check(CLI::IsMember({"rows", "rows from below", "rows from right",
-                             "rows from below from right", "columns", "columns from below",
-                             "columns from right", "columns from below from right"}));
+      ->check(CLI::IsMember(names));
   parser
       .add_option("--initial-state", spec.initial_state,
                   "State of an LSTM outside the image; padded_scan: diagonal_bilstm only")

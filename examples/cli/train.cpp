@@ -79,8 +79,7 @@ Condition chosen_condition(const Train& options, const TrainingSet& images,
   Index most = *std::ranges::max_element(images.labels()) + 1;
   if (held_out) {
     require(held_out->labels(), "--valid-labels", "--valid");
-    if (!options.classes)
-      most = std::max<Index>(most, *std::ranges::max_element(held_out->labels()) + 1);
+    most = std::max<Index>(most, *std::ranges::max_element(held_out->labels()) + 1);
   }
   return {.classes = options.classes.value_or(std::max<Index>(2, most)),
           .channels = options.condition_channels};

@@ -25,12 +25,6 @@ using OrientedCNN = PixelCNN<test::Softmax<2>, B64>;
 using OrientedRow = PixelRNN<RowLSTM<LearnedState, B64>, test::Softmax<2>>;
 using OrientedDiagonal = PixelRNN<DiagonalBiLSTM<LearnedState, B64>, test::Softmax<2>>;
 
-std::vector<Orientation> orientations() {
-  std::vector<Orientation> all;
-  for (int i = 0; i < 8; ++i) all.push_back({(i & 1) != 0, (i & 2) != 0, (i & 4) != 0});
-  return all;
-}
-
 template <class M>
 M closed(ImageShape image, const Orientation& orientation, Condition condition = {}) {
   return test::random_model<M>({.image = image,
@@ -78,7 +72,7 @@ TEST_CASE("The eight orders are the symmetries of a rectangle, and have names",
           "[models][orientation]") {
   std::set<std::string> names, orders;
   constexpr ImageShape image{2, 3, 1};
-  for (const Orientation& o : orientations()) {
+  for (const Orientation& o : all_orientations) {
     CAPTURE(name_of(o));
     names.insert(name_of(o));
     CHECK(orientation_named(name_of(o)) == o);
@@ -107,7 +101,7 @@ TEST_CASE("The eight orders are the symmetries of a rectangle, and have names",
 
 TEMPLATE_TEST_CASE("A model keeps every promise in every order", "[models][orientation]",
                    OrientedCNN, OrientedRow, OrientedDiagonal) {
-  for (const Orientation& o : orientations()) {
+  for (const Orientation& o : all_orientations) {
     CAPTURE(name_of(o));
     const auto model = oriented<TestType>({2, 3, 1}, o);
     CHECK(verify_causality(model).where == "");
@@ -136,7 +130,7 @@ TEMPLATE_TEST_CASE("An order is that of a raster model of mirrored and transpose
   constexpr ImageShape image{4, 3, 3};
   using Colour = TestType;
   Images images = test::random_images(3, image, 2, 5);
-  for (const Orientation& o : orientations()) {
+  for (const Orientation& o : all_orientations) {
     CAPTURE(name_of(o));
     for (const bool is_told : {false, true}) {
       const Condition condition{.channels = is_told ? Index{2} : Index{0}};

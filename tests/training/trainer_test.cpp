@@ -386,6 +386,17 @@ TEST_CASE("A gradient whose square overflows is refused unless it is clipped, an
   CHECK(clipped.steps() == 1);
 }
 
+TEST_CASE("A trainer forgets what it was told of the images of another fit",
+          "[training][trainer]") {
+  auto model = tiny_model();
+  Trainer trainer(model, Adam{}, {.threads = 1});
+  Images told = some_bars(8);
+  told.set_condition_maps(FeatureMap<float>({8, 1, 1, 2}));
+  trainer.fit(told, {.steps = 2, .batch_size = 4});
+  CHECK_NOTHROW(trainer.fit(some_bars(16), {.epochs = 9, .steps = 4, .batch_size = 8}));
+  CHECK(trainer.steps() == 4);
+}
+
 TEST_CASE("Trainers refuse what cannot work", "[training][trainer]") {
   auto model = tiny_model();
   CHECK_THROWS_ERROR((Trainer(model, Adam{}, {.schedule = {}})), ConfigError,

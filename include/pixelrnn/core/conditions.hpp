@@ -37,20 +37,33 @@ struct Conditions {
   operator ConditionView() const { return {labels, maps.view()}; }
 };
 
+namespace detail {
+/// Makes room for what is told of so many images, and for nothing else, if that has changed.
+inline void make_room(Conditions& to, const ConditionView& like, Index images) {
+  const Shape<4> s = like.maps.shape(), maps{images, s.h(), s.w(), s.c()};
+  to.labels.resize(like.labels.empty() ? 0 : static_cast<std::size_t>(images));
+  if (like.maps.empty()) {
+    to.maps = {};
+  } else if (to.maps.shape() != maps) {
+    to.maps = FeatureMap<float>(maps);
+  }
+}
+/// What is told of image `from`, as what is told of image `i`; there must be room.
+inline void copy_told(const ConditionView& told, Index from, Conditions& to, Index i) {
+  if (!told.labels.empty()) {
+    to.labels[static_cast<std::size_t>(i)] = told.labels[static_cast<std::size_t>(from)];
+  }
+  if (told.maps.empty()) return;
+  std::copy(told.maps[from].begin(), told.maps[from].end(), to.maps.view()[i].begin());
+}
+}  // namespace detail
+
 /// Copies of what is told of the named images, in that order; not checked.
 [[nodiscard]] inline Conditions select(const ConditionView& told, std::span<const Index> indices) {
   Conditions chosen;
-  const Shape<4> s = told.maps.shape();
-  if (!told.maps.empty()) {
-    chosen.maps = FeatureMap<float>({static_cast<Index>(indices.size()), s.h(), s.w(), s.c()});
-  }
+  detail::make_room(chosen, told, std::ssize(indices));
   for (std::size_t i = 0; i < indices.size(); ++i) {
-    if (!told.labels.empty()) {
-      chosen.labels.push_back(told.labels[static_cast<std::size_t>(indices[i])]);
-    }
-    if (told.maps.empty()) continue;
-    const auto from = told.maps[indices[i]];
-    std::copy(from.begin(), from.end(), chosen.maps.view()[static_cast<Index>(i)].begin());
+    detail::copy_told(told, indices[i], chosen, static_cast<Index>(i));
   }
   return chosen;
 }
@@ -85,6 +98,16 @@ inline void require_conditions(const char* where, const ConditionView& told, Ind
     fail<ValueError>(where, ": element ", number - told.maps.begin(), " of the maps is ", *number,
                      ", expected finite numbers");
   }
+}
+/// What is told of so many images: one label or map told of all of them, or one of each. Throws as
+/// require_conditions does.
+[[nodiscard]] inline Conditions one_each(const char* where, Conditions told, Index images) {
+  if (told.labels.size() == 1) told.labels = repeated({told.labels, {}}, images).labels;
+  if (!told.maps.empty() && told.maps.shape().n() == 1) {
+    told.maps = repeated({{}, told.maps.view()}, images).maps;
+  }
+  require_conditions(where, told, images);
+  return told;
 }
 }  // namespace detail
 

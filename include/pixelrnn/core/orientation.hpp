@@ -2,6 +2,7 @@
 // Orientation: the order in which a model goes through the pixels of an image.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,14 +46,23 @@ struct Orientation {
   }
 };
 
+/// All eight.
+inline constexpr std::array<Orientation, 8> all_orientations{{{false, false, false},
+                                                              {true, false, false},
+                                                              {false, true, false},
+                                                              {true, true, false},
+                                                              {false, false, true},
+                                                              {true, false, true},
+                                                              {false, true, true},
+                                                              {true, true, true}}};
+
 /// "rows", "columns from below", "rows from below from right", ...: as model files say it.
 [[nodiscard]] inline std::string name_of(const Orientation& o) {
   return std::string(o.by_columns ? "columns" : "rows") + (o.from_below ? " from below" : "") +
          (o.from_right ? " from right" : "");
 }
 [[nodiscard]] inline std::optional<Orientation> orientation_named(std::string_view name) {
-  for (int i = 0; i < 8; ++i) {
-    const Orientation o{(i & 1) != 0, (i & 2) != 0, (i & 4) != 0};
+  for (const Orientation& o : all_orientations) {
     if (name == name_of(o)) return o;
   }
   return std::nullopt;

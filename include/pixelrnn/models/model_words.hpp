@@ -24,6 +24,12 @@ class ModelWords {
   /// The largest size of a model, and the most sub-pixels of its images: far more of anything than
   /// a model has.
   static constexpr Index largest = Index{1} << 24;
+  /// Has an image sub-pixels, and not too many? Says so of any numbers, however large.
+  [[nodiscard]] static constexpr bool is_small(const ImageShape& image) {
+    const auto fits = [](Index size) { return size >= 1 && size <= largest; };
+    return fits(image.height) && fits(image.width) && fits(image.channels) &&
+           image.height <= largest / image.width / image.channels;
+  }
 
   ModelWords(std::string where, std::map<std::string, std::string> words)
       : where_(std::move(where)), words_(std::move(words)) {}
@@ -52,9 +58,7 @@ class ModelWords {
     const ImageShape image{parse(text.substr(0, first), "image"),
                            parse(text.substr(first + 1, second - first - 1), "image"),
                            parse(text.substr(second + 1), "image")};
-    if (image.height > largest / image.width / image.channels) {
-      refuse("image", text, "at most 2^24 sub-pixels");
-    }
+    if (!is_small(image)) refuse("image", text, "at most 2^24 sub-pixels");
     return image;
   }
   /// "-1..1", which files of earlier versions do not say, "0..1" or "level".
@@ -82,8 +86,9 @@ class ModelWords {
   [[nodiscard]] Orientation orientation() const {
     if (!contains("orientation")) return {};
     const std::optional<Orientation> found = orientation_named((*this)["orientation"]);
-    if (!found)
+    if (!found) {
       refuse("orientation", (*this)["orientation"], "rows or columns (from below) (from right)");
+    }
     return *found;
   }
   /// A likelihood of type L, if that is what the file names. L says which names are its own:

@@ -22,9 +22,9 @@ struct Starts {
 
   /// Those of one image.
   [[nodiscard]] Starts of(Index n) const { return {data + n * image, 0, pixel}; }
-  /// Of pixel `first` of an image, and from there of every `step`th.
-  [[nodiscard]] kernels::Rows<const T> rows(Index n, Index first = 0, Index step = 1) const {
-    return {data + n * image + first * pixel, step * pixel};
+  /// Of pixel `first` of an image and those after it.
+  [[nodiscard]] kernels::Rows<const T> rows(Index n, Index first) const {
+    return {data + n * image + first * pixel, pixel};
   }
 };
 
@@ -40,17 +40,20 @@ class ConditionWeights {
   using T = typename B::Scalar;
   using K = typename B::Kernels;
 
-  /// `layer`, of so many colours, names it in errors. Throws ConfigError if channels are negative.
-  ConditionWeights(const char* layer, Index channels, Index units, Index gates, Index colours,
-                   Rng& rng)
+  /// `layer`, of so many colours, names it in errors. Weights are zero until draw(). Throws
+  /// ConfigError if channels are negative.
+  ConditionWeights(const char* layer, Index channels, Index units, Index gates, Index colours)
       : layer_(layer), units_(units), gates_(gates), one_chain_(in_one_chain(colours, units)) {
     if (channels < 0) {
       fail<ConfigError>(layer, ": Config::condition_channels is ", channels,
                         ", expected 0 (no condition) or more");
     }
-    if (channels == 0) return;
-    weights_ = Parameter<T>({1, 1, channels, gates * units});
-    glorot_uniform(weights_.value(), channels, units, rng);
+    if (channels > 0) weights_ = Parameter<T>({1, 1, channels, gates * units});
+  }
+  /// After the layer's other weights, so that the order of random numbers is that of layers without
+  /// a condition.
+  void draw(Rng& rng) {
+    if (channels() > 0) glorot_uniform(weights_.value(), channels(), units_, rng);
   }
 
   [[nodiscard]] Index channels() const { return weights_.size() > 0 ? weights_.shape()[2] : 0; }

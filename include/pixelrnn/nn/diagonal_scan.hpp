@@ -53,7 +53,9 @@ class DiagonalScan {
       : config_(checked(config)),
         parameters_(config_, 1, 2, 1, rng),
         condition_("DiagonalLSTM", config.condition_channels, config.hidden, kernels::gate_count,
-                   config.colours, rng) {}
+                   config.colours) {
+    condition_.draw(rng);
+  }
 
   [[nodiscard]] const DiagonalConfig& config() const { return config_; }
   [[nodiscard]] Index flops(Index height, Index width) const {

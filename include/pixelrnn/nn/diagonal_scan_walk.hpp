@@ -92,7 +92,6 @@ void DiagonalScan<Side, State, B>::sum_ahead(Cache& cache, Index row) const {
   const auto terms = terms_of({&cache.h((row + 1) % 2, 1, 0, 0), config_.hidden},
                               {cache.inputs.data(), config_.in_channels}, {});
   for (Group& group : cache.groups) {
-    if (group.count == 0) continue;
     const Index width = group.sums.shape()[1], cells = width * group.sums.shape()[2];
     const kernels::Rows<Scalar> sums{group.sums.data(), group.sums.shape().c()};
     kernels::Rows<const Scalar> start = group.ahead.bias;
@@ -119,10 +118,7 @@ void DiagonalScan<Side, State, B>::walk_cell(Cache& cache, Index row, Index j,
   const Index now = row % 2, before = 1 - now;
   const auto all =
       terms_of({&cache.h(before, j + 1, 0, 0), hidden}, x, {&cache.h(now, j, 0, 0), hidden});
-  const Index groups = std::ssize(cache.groups);
-  for (Index g = 0; g < groups; ++g) {
-    const Group& group = cache.groups[static_cast<std::size_t>(g)];
-    if (group.count == 0 || !detail::is_asked(colour, g, groups)) continue;
+  detail::for_each_asked(cache.groups, colour, [&](const Group& group) {
     Terms terms(all);
     kernels::Rows<const Scalar> start;
     if (cache.is_split) {
@@ -140,7 +136,7 @@ void DiagonalScan<Side, State, B>::walk_cell(Cache& cache, Index row, Index j,
                 [&](const kernels::Packed<const Scalar>& part) {
                   Kernels::lstm_step(batch, terms, part, start, states);
                 });
-  }
+  });
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -116,9 +116,13 @@ struct ColourGroup {
   [[nodiscard]] constexpr bool is_all() const { return colours == 1; }
 };
 namespace detail {
-/// Whether group g of `colours` is to be computed for a step that asks for `asked`.
-[[nodiscard]] constexpr bool is_asked(const ColourGroup& asked, Index g, Index colours) {
-  return asked.is_all() || colours != asked.colours || g == asked.group;
+/// Calls f for those of a walk's groups that a step asks for: one, if there is one a colour, or
+/// all.
+template <class Group, class F>
+void for_each_asked(const std::vector<Group>& groups, const ColourGroup& asked, F&& f) {
+  const bool is_one = !asked.is_all() && std::ssize(groups) == asked.colours;
+  if (is_one) return f(groups[static_cast<std::size_t>(asked.group)]);
+  for (const Group& group : groups) f(group);
 }
 }  // namespace detail
 
@@ -126,7 +130,7 @@ namespace detail {
 class KernelMask {
  public:
   KernelMask(const Mask& mask, Index rows, Index columns, Index dilation, Index colours)
-      : rows_(rows), columns_(columns), dilation_(dilation), colours_(colours) {
+      : name_(mask.name), rows_(rows), columns_(columns), dilation_(dilation), colours_(colours) {
     for (Index y = 0; y < rows; ++y) {
       for (Index x = 0; x < columns; ++x) {
         for (Index pair = 0; pair < colours * colours; ++pair) {
@@ -137,6 +141,8 @@ class KernelMask {
     }
   }
 
+  /// Of the mask.
+  [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] Index rows() const { return rows_; }
   [[nodiscard]] Index columns() const { return columns_; }
   [[nodiscard]] Index dilation() const { return dilation_; }
@@ -208,6 +214,7 @@ class KernelMask {
   }
   [[nodiscard]] const unsigned char* tap(Index y, Index x) const { return &allowed_[at(y, x)]; }
 
+  std::string name_;
   Index rows_, columns_, dilation_, colours_;
   std::vector<unsigned char> allowed_;  ///< [rows][columns][from][to]
   bool has_parts_ = false;

@@ -27,8 +27,8 @@ class MaskedConv2d : public detail::MaskedConvolution<B> {
 
   MaskedConv2d(Config config, Rng& rng) requires std::default_initializable<M>
       : detail::MaskedConvolution<B>(M{}, config, rng) {}
-  MaskedConv2d(M mask, Config config, Rng& rng)
-      : detail::MaskedConvolution<B>(std::move(mask), config, rng) {}
+  MaskedConv2d(const M& mask, Config config, Rng& rng)
+      : detail::MaskedConvolution<B>(mask, config, rng) {}
 
   /// The input of a pixel was not known when it was stepped: now it is. Under mask B the output
   /// would have to follow.

@@ -32,18 +32,22 @@ class MaskedConvolution {
     Index condition_channels = 0;  ///< of what images are told (Tape::set_condition); 0: nothing
   };
 
-  MaskedConvolution(Mask mask, Config config, Rng& rng)
+  MaskedConvolution(const Mask& mask, Config config, Rng& rng)
       : config_(checked(config)),
-        mask_(std::move(mask)),
-        kernel_mask_(mask_, config.kernel_height, config.kernel_width, config.dilation,
-                     config.colours),
-        taps_(allowed_taps(kernel_mask_)),
+        mask_(mask, config.kernel_height, config.kernel_width, config.dilation, config.colours),
+        taps_(allowed_taps(mask_)),
         taps_of_gradient_(mirrored(taps_)),
         pairs_save_(pairs_save(taps_)),
         padding_(padding_of(taps_)),
-        weights_(shape_of(config), kernel_mask_.rule(shape_of(config))),
+        weights_(shape_of(config), mask_.rule(shape_of(config))),
         bias_({1, 1, 1, config.out_channels}),
-        condition_(glorot_then_condition(rng)) {}
+        condition_("MaskedConv2d", config.condition_channels, config.out_channels, 1,
+                   config.colours) {
+    const Index taps = tap_count(taps_);
+    glorot_uniform(weights_.value(), taps * config.in_channels, taps * config.out_channels, rng);
+    apply_mask();
+    condition_.draw(rng);
+  }
 
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
@@ -61,7 +65,7 @@ class MaskedConvolution {
     return 2 * products * config_.in_channels * config_.out_channels;
   }
   [[nodiscard]] std::string describe() const {
-    return describe_convolution(mask_.name, config_) + condition_.describe();
+    return describe_convolution(mask_.name(), config_) + condition_.describe();
   }
   void for_each_parameter(auto&& visit) {
     visit("weights", weights_), visit("bias", bias_);
@@ -111,7 +115,7 @@ class MaskedConvolution {
     GuardedWalk walk;
   };
   [[nodiscard]] Cache make_cache(Walk walk) const {
-    for (const TapRun& run : taps_) require_past("MaskedConv2d", run, mask_.name);
+    for (const TapRun& run : taps_) require_past("MaskedConv2d", run, mask_.name());
     Cache cache;
     cache.rows =
         FeatureMap<Scalar>({padding_.above + 1, walk.batch,
@@ -160,21 +164,18 @@ class MaskedConvolution {
     remember(cache, row, column, x);
     require_output("MaskedConv2d", cache.walk, y, config_.out_channels, residual);
     const Terms terms = terms_of(cache, row, column, cache.image, cache.split, taps_.size());
-    const Index groups = std::ssize(cache.groups);
-    for (Index g = 0; g < groups; ++g) {
-      const Group& group = cache.groups[static_cast<std::size_t>(g)];
-      if (group.count == 0 || !is_asked(colour, g, groups)) continue;
+    const kernels::Rows<const Scalar> addend{residual.data, residual.stride};
+    for_each_asked(cache.groups, colour, [&](const Group& group) {
       const kernels::Rows<const Scalar> start =
           cache.split > 0 ? kernels::Rows<const Scalar>{&group.sums(0, 0, column, 0),
                                                         group.sums.shape()[2] * group.count}
                           : group.start.at(row, column);
-      const kernels::Rows<const Scalar> addend{residual.data, residual.stride};
       share_units(cache.walk.team, x.rows, group.packed,
                   [&](const kernels::Packed<const Scalar>& weights) {
                     Kernels::affine(x.rows, terms, weights, start, addend.from(0, group.first),
                                     kernels::Rows<Scalar>{y.data + group.first, y.stride});
                   });
-    }
+    });
   }
   void end_row(Cache& cache, Index row) const {
     require_row("MaskedConv2d", cache.walk, row);
@@ -225,7 +226,6 @@ class MaskedConvolution {
   /// With a condition image by image, whose sums do not begin with one row.
   void begin_row(Cache& cache, Index row) const {
     for (Group& group : cache.groups) {
-      if (group.count == 0) continue;
       const Index out = group.count;
       const auto sum = [&](Index pixels, const Terms& terms, Scalar* sums) {
         const kernels::Rows<Scalar> to{sums, out};
@@ -263,7 +263,7 @@ class MaskedConvolution {
     return false;
   }
   [[nodiscard]] TensorView<const Scalar, 4> masked_weights(Workspace& workspace) const {
-    return kernel_mask_.masked(weights_.value(), 1, workspace);
+    return mask_.masked(weights_.value(), 1, workspace);
   }
   /// Pixels of a line of a frame.
   [[nodiscard]] Index line_pixels(const Pieces& pieces) const {
@@ -339,14 +339,6 @@ class MaskedConvolution {
     }
     return pad;
   }
-  /// The weights first: the order of random numbers is that of layers without a condition.
-  ConditionWeights<B> glorot_then_condition(Rng& rng) {
-    const Index taps = tap_count(taps_);
-    glorot_uniform(weights_.value(), taps * config_.in_channels, taps * config_.out_channels, rng);
-    apply_mask();
-    return {
-        "MaskedConv2d", config_.condition_channels, config_.out_channels, 1, config_.colours, rng};
-  }
   static Config checked(const Config& c) {
     const auto odd = [](Index k) { return k > 0 && k % 2 == 1; };
     if (c.in_channels < 1 || c.out_channels < 1 || !odd(c.kernel_height) || !odd(c.kernel_width) ||
@@ -365,8 +357,7 @@ class MaskedConvolution {
   void backward(pixelrnn::Backward<Scalar>& ctx, Index condition) const;
 
   Config config_;
-  Mask mask_;
-  KernelMask kernel_mask_;
+  KernelMask mask_;
   std::vector<TapRun> taps_, taps_of_gradient_;
   bool pairs_save_;
   Padding padding_;

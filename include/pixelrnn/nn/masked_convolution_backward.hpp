@@ -78,7 +78,7 @@ void MaskedConvolution<B>::weight_gradient(pixelrnn::Backward<Scalar>& ctx) cons
   });
   add_chunks<B>(threads, parts, chunks, part, weights_.size(), weights_.gradient().data());
   add_chunks<B>(threads, parts + weights_.size(), chunks, part, out, bias_.gradient().data());
-  if (kernel_mask_.has_parts()) kernel_mask_.apply(weights_.gradient());
+  if (mask_.has_parts()) mask_.apply(weights_.gradient());
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::detail

@@ -46,14 +46,19 @@ class OneHotConv2d {
 
   OneHotConv2d(Config config, Rng& rng) requires std::default_initializable<M>
       : OneHotConv2d(M{}, config, rng) {}
-  OneHotConv2d(M mask, Config config, Rng& rng)
+  OneHotConv2d(const M& mask, Config config, Rng& rng)
       : config_(checked(config)),
-        name_(std::string_view(mask.name)),
-        mask_(std::move(mask), config.kernel_height, config.kernel_width, 1, config.colours),
+        mask_(mask, config.kernel_height, config.kernel_width, 1, config.colours),
         taps_(allowed_taps(mask_)),
         weights_(shape_of(config), mask_.rule(shape_of(config))),
         bias_({1, 1, 1, config.out_channels}),
-        condition_(glorot_then_condition(rng)) {}
+        condition_("OneHotConv2d", config.condition_channels, config.out_channels, 1,
+                   config.colours) {
+    const Index taps = tap_count(taps_);
+    glorot_uniform(weights_.value(), taps * config.channels, taps * config.out_channels, rng);
+    apply_mask();
+    condition_.draw(rng);
+  }
 
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
@@ -63,7 +68,7 @@ class OneHotConv2d {
   /// "OneHotConv2d<A>(3 of 256 levels->32, 7x7, colours 3)"
   [[nodiscard]] std::string describe() const {
     std::string text =
-        "OneHotConv2d<" + name_ + ">(" + std::to_string(config_.channels) + " of " +
+        "OneHotConv2d<" + mask_.name() + ">(" + std::to_string(config_.channels) + " of " +
         std::to_string(config_.levels) + " levels->" + std::to_string(config_.out_channels) + ", " +
         std::to_string(config_.kernel_height) + 'x' + std::to_string(config_.kernel_width);
     if (config_.colours > 1) text += ", colours " + std::to_string(config_.colours);
@@ -112,7 +117,7 @@ class OneHotConv2d {
     detail::GuardedWalk walk;
   };
   [[nodiscard]] Cache make_cache(Walk walk) const {
-    for (const TapRun& run : taps_) detail::require_past("OneHotConv2d", run, name_);
+    for (const TapRun& run : taps_) detail::require_past("OneHotConv2d", run, mask_.name());
     Cache cache{FeatureMap<Scalar>({walk.batch, walk.height, walk.width, config_.channels}),
                 {},
                 {},
@@ -165,15 +170,6 @@ class OneHotConv2d {
         cache.levels(b, row, column, c) = x(b, c);
       }
     }
-  }
-
-  /// The weights first: the order of random numbers is that of layers without a condition.
-  detail::ConditionWeights<B> glorot_then_condition(Rng& rng) {
-    const Index taps = tap_count(taps_);
-    glorot_uniform(weights_.value(), taps * config_.channels, taps * config_.out_channels, rng);
-    apply_mask();
-    return {
-        "OneHotConv2d", config_.condition_channels, config_.out_channels, 1, config_.colours, rng};
   }
 
   /// Calls f(offset in the weights, first output, how many) for all that pixel (row, column) of a
@@ -243,7 +239,6 @@ class OneHotConv2d {
   }
 
   Config config_;
-  std::string name_;  ///< of the mask
   KernelMask mask_;
   std::vector<TapRun> taps_;
   Parameter<Scalar> weights_;

@@ -127,10 +127,7 @@ requires(!State::is_scanned) class RowLSTM {
     for (Index b = 0; b < x.rows; ++b) {
       std::copy_n(x.row(b), x.columns, input + b * input_image + reach * x.columns);
     }
-    const Index groups = std::ssize(cache.groups);
-    for (Index g = 0; g < groups; ++g) {
-      const Group& group = cache.groups[static_cast<std::size_t>(g)];
-      if (group.count == 0 || !detail::is_asked(colour, g, groups)) continue;
+    detail::for_each_asked(cache.groups, colour, [&](const Group& group) {
       const kernels::LstmStep<Scalar> cells{
           .c_prev = {&cache.c(before, 0, column, group.first), c_image},
           .c = {&cache.c(now, 0, column, group.first), c_image},
@@ -148,7 +145,7 @@ requires(!State::is_scanned) class RowLSTM {
                   [&](const kernels::Packed<const Scalar>& weights) {
                     scan_.step(x.rows, before_h, {input, input_image}, weights, start, cells);
                   });
-    }
+    });
     const Index first = colour.first(hidden), count = colour.count(hidden);
     const Scalar* const h = &cache.h(now, 0, column + reach, first);
     for (Index b = 0; b < x.rows; ++b) std::copy_n(h + b * h_image, count, y.row(b) + first);
@@ -170,7 +167,6 @@ requires(!State::is_scanned) class RowLSTM {
   /// between. With a condition image by image, whose sums do not begin with one row.
   void begin_row(Cache& cache, Index row) const {
     for (Group& group : cache.groups) {
-      if (group.count == 0) continue;
       const Shape<4> sums = group.sums.shape();
       const auto sum = [&](Index first, Index pixels, kernels::Rows<const Scalar> start) {
         share_units(cache.walk.team, pixels, group.weights.state,

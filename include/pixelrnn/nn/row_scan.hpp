@@ -56,7 +56,9 @@ class RowScan {
         taps_to_state_(mirrored(state_taps_)),
         parameters_(config_, config.kernel, 1, config.kernel, rng),
         condition_("RowLSTM", config.condition_channels, config.hidden, kernels::gate_count,
-                   config.colours, rng) {}
+                   config.colours) {
+    condition_.draw(rng);
+  }
 
   [[nodiscard]] const RowConfig& config() const { return config_; }
   /// Columns on either side that K_ss reads, and on the left K_is.

@@ -106,10 +106,10 @@ template <class T>
 }
 /// In how many groups a walk computes so many units of each of so many gates: one for each colour,
 /// or all at once where groups, each padded to whole vectors, would take as long as a step of all
-/// for each colour. Either way bits are the same.
+/// for each colour. Either way bits are the same, and no group is empty.
 template <class K, class T>
 [[nodiscard]] Index colour_groups(Index colours, Index units, Index gates) {
-  if (gates == 1 && !in_one_chain(colours, units)) return 1;
+  if (units < colours || (gates == 1 && !in_one_chain(colours, units))) return 1;
   Index apart = 0;
   for (Index g = 0; g < colours; ++g) {
     apart += K::template packed_size<T>(1, ColourGroup{g, colours}.count(units), gates);

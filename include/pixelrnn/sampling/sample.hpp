@@ -55,14 +55,7 @@ template <Model M>
   if (options.height > 0) image.height = options.height;
   if (options.width > 0) image.width = options.width;
   Images images(count, image, model.likelihood().levels(), "sampled");
-  const auto is_one = [](Index told) { return told == 1; };
-  Conditions told = options.conditions;
-  if (is_one(std::ssize(told.labels))) told.labels = repeated({told.labels, {}}, count).labels;
-  if (!told.maps.empty() && is_one(told.maps.shape().n())) {
-    told.maps = repeated({{}, told.maps.view()}, count).maps;
-  }
-  require_conditions("sample: SampleOptions::conditions", told, count);
-  images.set_conditions(std::move(told));
+  images.set_conditions(one_each("sample: SampleOptions::conditions", options.conditions, count));
   return images;
 }
 

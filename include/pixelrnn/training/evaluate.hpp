@@ -139,10 +139,9 @@ template <Model M>
         const auto z = logits.value();
         for (Index n = 0; n < levels.shape().n(); ++n) {
           double* const image = map.view()[first + n].data();
-          const std::vector<Index>& places = of_order;
           std::size_t p = 0;
           detail::for_each_pixel(z[n], levels[n], [&](const auto* logits_of_pixel, auto pixel) {
-            double* out = image + places[p++] * std::ssize(pixel);
+            double* out = image + of_order[p++] * std::ssize(pixel);
             for (std::size_t c = 0; c < pixel.size(); ++c, ++out) {
               *out = -model.likelihood()
                           .conditional(logits_of_pixel, pixel, static_cast<Index>(c), room)

@@ -307,22 +307,13 @@ class Trainer {
   Batch gather(const Data& data, Index images, Index batch_size) {
     const ImageShape s = data.image_shape();
     const ConditionView told = told_of(data);
-    const Shape<4> levels{batch_size, s.height, s.width, s.channels}, maps = told.maps.shape();
+    const Shape<4> levels{batch_size, s.height, s.width, s.channels};
     if (levels_.shape() != levels) levels_ = Tensor<Images::Level, 4>(levels);
-    if (!told.maps.empty()) {
-      const Shape<4> of_batch{batch_size, maps.h(), maps.w(), maps.c()};
-      if (told_.maps.shape() != of_batch) told_.maps = FeatureMap<float>(of_batch);
-    }
-    told_.labels.clear();
+    detail::make_room(told_, told, batch_size);
     for (Index i = 0; i < images; ++i) {
       const Index image = order_[static_cast<std::size_t>(position_ + i)];
       fetch(data, image, epoch_, levels_.view()[i]);
-      if (!told.labels.empty()) {
-        told_.labels.push_back(told.labels[static_cast<std::size_t>(image)]);
-      }
-      if (!told.maps.empty()) {
-        std::copy(told.maps[image].begin(), told.maps[image].end(), told_.maps.view()[i].begin());
-      }
+      detail::copy_told(told, image, told_, i);
     }
     return Batch(levels_.view(), told_).slice(0, images);
   }

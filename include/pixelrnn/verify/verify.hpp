@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <pixelrnn/autodiff/functions.hpp>
@@ -50,15 +49,11 @@ namespace detail {
 /// What is told of `count` images.
 template <Model M>
 [[nodiscard]] Conditions told_of(const M& model, Index count, const VerifyOptions& options) {
-  Conditions told = options.conditions;
+  const Conditions& told = options.conditions;
   if constexpr (ConditionalModel<M>) {
     if (told.labels.empty() && told.maps.empty()) return model.example_conditions(count);
   }
-  if (std::ssize(told.labels) == 1 || (!told.maps.empty() && told.maps.shape().n() == 1)) {
-    return repeated(told, count);
-  }
-  require_conditions("verify: VerifyOptions::conditions", told, count);
-  return told;
+  return one_each("verify: VerifyOptions::conditions", told, count);
 }
 template <Model M>
 [[nodiscard]] Images random_images(const M& model, Index count, Rng& rng) {

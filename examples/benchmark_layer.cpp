@@ -53,7 +53,7 @@ FeatureMap<float> random_input() {
 /// The incremental walk over all pixels of x.
 template <IncrementalLayer L>
 void walk(const L& layer, FeatureView<const float> x, FeatureView<float> y) {
-  auto cache = layer.make_cache({shape.n(), shape.h(), shape.w()});
+  auto cache = layer.make_cache({shape.n(), shape.h(), shape.w(), shape.c()});
   const Index image = shape.h() * shape.w() * shape.c();
   for (Index r = 0; r < shape.h(); ++r) {
     for (Index j = 0; j < shape.w(); ++j) {

@@ -35,8 +35,8 @@ class AnyLayer {
   }
 
   [[nodiscard]] Cache make_cache(Walk walk) const;
-  void step(Cache& cache, Index row, Index column, MatrixView<const float> x,
-            MatrixView<float> y) const;
+  void step(Cache& cache, Index row, Index column, MatrixView<const float> x, MatrixView<float> y,
+            const ColourGroup& colour = {}) const;
   void observe(Cache& cache, Index row, Index column, MatrixView<const float> x) const;
   void end_row(Cache& cache, Index row) const;
 
@@ -52,7 +52,7 @@ class AnyLayer {
     virtual std::vector<NamedParameter<float>> parameters() = 0;
     virtual std::unique_ptr<AnyCache> make_cache(Walk walk) const = 0;
     virtual void step(AnyCache& cache, Index row, Index column, MatrixView<const float> x,
-                      MatrixView<float> y) const = 0;
+                      MatrixView<float> y, const ColourGroup& colour) const = 0;
     virtual void observe(AnyCache& cache, Index row, Index column,
                          MatrixView<const float> x) const = 0;
     virtual void end_row(AnyCache& cache, Index row) const = 0;
@@ -79,8 +79,8 @@ class AnyLayer {
       return std::make_unique<CacheOfL>(layer.make_cache(walk));
     }
     void step(AnyCache& any, Index row, Index column, MatrixView<const float> x,
-              MatrixView<float> y) const override {
-      layer.step(cache_of(any), row, column, x, y);
+              MatrixView<float> y, const ColourGroup& colour) const override {
+      detail::step_colour(layer, cache_of(any), row, column, x, y, colour);
     }
     void observe(AnyCache& any, Index row, Index column, MatrixView<const float> x) const override {
       layer.observe(cache_of(any), row, column, x);
@@ -98,8 +98,8 @@ struct AnyLayer::Cache {
 };
 inline AnyLayer::Cache AnyLayer::make_cache(Walk walk) const { return {self_->make_cache(walk)}; }
 inline void AnyLayer::step(Cache& cache, Index row, Index column, MatrixView<const float> x,
-                           MatrixView<float> y) const {
-  self_->step(*cache.any, row, column, x, y);
+                           MatrixView<float> y, const ColourGroup& colour) const {
+  self_->step(*cache.any, row, column, x, y, colour);
 }
 inline void AnyLayer::observe(Cache& cache, Index row, Index column,
                               MatrixView<const float> x) const {

@@ -8,6 +8,7 @@
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/nn/masked_conv2d.hpp>
 #include <pixelrnn/nn/relu.hpp>
+#include <pixelrnn/nn/sequential.hpp>
 
 #include "support/backends.hpp"
 #include "support/catch.hpp"

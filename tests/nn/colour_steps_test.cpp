@@ -68,7 +68,7 @@ void check_walk_by_colours(const L& layer, const FeatureMap<double>& x,
                            const FeatureMap<double>& whole, bool is_apart) {
   const Shape<4> s = x.shape();
   const Index step_channels = s.c();
-  auto cache = layer.make_cache({s.n(), s.h(), s.w()});
+  auto cache = layer.make_cache({s.n(), s.h(), s.w(), s.c()});
   FeatureMap<double> in({s.n(), 1, 1, s.c()}), out({s.n(), 1, 1, step_channels});
   for (Index r = 0; r < s.h(); ++r) {
     for (Index j = 0; j < s.w(); ++j) {
@@ -87,7 +87,7 @@ void check_walk_by_colours(const L& layer, const FeatureMap<double>& x,
           for (Index c = 0; c < step_channels; ++c) {
             if (c < first + count) {
               CHECK(test::same_bits(out(n, 0, 0, c), whole(n, r, j, c)));
-            } else if (is_apart && detail::StepsColours<L>) {
+            } else if (is_apart && detail::TakesColour<L>) {
               CHECK(out(n, 0, 0, c) == -1);
             }
           }
@@ -138,10 +138,8 @@ TEST_CASE(
     CHECK(next == channels);
     CHECK((ColourGroup{}.first(channels) == 0 && ColourGroup{}.count(channels) == channels));
   }
-  STATIC_REQUIRE(detail::StepsColours<MaskedConv2d<MaskB>>);
-  STATIC_REQUIRE_FALSE(detail::StepsColours<ReLU<>>);
-  STATIC_REQUIRE(detail::StepsColours<Residual<ReLU<>, MaskedConv2d<MaskB>>>);
-  STATIC_REQUIRE_FALSE(detail::StepsColours<Residual<MaskedConv2d<MaskB>, ReLU<>>>);
+  STATIC_REQUIRE(detail::TakesColour<MaskedConv2d<MaskB>>);
+  STATIC_REQUIRE_FALSE(detail::TakesColour<ReLU<>>);
   // A grey convolution within a colour net: every step is whole.
   Rng rng(1);
   const MaskedConv2d<MaskB, test::XsimdBackend> grey({.in_channels = 2, .out_channels = 4}, rng);

@@ -121,12 +121,6 @@ TEST_CASE("A layer that can be told a pixel has a walk", "[nn][layer]") {
   STATIC_REQUIRE_FALSE(ObservingLayer<ObservingOnly>);
 }
 
-TEST_CASE("A layer without a walk has an empty cache", "[nn][layer]") {
-  STATIC_REQUIRE(std::same_as<CacheOf<Walking>, Walking::Cache>);
-  STATIC_REQUIRE(std::is_empty_v<CacheOf<Identity>>);
-  STATIC_REQUIRE_FALSE(std::same_as<CacheOf<WithoutStep>, WithoutStep::Cache>);
-}
-
 TEST_CASE("A layer that does not say its FLOP has none", "[nn][layer]") {
   CHECK(flops(Counting{}, 5, 7) == 57);
   CHECK(flops(Identity{}, 5, 7) == 0);

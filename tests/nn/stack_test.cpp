@@ -174,10 +174,5 @@ TEST_CASE("Blocks and skips of a stack must keep the channels", "[nn][stack]") {
   CHECK_THROWS_ERROR(wrong_block.output_shape(x.shape()), ShapeError, block);
   CHECK_THROWS_ERROR(test::output(wrong_block, x), ShapeError, block);
   CHECK_THROWS_ERROR(test::output(wrong_skip, x), ShapeError, "Stack: skip 1 turns");
-  // Before it writes anywhere, not after.
-  auto cache = wrong_skip.make_cache({1, 2, 2});
-  FeatureMap<double> pixel({1, 1, 1, 2}), y({1, 1, 1, 2});
-  CHECK_THROWS_ERROR(
-      wrong_skip.step(cache, 0, 0, as_rows(std::as_const(pixel).view()), as_rows(y.view())),
-      ShapeError, "Stack: skip 1 turns");
+  CHECK_THROWS_ERROR(wrong_skip.make_cache({1, 2, 2, 2}), ShapeError, "Stack: skip 1 turns");
 }

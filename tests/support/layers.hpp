@@ -85,7 +85,7 @@ template <class L>
   const Shape<4> s = x.shape();
   FeatureMap<T> y(layer.output_shape(s));
   const Index out = y.shape().c();
-  auto cache = layer.make_cache({s.n(), s.h(), s.w()});
+  auto cache = layer.make_cache({s.n(), s.h(), s.w(), s.c()});
   FeatureMap<T> other_y({1, 1, s.n(), out});
   for (Index r = 0; r < s.h(); ++r) {
     for (Index j = 0; j < s.w(); ++j) {

@@ -121,7 +121,7 @@ TEST_CASE("With walk_bits an evaluation has the bits of a walk, also of wide con
   const Images images = test::random_images(2, {3, 4, 1}, 3, 5);
   FeatureMap<float> walked({2, 3, 4, 3});
   FeatureMap<float> x({2, 1, 1, 1}), z({2, 1, 1, 3});
-  auto cache = model.net().make_cache({.batch = 2, .height = 3, .width = 4});
+  auto cache = model.net().make_cache({.batch = 2, .height = 3, .width = 4, .channels = 1});
   for (Index row = 0; row < 3; ++row) {
     for (Index column = 0; column < 4; ++column) {
       for (Index n = 0; n < 2; ++n) {

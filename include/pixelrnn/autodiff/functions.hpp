@@ -76,6 +76,35 @@ template <class T>
   return a.tape().record("add", y, {a, b}, Op{});
 }
 
+/// One value an image, (N, 1, 1, C), at every pixel of a map (N, H, W, C). Throws ShapeError if x
+/// has another shape; a map of that shape is given back as it is.
+template <class T>
+[[nodiscard]] Variable<T> broadcast(Variable<T> x, const Shape<4>& map) {
+  struct Op {
+    void backward(Backward<T>& ctx) {
+      const FeatureView<const T> dy = ctx.output_gradient();
+      const FeatureView<T> dx = ctx.input_gradient(0);
+      const Shape<4> s = dy.shape();
+      for (Index pixel = 0; pixel < s.n() * s.h() * s.w(); ++pixel) {
+        detail::add_to(s.c(), dy.data() + pixel * s.c(), &dx(pixel / (s.h() * s.w()), 0, 0, 0));
+      }
+    }
+  };
+  const Shape<4> s = x.shape(), wanted = map.with_channels(s.c());
+  if (s == wanted) return x;
+  if (s != Shape<4>{map.n(), 1, 1, s.c()}) {
+    detail::fail<ShapeError>("broadcast: x is ", s, ", expected ", wanted, " or (N=", map.n(),
+                             ", H=1, W=1, C)");
+  }
+  const FeatureView<T> y = x.tape().allocate(wanted);
+  for (Index n = 0; n < wanted.n(); ++n) {
+    for (Index pixel = 0; pixel < wanted.h() * wanted.w(); ++pixel) {
+      std::copy_n(&x.value()(n, 0, 0, 0), s.c(), &y(n, 0, 0, 0) + pixel * s.c());
+    }
+  }
+  return x.tape().record("broadcast", y, {x}, Op{});
+}
+
 /// a ⊙ b of equal shapes, or b one value a channel (1, 1, 1, C). Throws ShapeError otherwise.
 template <class T>
 [[nodiscard]] Variable<T> mul(Variable<T> a, Variable<T> b) {

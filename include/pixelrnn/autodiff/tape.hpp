@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <pixelrnn/autodiff/gradient_memory.hpp>
+#include <pixelrnn/autodiff/map_memory.hpp>
 #include <pixelrnn/autodiff/parameter.hpp>
 #include <pixelrnn/autodiff/prepared.hpp>
 #include <pixelrnn/autodiff/variable.hpp>
@@ -31,7 +32,7 @@ struct TapeOptions {
 };
 
 template <class T>
-class Chain;
+class MapPass;
 
 /// Memory and history of one computation. Values live in a workspace that reset() recycles, so a
 /// repeated training step allocates nothing. Gradients live only from their first contribution
@@ -91,11 +92,16 @@ class Tape {
     return workers_;
   }
 
-  /// Uninitialised memory for an operation's output or what it saves, until reset() or a Chain.
+  /// Uninitialised memory for an operation's output, until reset() or, on a tape that does not
+  /// record, until a net needs it no longer. Throws std::bad_alloc.
   [[nodiscard]] FeatureView<T> allocate(Shape<4> shape) {
-    return workspace().template allocate<T>(shape);
+    if (options_.record) return workspace().template allocate<T>(shape);
+    const std::size_t count = static_cast<std::size_t>(std::max<Index>(shape.count(), 1));
+    if (count > static_cast<std::size_t>(PTRDIFF_MAX) / sizeof(T)) throw std::bad_alloc();
+    return {static_cast<T*>(maps_.take(count * sizeof(T))), shape};
   }
-  [[nodiscard]] Workspace& workspace() { return memory_[current_]; }
+  /// Memory for what operations save, until reset().
+  [[nodiscard]] Workspace& workspace() { return memory_; }
   /// Memory for one operation's forward: give it back with a Scratch guard.
   [[nodiscard]] Workspace& scratch() { return scratch_; }
 
@@ -198,15 +204,18 @@ class Tape {
     destroy_operations();
     nodes_.clear();
     gradients_.clear();
-    for (Workspace& memory : memory_) memory.reset();
+    memory_.reset();
+    maps_.reset();
     scratch_.reset();
     condition_.reset();
     swept_ = false;
+    ++recording_;
   }
 
   /// Name of the first operation whose output is not finite, with its position; empty if none.
   [[nodiscard]] std::string first_non_finite() const {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (nodes_[i].is_gone) continue;
       for (const T value : nodes_[i].value) {
         if (std::isfinite(value)) continue;
         return std::string(nodes_[i].name) + " (operation " + std::to_string(i) + ")";
@@ -217,8 +226,7 @@ class Tape {
 
   /// The most bytes a step has used: values, saved state and gradients, and scratch.
   [[nodiscard]] std::size_t peak_bytes() const {
-    std::size_t bytes = scratch_.peak() + prepared_.peak_bytes();
-    for (const Workspace& memory : memory_) bytes += memory.peak();
+    std::size_t bytes = scratch_.peak() + prepared_.peak_bytes() + memory_.peak() + maps_.peak();
     for (const auto& worker : workers_) bytes += worker->peak_bytes();
     return bytes;
   }
@@ -226,7 +234,7 @@ class Tape {
  private:
   friend class Variable<T>;
   friend class Backward<T>;
-  friend class Chain<T>;
+  friend class MapPass<T>;
 
   struct Node {
     const char* name = "";
@@ -240,6 +248,7 @@ class Tape {
     void (*destroy)(void*) = nullptr;
     bool needs_gradient = false;
     bool keeps_gradient = false;
+    bool is_gone = false;  ///< its memory was given back
   };
   static constexpr Index no_gradient = -1;
 
@@ -247,6 +256,23 @@ class Tape {
     if (variable.tape_ != this) {
       detail::fail<ConfigError>(where, ": a variable is on another tape; use one tape a step");
     }
+    static_cast<void>(node_of(variable));
+  }
+  [[nodiscard]] const Node& node_of(const Variable<T>& variable) const {
+    const bool is_old = variable.recording_ != recording_;
+    if (is_old || nodes_[index(variable.id_)].is_gone) [[unlikely]] {
+      detail::fail<ConfigError>(
+          "Variable: used after ",
+          is_old ? "its tape was reset; compute it anew"
+                 : "its memory was given back: a net that does not record keeps what run holds");
+    }
+    return nodes_[index(variable.id_)];
+  }
+  void give_back(Index block) {
+    for (Node& node : nodes_) {
+      if (!node.is_gone && maps_.find(node.value.data()) == block) node.is_gone = true;
+    }
+    maps_.give_back(block);
   }
   static std::size_t index(Index id) { return static_cast<std::size_t>(id); }
   /// Leaves look at memory the tape never writes.
@@ -254,11 +280,11 @@ class Tape {
     return {const_cast<T*>(view.data()), view.shape()};
   }
   [[nodiscard]] const FeatureView<T>& value(const Variable<T>& variable) const {
-    return nodes_[index(variable.id_)].value;
+    return node_of(variable).value;
   }
   Variable<T> add_node(const Node& node) {
     nodes_.push_back(node);
-    return Variable<T>(*this, static_cast<Index>(nodes_.size()) - 1);
+    return Variable<T>(*this, static_cast<Index>(nodes_.size()) - 1, recording_);
   }
 
   typename Backward<T>::Claim claim_gradient(Index id) {
@@ -305,9 +331,9 @@ class Tape {
   }
 
   TapeOptions options_;
-  Workspace memory_[2];      ///< values, saved state, operations, gradients; see Chain
-  std::size_t current_ = 0;  ///< the one of them that is handed out from
-  Workspace scratch_;        ///< what one forward or backward needs while it runs
+  Workspace memory_;        ///< of a recording: values, saved state, operations, gradients
+  detail::MapMemory maps_;  ///< without one: values
+  Workspace scratch_;       ///< what one forward or backward needs while it runs
   std::vector<Node> nodes_;
   detail::GradientMemory<T> gradients_;
   std::optional<Variable<T>> condition_;
@@ -315,6 +341,7 @@ class Tape {
   detail::Prepared prepared_;
   bool keeps_prepared_ = false;
   bool swept_ = false;
+  Index recording_ = 0;  ///< how often it was reset
 };
 
 template <class T>

@@ -10,8 +10,9 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 template <class T>
 class Tape;
 
-/// A value on a tape: a light handle, valid until the tape is reset. Always a feature map
-/// (N, H, W, C); one number an image is (N, 1, 1, 1), a scalar (1, 1, 1, 1).
+/// A value on a tape: a light handle, valid until the tape is reset or, within a net on a tape that
+/// does not record, until its memory is given back (MapPass); a use after that throws ConfigError.
+/// Always a feature map (N, H, W, C); one number an image is (N, 1, 1, 1), a scalar (1, 1, 1, 1).
 template <class T>
 class Variable {
  public:
@@ -24,9 +25,11 @@ class Variable {
 
  private:
   friend class Tape<T>;
-  Variable(Tape<T>& tape, Index id) : tape_(&tape), id_(id) {}
+  Variable(Tape<T>& tape, Index id, Index recording)
+      : tape_(&tape), id_(id), recording_(recording) {}
   Tape<T>* tape_;
   Index id_;
+  Index recording_;  ///< of the tape's: how often it was reset before
 };
 
 /// What an operation sees when it is reversed. Gradients of inputs are added to, never overwritten,

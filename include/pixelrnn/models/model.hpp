@@ -11,8 +11,8 @@
 #include <pixelrnn/likelihood/likelihood.hpp>
 #include <pixelrnn/models/condition.hpp>
 #include <pixelrnn/models/encoding.hpp>
+#include <pixelrnn/models/parts.hpp>
 #include <pixelrnn/nn/layer.hpp>
-#include <pixelrnn/nn/sequential.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -128,7 +128,9 @@ class ImageModel {
   [[nodiscard]] Scalar encode(int level) const {
     return encode_level<Scalar>(encoding_, level, likelihood_.levels());
   }
-  [[nodiscard]] Variable<Scalar> logits(Variable<Scalar> x) const { return net_.forward(x); }
+  [[nodiscard]] Variable<Scalar> logits(Variable<Scalar> x) const {
+    return detail::forward_in_parts(net_, x);
+  }
   void for_each_parameter(auto&& visit) {
     net_.for_each_parameter(visit);
     if (condition_.exists()) visit("condition", condition_);
@@ -159,6 +161,7 @@ class ImageModel {
         condition_(std::move(condition)),
         orientation_(orientation) {
     require_valid(image, "ImageModel");
+    if constexpr (IsNetwork<Net>) net_.require_visited();
     const ImageShape ordered = orientation.ordered(image);
     const Shape<4> in{1, ordered.height, ordered.width, ordered.channels};
     const Shape<4> out = net_.output_shape(in);

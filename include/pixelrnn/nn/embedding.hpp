@@ -33,6 +33,7 @@ class Embedding {
   using Scalar = typename B::Scalar;
   using BackendPolicy = B;
   static constexpr bool separates_images = true;
+  static constexpr bool is_pointwise = true;
   using Config = EmbeddingConfig;
 
   Embedding(Config config, Rng& rng)

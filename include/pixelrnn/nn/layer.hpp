@@ -43,6 +43,13 @@ concept SeparatesImages = requires {
 };
 
 namespace detail {
+/// The base of what is described by a function of a pass: see Network.
+struct NetworkTag {};
+}  // namespace detail
+template <class L>
+concept IsNetwork = Layer<L> && std::derived_from<L, detail::NetworkTag>;
+
+namespace detail {
 // The members of a walk one by one, so that a layer that lacks one is told which.
 template <class L>
 concept HasCache = requires {
@@ -91,7 +98,8 @@ concept IncrementalLayer =
 
 /// A layer that can be told the true input of the pixel last stepped, without computing its output
 /// again: for one whose mask A hides the pixel from itself, so that nothing but the stored input
-/// changes once the pixel has been drawn.
+/// changes once the pixel has been drawn. A layer that says what is known of its output
+/// (known_after) may offer it whatever that is.
 template <class L>
 concept ObservingLayer = IncrementalLayer<L> &&
     requires(const L& layer, typename L::Cache& cache, Index i,
@@ -99,7 +107,73 @@ concept ObservingLayer = IncrementalLayer<L> &&
   layer.observe(cache, i, i, x);
 };
 
+/// A layer that adds its output to something in one pass, in the bits of `residual` plus its
+/// output:
+///   Variable forward_add(x, residual) const;
+///   void step_add(cache, row, column, x, residual, y, colour) const;   residual.data may be null
+template <class L>
+concept AddingLayer = IncrementalLayer<L> &&
+    requires(const L& layer, typename L::Cache& cache, Index i, Variable<typename L::Scalar> v,
+             MatrixView<const typename L::Scalar> x, MatrixView<typename L::Scalar> y,
+             const ColourGroup& colour) {
+  { layer.forward_add(v, v) } -> std::same_as<Variable<typename L::Scalar>>;
+  layer.step_add(cache, i, i, x, x, y, colour);
+};
+
+/// A layer that can go through a map row by row. Its input is put in pixel by pixel or as whole
+/// rows (batch · width, C), before the output of the next row, or of that row, is asked for:
+///   RowCache make_row_cache(Walk) const;
+///   void observe(RowCache&, row, column, x) const;   void observe_row(RowCache&, row, x) const;
+///   void step_row(RowCache&, row, y) const;
+template <class L>
+concept RowLayer = IncrementalLayer<L> &&
+    requires(const L& layer, typename L::RowCache& cache, Walk walk, Index i,
+             MatrixView<const typename L::Scalar> x, MatrixView<typename L::Scalar> y) {
+  { layer.make_row_cache(walk) } -> std::same_as<typename L::RowCache>;
+  layer.observe(cache, i, i, x), layer.observe_row(cache, i, x), layer.step_row(cache, i, y);
+};
+
+/// The promise that the output of a pixel depends on that pixel's input alone, colour by colour
+/// unless the layer says otherwise (known_after), wherever it is, so
+/// that the pixels of a row may be stepped as if they were images of one pixel:
+/// static constexpr bool is_pointwise = true.
+template <class L>
+concept PointwiseLayer = IncrementalLayer<L> && requires {
+  requires L::is_pointwise;
+};
+
+/// What a walk knows of a layer's output, given what it knows of x. A layer says it by
+///   Known known(Known x) const;   ConfigError if it reads what a walk does not know yet
+/// One that does not is taken to be computed pixel by pixel, and to pass on all that x knows of the
+/// pixel unless it observes (ObservingLayer), by which it promises to hide it.
+template <class L>
+[[nodiscard]] Known known_after(const L& layer, const Known& x) {
+  if constexpr (requires {
+                  { layer.known(x) } -> std::same_as<Known>;
+                }) {
+    return layer.known(x);
+  } else if constexpr (PointwiseLayer<L>) {
+    return x;
+  } else {
+    Known y = ObservingLayer<L> ? x.through(OwnPixel::earlier_colours, x.colours) : x;
+    y.domain = Domain::pixel;
+    return y;
+  }
+}
+
 namespace detail {
+
+/// What a net asks for with p.condition(channels) must be told; `told` is the number of channels.
+inline void require_condition(Index channels, Index told) {
+  if (told == 0) {
+    fail<ConfigError>("Network: run asks for a condition, but nothing is told of the images; see ",
+                      "Tape::set_condition and Walk::condition, or Config::condition of models");
+  }
+  if (told != channels) {
+    fail<ShapeError>("Network: run asks for a condition of ", channels, " channels, the images ",
+                     "are told ", told);
+  }
+}
 
 /// A layer whose steps take a colour group; else all outputs are computed.
 template <class L>
@@ -109,15 +183,6 @@ concept TakesColour = IncrementalLayer<L> &&
              const ColourGroup& colour) {
   layer.step(cache, i, i, x, y, colour);
 };
-template <class L>
-concept WritesAllColours = requires {
-  requires !L::steps_colours;
-};
-/// One that then leaves outputs of earlier groups as they are, or writes the same again. What is
-/// made of layers says static constexpr bool steps_colours = false if its last layer does not.
-template <class L>
-concept StepsColours = TakesColour<L> && !WritesAllColours<L>;
-
 template <IncrementalLayer L>
 void step_colour(const L& layer, typename L::Cache& cache, Index row, Index column,
                  const MatrixView<const typename L::Scalar>& x,
@@ -155,19 +220,7 @@ struct WholeWalk {
 template <class First, class... Rest>
 concept OneScalar = (std::same_as<typename First::Scalar, typename Rest::Scalar> && ...);
 
-struct NoCache {};
-template <class L>
-struct CacheOf {
-  using type = NoCache;
-};
-template <IncrementalLayer L>
-struct CacheOf<L> {
-  using type = typename L::Cache;
-};
 }  // namespace detail
-/// A layer's cache; an empty type for layers without an incremental walk.
-template <class L>
-using CacheOf = typename detail::CacheOf<L>::type;
 
 /// Useful FLOP of one forward pass over a height × width map: a multiply and an add for each
 /// allowed tap that lies inside the map, element-wise work not counted. 0 for layers that do not

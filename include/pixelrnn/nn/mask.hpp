@@ -11,6 +11,7 @@
 
 #include <pixelrnn/core/tensor.hpp>
 #include <pixelrnn/core/workspace.hpp>
+#include <pixelrnn/nn/known.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -20,8 +21,6 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 ///                               in them), from colour group `from` of the input to group `to` of
 ///                               the output, both 0 without colours. Asked once, by constructors.
 ///   name                        for descriptions and files ("A")
-///   sees_self                   static, false: promises that no pixel sees its own features of its
-///                               own colour, nor a later one, as under mask A: lets a layer observe
 template <class M>
 concept MaskPolicy = std::copyable<M> && requires(const M& mask, Index i) {
   { mask.allowed(i, i, i, i) } -> std::same_as<bool>;
@@ -32,7 +31,6 @@ concept MaskPolicy = std::copyable<M> && requires(const M& mask, Index i) {
 /// (van den Oord et al. 2016, sec. 3.4 and fig. 2).
 struct MaskA {
   static constexpr std::string_view name = "A";
-  static constexpr bool sees_self = false;
   [[nodiscard]] static constexpr bool allowed(Index dy, Index dx, Index from, Index to) {
     return dy < 0 || (dy == 0 && (dx < 0 || (dx == 0 && from < to)));
   }
@@ -48,11 +46,10 @@ struct MaskB {
 /// et al. 2016b, arXiv 1606.05328, sec. 2.2).
 struct MaskAbove {
   static constexpr std::string_view name = "above";
-  static constexpr bool sees_self = false;
   [[nodiscard]] static constexpr bool allowed(Index dy, Index, Index, Index) { return dy < 0; }
 };
 /// The rows above and its own, all columns: later layers of a vertical stack, whose input knows
-/// nothing but rows above. A walk pixel by pixel is told no later column of a row: it has none.
+/// nothing but rows above, so that a walk has it a row at a time. Of pixels it has no walk.
 struct MaskAboveAndRow {
   static constexpr std::string_view name = "above_and_row";
   [[nodiscard]] static constexpr bool allowed(Index dy, Index, Index, Index) { return dy <= 0; }
@@ -82,14 +79,6 @@ class Mask {
  private:
   std::function<bool(Index, Index, Index, Index)> allowed_;
 };
-
-namespace detail {
-/// A mask under which the output at a pixel does not change with the input there.
-template <class M>
-concept HidesSelf = requires {
-  requires !M::sees_self;
-};
-}  // namespace detail
 
 /// Colour group of channel c of n: contiguous parts, as even as they come, for any n (sec. 3.4
 /// of the paper splits features "into three parts"). With one colour everything is group 0.
@@ -146,6 +135,7 @@ class KernelMask {
   [[nodiscard]] Index rows() const { return rows_; }
   [[nodiscard]] Index columns() const { return columns_; }
   [[nodiscard]] Index dilation() const { return dilation_; }
+  [[nodiscard]] Index colours() const { return colours_; }
   /// Where kernel row y and column x read, from the pixel.
   [[nodiscard]] Index dy(Index y) const { return (y - rows_ / 2) * dilation_; }
   [[nodiscard]] Index dx(Index x) const { return (x - columns_ / 2) * dilation_; }
@@ -202,6 +192,19 @@ class KernelMask {
     std::copy(weights.begin(), weights.end(), copy.begin());
     apply(copy, gates);
     return copy;
+  }
+  /// What the output of a pixel knows of the input there.
+  [[nodiscard]] OwnPixel own_pixel() const {
+    OwnPixel own = OwnPixel::nothing;
+    for (Index from = 0; from < colours_; ++from) {
+      for (Index to = 0; to < colours_; ++to) {
+        if (!allowed(rows_ / 2, columns_ / 2, from, to)) continue;
+        own = std::max(own, from < to    ? OwnPixel::earlier_colours
+                            : from == to ? OwnPixel::own_colour
+                                         : OwnPixel::every_colour);
+      }
+    }
+    return own;
   }
   /// Whether some tap is allowed for some colours only: then gradients that were summed over all
   /// weights have to be masked.

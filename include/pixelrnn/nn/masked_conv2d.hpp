@@ -4,6 +4,7 @@
 
 #include <pixelrnn/nn/masked_convolution.hpp>
 #include <pixelrnn/nn/masked_convolution_backward.hpp>
+#include <pixelrnn/nn/masked_convolution_rows.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -24,21 +25,15 @@ class MaskedConv2d : public detail::MaskedConvolution<B> {
   using typename detail::MaskedConvolution<B>::Scalar;
   using typename detail::MaskedConvolution<B>::Config;
   using typename detail::MaskedConvolution<B>::Cache;
+  using typename detail::MaskedConvolution<B>::RowCache;
 
   MaskedConv2d(Config config, Rng& rng) requires std::default_initializable<M>
       : detail::MaskedConvolution<B>(M{}, config, rng) {}
   MaskedConv2d(const M& mask, Config config, Rng& rng)
       : detail::MaskedConvolution<B>(mask, config, rng) {}
-
-  /// The input of a pixel was not known when it was stepped: now it is. Under mask B the output
-  /// would have to follow.
-  void observe(Cache& cache, Index row, Index column,
-               const MatrixView<const Scalar>& x) const requires detail::HidesSelf<M> {
-    this->remember(cache, row, column, x);
-  }
 };
 
-static_assert(IncrementalLayer<MaskedConv2d<MaskB>> && !ObservingLayer<MaskedConv2d<MaskB>>);
-static_assert(ObservingLayer<MaskedConv2d<MaskA>>);
+static_assert(IncrementalLayer<MaskedConv2d<MaskB>> && ObservingLayer<MaskedConv2d<MaskA>>);
+static_assert(RowLayer<MaskedConv2d<MaskAbove>> && AddingLayer<MaskedConv2d<>>);
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

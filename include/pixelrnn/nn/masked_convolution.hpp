@@ -6,8 +6,8 @@
 #include <pixelrnn/nn/backend.hpp>
 #include <pixelrnn/nn/condition.hpp>
 #include <pixelrnn/nn/init.hpp>
-#include <pixelrnn/nn/layer.hpp>
 #include <pixelrnn/nn/pieces.hpp>
+#include <pixelrnn/nn/reach.hpp>
 #include <pixelrnn/nn/tap_products.hpp>
 #include <pixelrnn/nn/taps.hpp>
 
@@ -54,6 +54,7 @@ class MaskedConvolution {
     require_channels("MaskedConv2d", x, config_.in_channels, "Config::in_channels");
     return x.with_channels(config_.out_channels);
   }
+  [[nodiscard]] Reach reach() const { return {padding_.above, padding_.left, padding_.right}; }
   [[nodiscard]] Index flops(Index height, Index width) const {
     Index products = 0;  // of C_in × C_out each; a colour mask on the centre is not deducted
     for (const TapRun& run : taps_) {
@@ -103,27 +104,26 @@ class MaskedConvolution {
     kernels::Packed<const Scalar> ahead{};   ///< of the taps above, if split
     typename ConditionWeights<B>::Walking start{};
   };
-  /// A ring of the input rows that taps reach, for each image with its padding. If the walk is
-  /// split, what the rows above give to all pixels of this one.
-  struct Cache {
-    FeatureMap<Scalar> rows;  ///< (rows above + 1, batch, padded width, C_in)
-    Index image, line;        ///< values of one row of an image, of all images
-    std::vector<Group> groups;
-    Workspace weights;
-    std::size_t split;                         ///< runs of taps above; 0: not split
+  /// A ring of the input rows that taps reach, for each image with its padding.
+  struct Ring {
+    FeatureMap<Scalar> rows;                   ///< (rows above + 1, batch, padded width, C_in)
+    Index image, line;                         ///< values of one row of an image, of all images
     std::vector<kernels::Term<Scalar>> terms;  ///< a room for each run
+    Workspace weights;
     GuardedWalk walk;
   };
+  /// If the walk is split, what the rows above give to all pixels of this one.
+  struct Cache : Ring {
+    std::vector<Group> groups;
+    std::size_t split;  ///< runs of taps above; 0: not split
+  };
+  [[nodiscard]] Known known(Known x) const {
+    return known_through("MaskedConv2d", taps_, mask_, x);
+  }
   [[nodiscard]] Cache make_cache(Walk walk) const {
-    for (const TapRun& run : taps_) require_past("MaskedConv2d", run, mask_.name());
+    static_cast<void>(known({}));
     Cache cache;
-    cache.rows =
-        FeatureMap<Scalar>({padding_.above + 1, walk.batch,
-                            walk.width + padding_.left + padding_.right, config_.in_channels});
-    cache.image = cache.rows.shape()[2] * config_.in_channels;
-    cache.line = walk.batch * cache.image;
-    cache.terms.resize(taps_.size());
-    cache.walk = {walk};
+    begin(cache, walk);
     // Runs are in kernel order: those of the rows above come first.
     const auto here =
         std::find_if(taps_.begin(), taps_.end(), [](const TapRun& run) { return run.dy == 0; });
@@ -161,7 +161,7 @@ class MaskedConvolution {
   void step_add(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
                 const MatrixView<const Scalar>& residual, const MatrixView<Scalar>& y,
                 const ColourGroup& colour = {}) const {
-    remember(cache, row, column, x);
+    observe(cache, row, column, x);
     require_output("MaskedConv2d", cache.walk, y, config_.out_channels, residual);
     const Terms terms = terms_of(cache, row, column, cache.image, cache.split, taps_.size());
     const kernels::Rows<const Scalar> addend{residual.data, residual.stride};
@@ -181,27 +181,42 @@ class MaskedConvolution {
     require_row("MaskedConv2d", cache.walk, row);
     if (cache.split > 0 && row + 1 < cache.walk.height) begin_row(cache, row + 1);
   }
-
- protected:
-  /// Puts a pixel into the ring.
-  void remember(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const {
-    require_input("MaskedConv2d", cache.walk, row, column, x, config_.in_channels);
+  /// Puts the input of a pixel, which was not known when it was stepped, into the ring. Where the
+  /// output knows its own pixel it would have to follow.
+  void observe(Ring& ring, Index row, Index column, const MatrixView<const Scalar>& x) const {
+    require_input("MaskedConv2d", ring.walk, row, column, x, config_.in_channels);
     Scalar* const pixel =
-        cache.rows.data() + line_of(row) * cache.line + (padding_.left + column) * x.columns;
-    share_columns(cache.walk.team, x.rows, x.columns, [&](Index first, Index last) {
+        ring.rows.data() + line_of(row) * ring.line + (padding_.left + column) * x.columns;
+    share_columns(ring.walk.team, x.rows, x.columns, [&](Index first, Index last) {
       for (Index b = 0; b < x.rows; ++b) {
-        const Scalar* const from = x.row(b) + first;
-        Scalar* const to = pixel + b * cache.image + first;
-        if (config_.relu_input) {
-          Kernels::relu(last - first, from, to);
-        } else {
-          std::copy_n(from, last - first, to);
-        }
+        store(last - first, x.row(b) + first, pixel + b * ring.image + first);
       }
     });
   }
 
+  // A walk row by row: see RowLayer.
+  struct RowCache;
+  [[nodiscard]] RowCache make_row_cache(Walk walk) const;
+  void observe_row(RowCache& cache, Index row, const MatrixView<const Scalar>& x) const;
+  void step_row(RowCache& cache, Index row, const MatrixView<Scalar>& y) const;
+
  private:
+  void begin(Ring& ring, const Walk& walk) const {
+    ring.rows =
+        FeatureMap<Scalar>({padding_.above + 1, walk.batch,
+                            walk.width + padding_.left + padding_.right, config_.in_channels});
+    ring.image = ring.rows.shape()[2] * config_.in_channels;
+    ring.line = walk.batch * ring.image;
+    ring.terms.resize(taps_.size());
+    ring.walk = {walk};
+  }
+  void store(Index count, const Scalar* from, Scalar* to) const {
+    if (config_.relu_input) {
+      Kernels::relu(count, from, to);
+    } else {
+      std::copy_n(from, count, to);
+    }
+  }
   /// The line of the ring that holds a row.
   [[nodiscard]] Index line_of(Index row) const {
     return padding_.above == 0 ? 0 : row % (padding_.above + 1);
@@ -211,16 +226,16 @@ class MaskedConvolution {
 
   [[nodiscard]] kernels::Rows<const Scalar> bias_row() const { return {bias_.value().data(), 0}; }
   /// What runs [first, last) of taps read for a pixel of the first image, in rows `stride` apart.
-  [[nodiscard]] Terms terms_of(Cache& cache, Index row, Index column, Index stride,
-                               std::size_t first, std::size_t last) const {
-    const Index ring = padding_.above + 1, in = config_.in_channels;
+  [[nodiscard]] Terms terms_of(Ring& ring, Index row, Index column, Index stride, std::size_t first,
+                               std::size_t last) const {
+    const Index lines = padding_.above + 1, in = config_.in_channels;
     for (std::size_t t = first; t < last; ++t) {
       const TapRun& run = taps_[t];
       const Index line = line_of(row) + run.dy;
-      const Scalar* const from = cache.rows.data() + (line < 0 ? line + ring : line) * cache.line;
-      cache.terms[t] = {from + (padding_.left + column + run.dx) * in, stride, run.count * in};
+      const Scalar* const from = ring.rows.data() + (line < 0 ? line + lines : line) * ring.line;
+      ring.terms[t] = {from + (padding_.left + column + run.dx) * in, stride, run.count * in};
     }
-    return Terms(cache.terms).subspan(first, last - first);
+    return Terms(ring.terms).subspan(first, last - first);
   }
   /// What the rows above give to a row: to all pixels of all images, and to the padding between.
   /// With a condition image by image, whose sums do not begin with one row.

@@ -116,33 +116,51 @@ class OneHotConv2d {
     typename detail::ConditionWeights<B>::Walking start;
     detail::GuardedWalk walk;
   };
+  [[nodiscard]] Known known(Known x) const {
+    return detail::known_through("OneHotConv2d", taps_, mask_, x);
+  }
   [[nodiscard]] Cache make_cache(Walk walk) const {
-    for (const TapRun& run : taps_) detail::require_past("OneHotConv2d", run, mask_.name());
-    Cache cache{FeatureMap<Scalar>({walk.batch, walk.height, walk.width, config_.channels}),
-                {},
-                {},
-                {walk}};
-    cache.start = {condition_,           walk,        {bias_.value().data(), 0}, 0,
-                   config_.out_channels, cache.memory};
-    return cache;
+    static_cast<void>(known({}));
+    return begin(walk);
   }
   void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
             const MatrixView<Scalar>& y) const {
-    remember(cache, row, column, x);
+    observe(cache, row, column, x);
     detail::require_output("OneHotConv2d", cache.walk, y, config_.out_channels);
     const auto start = cache.start.at(row, column);
-    for (Index b = 0; b < x.rows; ++b) {
-      sum_rows(
-          row, column, cache.levels.shape(),
-          [&](Index r, Index c) { return &std::as_const(cache.levels)(b, r, c, 0); }, start[b],
-          y.row(b));
-    }
+    for (Index b = 0; b < x.rows; ++b) step_pixel(cache, b, row, column, start[b], y.row(b));
   }
   void end_row(Cache&, Index) const {}
-  /// The level of a pixel was not known when it was stepped: now it is.
-  void observe(Cache& cache, Index row, Index column,
-               const MatrixView<const Scalar>& x) const requires detail::HidesSelf<M> {
-    remember(cache, row, column, x);
+  /// The levels of a pixel, which were not known when it was stepped.
+  void observe(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const {
+    detail::require_input("OneHotConv2d", cache.walk, row, column, x, config_.channels);
+    for (Index b = 0; b < x.rows; ++b) observe_pixel(cache, b, row, column, x.row(b));
+  }
+
+  // A walk row by row: see RowLayer.
+  using RowCache = Cache;
+  [[nodiscard]] RowCache make_row_cache(Walk walk) const {
+    static_cast<void>(known({.domain = Domain::row}));
+    return begin(walk);
+  }
+  void observe_row(RowCache& cache, Index row, const MatrixView<const Scalar>& x) const {
+    detail::require_row("OneHotConv2d", cache.walk, row);
+    detail::require_row_values("OneHotConv2d", "x", cache.walk, x, config_.channels);
+    const Index width = cache.walk.width;
+    for (Index at = 0; at < x.rows; ++at) {
+      observe_pixel(cache, at / width, row, at % width, x.row(at));
+    }
+  }
+  void step_row(RowCache& cache, Index row, const MatrixView<Scalar>& y) const {
+    detail::require_row("OneHotConv2d", cache.walk, row);
+    detail::require_row_values("OneHotConv2d", "y", cache.walk, y, config_.out_channels);
+    const Index width = cache.walk.width;
+    for (Index column = 0; column < width; ++column) {
+      const auto start = cache.start.at(row, column);
+      for (Index b = 0; b < cache.walk.batch; ++b) {
+        step_pixel(cache, b, row, column, start[b], y.row(b * width + column));
+      }
+    }
   }
 
  private:
@@ -162,14 +180,26 @@ class OneHotConv2d {
     }
     return c;
   }
-  void remember(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x) const {
-    detail::require_input("OneHotConv2d", cache.walk, row, column, x, config_.channels);
-    for (Index b = 0; b < x.rows; ++b) {
-      for (Index c = 0; c < config_.channels; ++c) {
-        static_cast<void>(detail::level_of("OneHotConv2d", x(b, c), config_.levels));
-        cache.levels(b, row, column, c) = x(b, c);
-      }
+  [[nodiscard]] Cache begin(const Walk& walk) const {
+    Cache cache{FeatureMap<Scalar>({walk.batch, walk.height, walk.width, config_.channels}),
+                {},
+                {},
+                {walk}};
+    cache.start = {condition_,           walk,        {bias_.value().data(), 0}, 0,
+                   config_.out_channels, cache.memory};
+    return cache;
+  }
+  void observe_pixel(Cache& cache, Index b, Index row, Index column, const Scalar* x) const {
+    for (Index c = 0; c < config_.channels; ++c) {
+      static_cast<void>(detail::level_of("OneHotConv2d", x[c], config_.levels));
+      cache.levels(b, row, column, c) = x[c];
     }
+  }
+  void step_pixel(const Cache& cache, Index b, Index row, Index column, const Scalar* start,
+                  Scalar* y) const {
+    sum_rows(
+        row, column, cache.levels.shape(),
+        [&](Index r, Index c) { return &cache.levels(b, r, c, 0); }, start, y);
   }
 
   /// Calls f(offset in the weights, first output, how many) for all that pixel (row, column) of a
@@ -246,7 +276,6 @@ class OneHotConv2d {
   detail::ConditionWeights<B> condition_;
 };
 
-static_assert(ObservingLayer<OneHotConv2d<MaskA>>);
-static_assert(IncrementalLayer<OneHotConv2d<MaskB>> && !ObservingLayer<OneHotConv2d<MaskB>>);
+static_assert(ObservingLayer<OneHotConv2d<MaskA>> && RowLayer<OneHotConv2d<MaskAbove>>);
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

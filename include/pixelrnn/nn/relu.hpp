@@ -15,6 +15,7 @@ class ReLU {
   using Kernels = typename B::Kernels;
   using BackendPolicy = B;
   static constexpr bool separates_images = true;
+  static constexpr bool is_pointwise = true;
   struct Cache {
     detail::GuardedWalk walk;
   };

@@ -2,7 +2,6 @@
 // Residual: a block whose input is added to its output, once.
 #pragma once
 
-#include <pixelrnn/autodiff/functions.hpp>
 #include <pixelrnn/nn/sequential.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -10,22 +9,21 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// y = x + L_n(... L_1(x)) (van den Oord et al. 2016, sec. 3.3, fig. 5). The layers must return to
 /// the channels of x; forward throws ShapeError otherwise.
 template <class... Layers>
-class Residual {
+class Residual : public Network<Residual<Layers...>, typename Sequential<Layers...>::Scalar> {
  public:
-  using Scalar = typename Sequential<Layers...>::Scalar;
   using Execution = typename Sequential<Layers...>::Execution;
-  static constexpr bool separates_images = (SeparatesImages<Layers> && ...);
+  static constexpr bool separates_images = Sequential<Layers...>::separates_images;
   static constexpr bool is_incremental = Sequential<Layers...>::is_incremental;
-  static constexpr bool steps_colours = Sequential<Layers...>::steps_colours;
+  static constexpr const char* name = "Residual";
 
   explicit Residual(Layers... layers) : inner_(std::move(layers)...) {}
 
   [[nodiscard]] const Sequential<Layers...>& inner() const { return inner_; }
   [[nodiscard]] Sequential<Layers...>& inner() { return inner_; }
 
-  [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
-    static_cast<void>(output_shape(x.shape()));
-    return inner_.forward_add(x, x);
+  template <class Pass>
+  [[nodiscard]] auto run(Pass& p, typename Pass::Value x) const {
+    return inner_.run_add(p, x, x);
   }
   [[nodiscard]] Shape<4> output_shape(Shape<4> x) const {
     const Shape<4> y = inner_.output_shape(x);
@@ -36,25 +34,11 @@ class Residual {
     }
     return y;
   }
-  [[nodiscard]] Index flops(Index height, Index width) const { return inner_.flops(height, width); }
   /// "Residual(ReLU, ...)"
   [[nodiscard]] std::string describe() const {
     return "Residual(" + inner_.describe_layers() + ')';
   }
   void for_each_parameter(auto&& visit) { inner_.for_each_parameter(visit); }
-
-  using Cache = CacheOf<Sequential<Layers...>>;
-  [[nodiscard]] Cache make_cache(Walk walk) const requires is_incremental {
-    return inner_.make_cache(walk);
-  }
-  void step(Cache& cache, Index row, Index column, const MatrixView<const Scalar>& x,
-            const MatrixView<Scalar>& y,
-            const ColourGroup& colour = {}) const requires is_incremental {
-    inner_.step_add(cache, row, column, x, x, y, colour, "Residual");
-  }
-  void end_row(Cache& cache, Index row) const requires is_incremental {
-    inner_.end_row(cache, row);
-  }
 
  private:
   Sequential<Layers...> inner_;

@@ -37,12 +37,25 @@ struct TapRun {
 }
 
 namespace detail {
-/// Throws ConfigError if a tap reads a pixel after its own in raster order: a walk knows none.
-inline void require_past(const char* where, const TapRun& run, const std::string& mask) {
-  if (run.dy < 0 || (run.dy == 0 && run.dx + run.count <= 1)) return;
-  fail<ConfigError>(where, ": mask ", in_quotes(mask), " reads row +", run.dy, ", column +",
-                    run.dx + run.count - 1, " from a pixel, which a walk does not know yet; ",
-                    "sample with FullForward, or use a mask of rows above and columns to the left");
+/// What a walk knows of a sum over taps, of an input of which it knows `x`. Throws ConfigError if a
+/// tap reads what a walk does not know yet: of pixels those after its own in raster order, of rows
+/// those below.
+[[nodiscard]] inline Known known_through(const char* where, const std::vector<TapRun>& taps,
+                                         const KernelMask& mask, const Known& x) {
+  bool reads_row = false;
+  for (const TapRun& run : taps) {
+    reads_row = reads_row || run.dy == 0;
+    if (run.dy < 0 || (run.dy == 0 && (x.domain == Domain::row || run.dx + run.count <= 1))) {
+      continue;
+    }
+    fail<ConfigError>(where, ": mask ", in_quotes(mask.name()), " reads row +", run.dy,
+                      ", column +", run.dx + run.count - 1, " from a pixel, which a walk does not ",
+                      "know yet; sample with FullForward, or use a mask of rows above and columns ",
+                      "to the left");
+  }
+  Known y = x.through(mask.own_pixel(), mask.colours());
+  if (!reads_row) y.domain = Domain::row;
+  return y;
 }
 }  // namespace detail
 

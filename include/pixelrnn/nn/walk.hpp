@@ -16,6 +16,8 @@ struct Walk {
   Index batch = 1;
   Index height = 1;
   Index width = 1;
+  /// C of x, by which a Network makes its room; other layers know their own.
+  Index channels = 0;
   /// Shares the work of a step; null: the calling thread does it alone. It must outlive the cache,
   /// and its leader must be who steps.
   Team* team = nullptr;
@@ -81,6 +83,18 @@ void require_output(const char* where, const GuardedWalk& walk, const MatrixView
                     Index channels,
                     const std::type_identity_t<MatrixView<const T>>& residual = {}) {
   if (!walk.is_trusted) check_output(where, walk, y, channels, residual);
+}
+/// Throws ShapeError unless a row of pixels of all images, (batch · width, C), has so many
+/// channels.
+template <class T>
+void require_row_values(const char* where, const char* what, const Walk& walk,
+                        const MatrixView<T>& values, Index channels) {
+  if (values.rows != walk.batch * walk.width || values.columns != channels ||
+      values.stride != channels) {
+    fail<ShapeError>(where, ": ", what, " of a row is (", values.rows, ", ", values.columns,
+                     ") with rows ", values.stride, " apart, expected (", walk.batch * walk.width,
+                     ", ", channels, "), one after the other");
+  }
 }
 /// Throws ShapeError unless the walk has the row.
 inline void require_row(const char* where, const Walk& walk, Index row) {

@@ -52,7 +52,7 @@ class Walker {
     rooms_.resize(static_cast<std::size_t>(options.images));
     orientation_ = orientation_of(model);
     ordered_ = orientation_.ordered(image_);
-    Walk walk{options.images, ordered_.height, ordered_.width, options.team};
+    Walk walk{options.images, ordered_.height, ordered_.width, image.channels, options.team};
     if constexpr (ConditionalModel<M>) {
       condition_ = std::make_unique<Tape<T>>(TapeOptions{.threads = 1, .record = false});
       model.set_condition(*condition_, told, options.images);

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// A pass without a recording goes through a net a few images at a time.
+#pragma once
+
+#include <algorithm>
+
+#include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/nn/layer.hpp>
+
+namespace pixelrnn::inline PIXELRNN_ABI::detail {
+
+/// net.forward(x). What is not recorded, of nets that separate images, goes through the whole net a
+/// few images at a time, on a tape for each worker: maps stay in the second-level cache from layer
+/// to layer, and threads meet once a pass. The same bits.
+template <Layer Net>
+[[nodiscard]] Variable<typename Net::Scalar> forward_in_parts(const Net& net,
+                                                              Variable<typename Net::Scalar> x) {
+  using T = typename Net::Scalar;
+  using E = ExecutionOf<Net>;
+  constexpr Index few = 4;
+  const Shape<4> in = x.shape();
+  const Chunks parts = Chunks::of(in.n(), few);
+  Tape<T>& tape = x.tape();
+  if (tape.records() || !SeparatesImages<Net> || parts.size() < 2) return net.forward(x);
+  const FeatureView<T> y = tape.allocate(net.output_shape(in));
+  const Index in_size = x.value().size() / in.n(), out_size = y.size() / in.n();
+  const auto tapes = tape.worker_tapes(E::workers(tape.threads(), parts.size()));
+  E::for_each(tape.threads(), parts.size(), [&](Index part, Index worker) {
+    Tape<T>& own = *tapes[static_cast<std::size_t>(worker)];
+    own.reset();
+    const Index first = parts.first(part), images = parts.last(part) - first;
+    if (const auto& c = tape.condition()) {
+      own.set_condition(own.constant(c->value().slice(first, images)));
+    }
+    const auto out = net.forward(
+        own.constant({x.value().data() + first * in_size, {images, in.h(), in.w(), in.c()}}));
+    std::copy_n(out.value().data(), images * out_size, y.data() + first * out_size);
+  });
+  return tape.constant(y);
+}
+
+}  // namespace pixelrnn::inline PIXELRNN_ABI::detail

@@ -39,10 +39,13 @@ class TrainerOf final : public AnyTrainer {
 
 Net make_net(const ModelSpec& spec, Rng& rng) {
   if (spec.kind == "pixel_cnn") return make_pixel_cnn(spec, rng);
+  if (spec.kind == "gated_pixel_cnn") return make_gated_pixel_cnn(spec, rng);
+  if (spec.kind == "spatial_lstm") return make_spatial_lstm(spec, rng);
   if (spec.kind == "row_lstm") return make_row_lstm(spec, rng);
   if (spec.kind == "diagonal_bilstm") return make_diagonal_bilstm(spec, rng);
-  detail::fail<ConfigError>("the model is ", spec.kind,
-                            ", expected pixel_cnn, row_lstm or diagonal_bilstm");
+  std::string known;
+  for (const char* const kind : kinds) known += known.empty() ? kind : std::string(", ") + kind;
+  detail::fail<ConfigError>("the model is ", spec.kind, ", expected one of ", known);
 }
 
 /// But for the likelihood.
@@ -50,7 +53,12 @@ ModelSpec spec_in(const ModelWords& words) {
   ModelSpec spec;
   spec.kind = words["model"];
   words.read(spec);
-  if (spec.kind != "pixel_cnn") spec.initial_state = words["initial_state"];
+  if (spec.kind == "gated_pixel_cnn") {
+    words.read_kernels(spec);
+  } else {
+    words.read_skip(spec);
+    if (spec.kind != "pixel_cnn") spec.initial_state = words["initial_state"];
+  }
   return spec;
 }
 
@@ -69,6 +77,8 @@ class ErasedModel : public ImageModel<AnyLayer, L> {
     if (!likelihood) return std::nullopt;
     ModelSpec spec = spec_in(words);
     spec.levels = likelihood->levels();
+    if constexpr (requires { likelihood->components(); })
+      spec.components = likelihood->components();
     words.require_room(spec, bytes);
     Rng rng(0);  // every weight is replaced
     Net net = make_net(spec, rng);
@@ -161,11 +171,10 @@ class ModelOf final : public AnyModel {
 }  // namespace
 
 std::unique_ptr<AnyModel> make_model(const ModelSpec& spec, Rng& rng) {
-  return with_likelihood(
-      spec.levels, [&]<class L>(const L& likelihood) -> std::unique_ptr<AnyModel> {
-        Net net = make_net(spec, rng);
-        return std::make_unique<ModelOf<L>>(ErasedModel<L>(spec, std::move(net), likelihood, rng));
-      });
+  return with_likelihood(spec, [&]<class L>(const L& likelihood) -> std::unique_ptr<AnyModel> {
+    Net net = make_net(spec, rng);
+    return std::make_unique<ModelOf<L>>(ErasedModel<L>(spec, std::move(net), likelihood, rng));
+  });
 }
 
 ModelSpec spec_of(const std::filesystem::path& path) {
@@ -173,10 +182,13 @@ ModelSpec spec_of(const std::filesystem::path& path) {
   ModelSpec spec = spec_in(words);
   if (words.likelihood<Bernoulli>()) {
     spec.levels = 2;
-  } else if (const auto likelihood = words.likelihood<Categorical>()) {
-    spec.levels = likelihood->levels();
+  } else if (const auto softmax = words.likelihood<Categorical>()) {
+    spec.levels = softmax->levels();
+  } else if (const auto mixture = words.likelihood<LogisticMixture>()) {
+    spec.levels = mixture->levels(), spec.components = mixture->components();
   } else {
-    words.refuse("likelihood", words["likelihood"], "bernoulli or categorical<levels>");
+    words.refuse("likelihood", words["likelihood"],
+                 "bernoulli, categorical<levels> or logistic_mixture<levels>x<components>");
   }
   return spec;
 }
@@ -186,7 +198,8 @@ std::unique_ptr<AnyModel> load_model(const std::filesystem::path& path, StoredWe
       []<class L>(ErasedModel<L>&& model) -> std::unique_ptr<AnyModel> {
         return std::make_unique<ModelOf<L>>(std::move(model));
       },
-      pixelrnn::load_model<ErasedModel<Bernoulli>, ErasedModel<Categorical>>(path, which));
+      pixelrnn::load_model<ErasedModel<Bernoulli>, ErasedModel<Categorical>,
+                           ErasedModel<LogisticMixture>>(path, which));
 }
 
 }  // namespace cli

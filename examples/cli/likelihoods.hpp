@@ -6,15 +6,18 @@
 
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>
+#include <pixelrnn/likelihood/logistic_mixture.hpp>
 
 #include "nets.hpp"
 
 namespace cli {
 
-/// make(likelihood) with the likelihood for so many levels. Throws ConfigError if they are not 2 to
-/// 256.
+/// make(likelihood) with the likelihood that a spec asks for. Throws ConfigError if its levels are
+/// not 2 to 256.
 template <class Make>
-decltype(auto) with_likelihood(int levels, Make make) {
+decltype(auto) with_likelihood(const ModelSpec& spec, Make make) {
+  const int levels = spec.levels;
+  if (spec.components > 0) return make(LogisticMixture(levels, spec.components));
   if (levels == 2) return make(Bernoulli());
   if (levels < 2 || levels > 256) {
     detail::fail<ConfigError>("levels is ", levels, ", expected 2 to 256");
@@ -25,18 +28,21 @@ decltype(auto) with_likelihood(int levels, Make make) {
 /// The net of a model of the library, ModelOf<L>, for the likelihood and sizes of a spec.
 template <template <class L> class ModelOf>
 [[nodiscard]] Net take_net(const ModelSpec& spec, Rng& rng) {
-  return with_likelihood(spec.levels, [&]<class L>(const L& likelihood) {
+  return with_likelihood(spec, [&]<class L>(const L& likelihood) {
     typename ModelOf<L>::Config config;
     config.image = spec.image;
     config.layers = spec.layers;
     config.hidden = spec.hidden;
     config.head = spec.head;
-    config.skip = spec.skip;
+    if constexpr (requires { config.skip; }) config.skip = spec.skip;
+    if constexpr (requires { config.kernel; }) {
+      config.first_kernel = spec.first_kernel, config.kernel = spec.kernel;
+    }
     config.encoding = spec.encoding;
     config.condition = spec.condition;
     config.orientation = spec.orientation;
     ModelOf<L> model(config, rng, likelihood);
-    const Index first = flops(model.net().template layer<0>(), spec.image.height, spec.image.width);
+    const Index first = model.net().input_flops(spec.image.height, spec.image.width);
     return Net{AnyLayer(std::move(model.net())), model.describe(), first};
   });
 }

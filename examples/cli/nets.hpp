@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The nets of the three kinds of models, each compiled in a source file of its own.
+// The nets of all kinds of models, each compiled in a source file of its own.
 #pragma once
 
+#include <array>
 #include <string>
 
 #include <pixelrnn/core/random.hpp>
@@ -14,14 +15,17 @@ namespace cli {
 
 /// Everything that decides what a model is.
 struct ModelSpec {
-  std::string kind = "diagonal_bilstm";   ///< pixel_cnn, row_lstm or diagonal_bilstm
+  std::string kind = "diagonal_bilstm";   ///< one of kinds
   std::string initial_state = "learned";  ///< of an LSTM: learned, zero; padded_scan if diagonal
   int levels = 2;                         ///< 2: Bernoulli; else Categorical(levels)
+  int components = 0;                     ///< of a LogisticMixture in their place; 0: none
   ImageShape image{};
   Index layers = 7;
   Index hidden = 16;
   Index head = 32;
-  bool skip = false;
+  bool skip = false;       ///< not of gated_pixel_cnn
+  Index first_kernel = 7;  ///< of gated_pixel_cnn
+  Index kernel = 3;
   Encoding encoding = Encoding::scaled;
   Condition condition{};      ///< what it is told of each image
   Orientation orientation{};  ///< the order in which it goes through the pixels
@@ -35,7 +39,12 @@ struct Net {
   Index first_layer_flops = 0;
 };
 
+inline constexpr std::array kinds{"pixel_cnn", "gated_pixel_cnn", "spatial_lstm", "row_lstm",
+                                  "diagonal_bilstm"};
+
 [[nodiscard]] Net make_pixel_cnn(const ModelSpec& spec, Rng& rng);
+[[nodiscard]] Net make_gated_pixel_cnn(const ModelSpec& spec, Rng& rng);
+[[nodiscard]] Net make_spatial_lstm(const ModelSpec& spec, Rng& rng);
 [[nodiscard]] Net make_row_lstm(const ModelSpec& spec, Rng& rng);
 [[nodiscard]] Net make_diagonal_bilstm(const ModelSpec& spec, Rng& rng);
 

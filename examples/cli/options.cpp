@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <pixelrnn/likelihood/logistic_mixture.hpp>
+
 #include "validators.hpp"
 
 namespace cli {
@@ -59,20 +61,35 @@ void add_model_file(CLI::App& parser, ModelFile& file) {
 }
 void add_model_spec(CLI::App& parser, ModelSpec& spec) {
   parser.add_option("--model", spec.kind, "Kind of model")
-      ->check(CLI::IsMember({"pixel_cnn", "row_lstm", "diagonal_bilstm"}))
+      ->check(CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end())))
       ->capture_default_str();
-  parser.add_option("--layers", spec.layers, "Residual blocks")
+  parser.add_option("--layers", spec.layers, "Residual blocks, or layers of gated_pixel_cnn")
       ->transform(whole(1, ModelWords::largest))
       ->capture_default_str();
   parser
       .add_option("--hidden", spec.hidden,
-                  "Units of a block; between blocks there are twice as many")
+                  "Units of a block; between blocks of others than gated_pixel_cnn twice as many")
       ->transform(whole(1, ModelWords::largest))
       ->capture_default_str();
-  parser.add_option("--head", spec.head, "Maps of the two layers before the logits")
+  parser.add_option("--head", spec.head, "Maps of the layers before the logits")
       ->transform(whole(1, ModelWords::largest))
       ->capture_default_str();
-  parser.add_flag("--skip", spec.skip, "Learned connections from every block to the output");
+  CLI::Option* const skip =
+      parser.add_flag("--skip", spec.skip,
+                      "Learned connections from every block to the output; not of gated_pixel_cnn");
+  const auto add_kernel = [&](const char* name, Index& kernel, const char* what) {
+    parser.add_option(name, kernel, what)
+        ->transform(whole(1, ModelWords::largest))
+        ->capture_default_str()
+        ->excludes(skip);
+  };
+  add_kernel("--first-kernel", spec.first_kernel, "Size of gated_pixel_cnn's first kernels, odd");
+  add_kernel("--kernel", spec.kernel, "Size of its other kernels, odd");
+  parser
+      .add_option("--mixture", spec.components,
+                  "Of so many logistic distributions, 10 or so: levels as amounts, in place of a "
+                  "softmax over names")
+      ->transform(whole(1, LogisticMixture::most_components));
   parser.add_flag_callback(
       "--zero-one", [&spec] { spec.encoding = Encoding::zero_one; },
       "Levels enter the net as 0 to 1, not as -1 to 1");

@@ -46,6 +46,8 @@ constexpr std::pair<const char*, const char*> resumed_options[] = {
     {"--hidden", "hidden"},
     {"--head", "head"},
     {"--initial-state", "initial_state"},
+    {"--first-kernel", "first_kernel"},
+    {"--kernel", "kernel"},
     {"--condition", "option.condition"},
     {"--condition-channels", "option.condition-channels"},
     {"--classes", "option.classes"},
@@ -115,6 +117,7 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
       train.model.encoding = Encoding::zero_one;
     }
     const ModelSpec spec = spec_of(train.resume);
+    if (parser.get_option("--mixture")->count() == 0) train.model.components = spec.components;
     if (parser.get_option("--orientation")->count() == 0) {
       train.model.orientation = spec.orientation;
     }

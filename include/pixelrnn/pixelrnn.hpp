@@ -9,13 +9,16 @@
 #include <pixelrnn/kernels/reference.hpp>
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>
+#include <pixelrnn/likelihood/logistic_mixture.hpp>
 #include <pixelrnn/models/fingerprint.hpp>
+#include <pixelrnn/models/gated_pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
 #include <pixelrnn/nn/embedding.hpp>
 #include <pixelrnn/nn/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/nn/skew.hpp>
+#include <pixelrnn/nn/spatial_lstm.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/binarize.hpp>
 #include <pixelrnn/training/classify.hpp>

@@ -6,7 +6,7 @@ set -eu
 . "$(dirname "$0")/helpers.sh"
 
 echo "== train, evaluate, sample, complete and inspect every kind of model"
-for kind in pixel_cnn row_lstm diagonal_bilstm; do
+for kind in pixel_cnn gated_pixel_cnn spatial_lstm row_lstm diagonal_bilstm; do
   train "$kind" "$kind.st" --steps 1 --threads 1 >/dev/null
   "$tool" evaluate --model "$kind.st" --data test.idx --json before.json >/dev/null
   train "$kind" "$kind.st" --epochs 2 --threads 2 --valid test.idx --log "$kind.csv" --json - \
@@ -54,6 +54,26 @@ columns() {
     $1 == "event" { print "a second first line"; right = 0 }
     END { exit !right }' "$1" || fail "$1 does not name the binarisation: $(head -n 2 "$1")"
 }
+
+echo "== a mixture in place of a softmax, kept by the file and by --resume"
+train gated_pixel_cnn mixture.st --binarize none --mixture 3 --kernel 5 --first-kernel 5 >/dev/null
+"$tool" inspect --model mixture.st --json - 2>/dev/null | grep -q '"logistic_mixture256x3"' ||
+  fail "a mixture of 3 is not one"
+"$tool" evaluate --model mixture.st --data test.idx --json once.json >/dev/null
+train gated_pixel_cnn resumed.st --binarize none --mixture 3 --kernel 5 --first-kernel 5 --steps 3 \
+  >/dev/null
+"$tool" train --data train.idx.gz --resume resumed.st --steps 8 --out resumed.st >/dev/null
+"$tool" evaluate --model resumed.st --data test.idx --json again.json >/dev/null
+test "$(value once.json nats_per_image)" = "$(value again.json nats_per_image)" ||
+  fail "a resumed mixture is another one"
+"$tool" sample --model mixture.st --count 2 --temperature 0.8 --out mixture.png >/dev/null
+is_png mixture.png
+refused() {
+  if "$tool" train --data train.idx.gz --out no.st "$@" >refused.txt 2>&1; then fail "taken: $*"; fi
+}
+refused --model gated_pixel_cnn --skip
+refused --model gated_pixel_cnn --kernel 4
+refused --mixture 65
 
 echo "== the binarisation is named beside every likelihood"
 columns row_lstm.csv "threshold(128)" "threshold(128)"

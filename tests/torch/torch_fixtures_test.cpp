@@ -130,6 +130,10 @@ TEST_CASE("There are no fixtures but those that tests compare with", "[io][torch
                                        "diagonal_left_padded_scan",
                                        "diagonal_right_learned",
                                        "diagonal_right_padded_scan",
+                                       "gated_pixel_cnn",
+                                       "gated_pixel_cnn_rgb",
+                                       "logistic_mixture",
+                                       "logistic_mixture_rgb",
                                        "masked_conv2d_a",
                                        "masked_conv2d_a_rgb",
                                        "masked_conv2d_b",
@@ -143,9 +147,12 @@ TEST_CASE("There are no fixtures but those that tests compare with", "[io][torch
                                        "pixel_cnn",
                                        "pixel_rnn_diagonal_bilstm_skip",
                                        "pixel_rnn_row_lstm_rgb",
+                                       "pixel_rnn_spatial_lstm",
                                        "row_lstm_learned",
                                        "row_lstm_learned_rgb",
-                                       "row_lstm_zero"};
+                                       "row_lstm_zero",
+                                       "spatial_lstm",
+                                       "spatial_lstm_rgb"};
   std::set<std::string> found;
   for (const auto& entry : std::filesystem::directory_iterator(PIXELRNN_TEST_FIXTURES)) {
     if (entry.path().extension() == ".safetensors") found.insert(entry.path().stem().string());

@@ -20,34 +20,11 @@ using ModelLayers = Sequential<MaskedConv2d<MaskA, B>, Blocks, MaskedConv2d<Mask
 template <class Blocks, class B>
 class ModelNet : public ModelLayers<Blocks, B> {
  public:
-  using Layers = ModelLayers<Blocks, B>;
-  using Scalar = typename B::Scalar;
-  using Layers::Layers;
+  using ModelLayers<Blocks, B>::ModelLayers;
 
-  /// What is not recorded, of layers that separate images, goes through the whole net a few images
-  /// at a time, on a tape for each worker: maps stay in the second-level cache from layer to layer,
-  /// and threads meet once a pass.
-  [[nodiscard]] Variable<Scalar> forward(Variable<Scalar> x) const {
-    constexpr Index few = 4;
-    const Shape<4> in = x.shape();
-    const Chunks parts = Chunks::of(in.n(), few);
-    Tape<Scalar>& tape = x.tape();
-    if (tape.records() || !SeparatesImages<Layers> || parts.size() < 2) return Layers::forward(x);
-    const FeatureView<Scalar> y = tape.allocate(this->output_shape(in));
-    const Index in_size = x.value().size() / in.n(), out_size = y.size() / in.n();
-    const auto tapes = tape.worker_tapes(B::Execution::workers(tape.threads(), parts.size()));
-    B::Execution::for_each(tape.threads(), parts.size(), [&](Index part, Index worker) {
-      Tape<Scalar>& own = *tapes[static_cast<std::size_t>(worker)];
-      own.reset();
-      const Index first = parts.first(part), images = parts.last(part) - first;
-      if (const auto& c = tape.condition()) {
-        own.set_condition(own.constant(c->value().slice(first, images)));
-      }
-      const auto out = Layers::forward(
-          own.constant({x.value().data() + first * in_size, {images, in.h(), in.w(), in.c()}}));
-      std::copy_n(out.value().data(), images * out_size, y.data() + first * out_size);
-    });
-    return tape.constant(y);
+  /// FLOP of what reads the image, whose gradient nobody needs.
+  [[nodiscard]] Index input_flops(Index height, Index width) const {
+    return pixelrnn::flops(this->template layer<0>(), height, width);
   }
   void for_each_parameter(auto&& visit) {
     visit("input", this->template layer<0>());
@@ -119,6 +96,8 @@ template <class M>
   if (!likelihood) return std::nullopt;
   typename M::Config config;
   words.read(config);
+  if constexpr (requires { config.skip; }) words.read_skip(config);
+  if constexpr (requires { config.kernel; }) words.read_kernels(config);
   words.require_room(config, bytes);
   Rng rng(0);  // every weight is to be replaced
   return M(config, rng, *likelihood);
@@ -126,11 +105,16 @@ template <class M>
 
 template <class Config>
 std::map<std::string, std::string> describe(std::string_view kind, const Config& config) {
-  return {{"model", std::string(kind)},
-          {"layers", std::to_string(config.layers)},
-          {"hidden", std::to_string(config.hidden)},
-          {"head", std::to_string(config.head)},
-          {"skip", config.skip ? "true" : "false"}};
+  std::map<std::string, std::string> words{{"model", std::string(kind)},
+                                           {"layers", std::to_string(config.layers)},
+                                           {"hidden", std::to_string(config.hidden)},
+                                           {"head", std::to_string(config.head)}};
+  if constexpr (requires { config.skip; }) words["skip"] = config.skip ? "true" : "false";
+  if constexpr (requires { config.kernel; }) {
+    words["first_kernel"] = std::to_string(config.first_kernel);
+    words["kernel"] = std::to_string(config.kernel);
+  }
+  return words;
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::detail

@@ -97,17 +97,26 @@ class ModelWords {
   [[nodiscard]] std::optional<L> likelihood() const {
     return L::named((*this)["likelihood"]);
   }
-  /// What PixelCNN and PixelRNN have in common.
+  /// What the models have in common.
   template <class Config>
   void read(Config& config) const {
     config.image = image();
     config.layers = size("layers");
     config.hidden = size("hidden");
     config.head = size("head");
-    config.skip = flag("skip");
     config.encoding = encoding();
     config.condition = condition();
     config.orientation = orientation();
+  }
+  /// And what only some have: skips between blocks, or kernels of another size.
+  template <class Config>
+  void read_skip(Config& config) const {
+    config.skip = flag("skip");
+  }
+  template <class Config>
+  void read_kernels(Config& config) const {
+    config.first_kernel = size("first_kernel");
+    config.kernel = size("kernel");
   }
   [[noreturn]] void refuse(const std::string& key, const std::string& found,
                            const char* expected) const {

@@ -10,10 +10,13 @@
 
 #include <pixelrnn/autodiff/functions.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>
+#include <pixelrnn/likelihood/logistic_mixture.hpp>
+#include <pixelrnn/models/gated_pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
 #include <pixelrnn/nn/embedding.hpp>
 #include <pixelrnn/nn/one_hot_conv2d.hpp>
+#include <pixelrnn/nn/spatial_lstm.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/evaluate.hpp>
 
@@ -139,7 +142,7 @@ void layer(const std::string& name, const L& layer, Index channels, int levels =
   }
   Tape<float> tape({.threads = 2, .record = false, .walk_bits = true});
   print(name + ", whole map", Hash().add(layer.forward(tape.constant(x.view())).value()));
-  auto cache = layer.make_cache({batch, size, size});
+  auto cache = layer.make_cache({batch, size, size, channels});
   const Index out = layer.output_shape(x.shape()).c();
   FeatureMap<float> in({batch, 1, 1, channels}), y({batch, 1, 1, out});
   Hash walk;
@@ -203,6 +206,8 @@ void layers() {
         3, 7);
   layer("DiagonalLSTM from the right",
         DiagonalLSTM<FromRight>({.in_channels = 9, .hidden = 6}, rng), 9);
+  layer("SpatialLSTM colours", SpatialLSTM<>({.in_channels = 9, .hidden = 6, .colours = 3}, rng),
+        9);
 }
 
 /// A layer with what its images are told: a vector or a map each.
@@ -340,6 +345,11 @@ void models(const std::string& name, ImageShape image, Index hidden, const L& li
   model<PixelRNN<DiagonalBiLSTM<>, L>>("Diagonal BiLSTM " + name,
                                        {.image = image, .layers = 1, .hidden = hidden, .head = 12},
                                        likelihood);
+  model<PixelRNN<SpatialLSTM<>, L>>("Spatial LSTM " + name,
+                                    {.image = image, .layers = 1, .hidden = hidden, .head = 12},
+                                    likelihood);
+  model<GatedPixelCNN<L>>("Gated PixelCNN " + name,
+                          {.image = image, .layers = 2, .hidden = hidden, .head = 12}, likelihood);
 }
 
 }  // namespace
@@ -353,10 +363,16 @@ int main() {
   likelihood(Bernoulli());
   likelihood(Categorical(16));
   likelihood(Categorical(1000));
+  likelihood(LogisticMixture(16, 5));
+  likelihood(LogisticMixture(1000, 11));
   models("grey", {8, 8, 1}, 20, Bernoulli());
   models("colour", {5, 6, 3}, 9, Categorical(16));
   told_model<PixelCNN<Categorical>>("PixelCNN");
   told_model<PixelRNN<RowLSTM<>, Categorical>>("Row LSTM");
   told_model<PixelRNN<DiagonalBiLSTM<>, Categorical>>("Diagonal BiLSTM");
+  told_model<GatedPixelCNN<Categorical>>("Gated PixelCNN");
+  model<GatedPixelCNN<LogisticMixture>>("Gated PixelCNN mixture",
+                                        {.image = {5, 6, 3}, .layers = 2, .hidden = 9, .head = 12},
+                                        LogisticMixture(64, 3));
   return 0;
 }

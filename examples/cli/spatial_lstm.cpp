@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// The net of PixelRNN with Spatial LSTM.
+#include <pixelrnn/models/pixel_rnn.hpp>
+#include <pixelrnn/nn/spatial_lstm.hpp>
+
+#include "likelihoods.hpp"
+
+namespace cli {
+
+template <class L>
+using SpatialOf = PixelRNN<SpatialLSTM<>, L>;
+
+Net make_spatial_lstm(const ModelSpec& spec, Rng& rng) { return take_net<SpatialOf>(spec, rng); }
+
+}  // namespace cli

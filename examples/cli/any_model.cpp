@@ -57,7 +57,10 @@ ModelSpec spec_in(const ModelWords& words) {
     words.read_kernels(spec);
   } else {
     words.read_skip(spec);
-    if (spec.kind != "pixel_cnn") spec.initial_state = words["initial_state"];
+    if (spec.kind != "pixel_cnn") {
+      spec.initial_state = words["initial_state"];
+      words.read_residual(spec);
+    }
   }
   return spec;
 }

@@ -35,6 +35,12 @@ template <template <class L> class ModelOf>
     config.hidden = spec.hidden;
     config.head = spec.head;
     if constexpr (requires { config.skip; }) config.skip = spec.skip;
+    if constexpr (requires { config.residual; }) {
+      config.residual = spec.residual;
+    } else if (!spec.residual) {
+      detail::fail<ConfigError>("--no-residual is of blocks with an LSTM, which ", spec.kind,
+                                " has not");
+    }
     if constexpr (requires { config.kernel; }) {
       config.first_kernel = spec.first_kernel, config.kernel = spec.kernel;
     }

@@ -24,6 +24,7 @@ struct ModelSpec {
   Index hidden = 16;
   Index head = 32;
   bool skip = false;       ///< not of gated_pixel_cnn
+  bool residual = true;    ///< false: of LSTMs only
   Index first_kernel = 7;  ///< of gated_pixel_cnn
   Index kernel = 3;
   Encoding encoding = Encoding::scaled;

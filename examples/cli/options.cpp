@@ -77,6 +77,9 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
   CLI::Option* const skip =
       parser.add_flag("--skip", spec.skip,
                       "Learned connections from every block to the output; not of gated_pixel_cnn");
+  parser.add_flag_callback(
+      "--no-residual", [&spec] { spec.residual = false; },
+      "Blocks with an LSTM do not add their input to their output");
   const auto add_kernel = [&](const char* name, Index& kernel, const char* what) {
     parser.add_option(name, kernel, what)
         ->transform(whole(1, ModelWords::largest))

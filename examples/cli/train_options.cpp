@@ -112,6 +112,8 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
     train.keep_best = train.keep_best || words.contains("trainer.keep_best");
     const auto skip = words.find("skip");
     if (skip != words.end() && skip->second == "true") train.model.skip = true;
+    const auto residual = words.find("residual");
+    if (residual != words.end() && residual->second == "false") train.model.residual = false;
     const auto encoding = words.find("encoding");
     if (encoding != words.end() && encoding->second == name_of(Encoding::zero_one)) {
       train.model.encoding = Encoding::zero_one;

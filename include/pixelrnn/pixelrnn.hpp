@@ -12,8 +12,7 @@
 #include <pixelrnn/likelihood/logistic_mixture.hpp>
 #include <pixelrnn/models/fingerprint.hpp>
 #include <pixelrnn/models/gated_pixel_cnn.hpp>
-#include <pixelrnn/models/pixel_cnn.hpp>
-#include <pixelrnn/models/pixel_rnn.hpp>
+#include <pixelrnn/models/paper.hpp>
 #include <pixelrnn/nn/embedding.hpp>
 #include <pixelrnn/nn/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/relu.hpp>

@@ -98,6 +98,7 @@ template <class M>
   words.read(config);
   if constexpr (requires { config.skip; }) words.read_skip(config);
   if constexpr (requires { config.kernel; }) words.read_kernels(config);
+  if constexpr (requires { config.residual; }) words.read_residual(config);
   words.require_room(config, bytes);
   Rng rng(0);  // every weight is to be replaced
   return M(config, rng, *likelihood);

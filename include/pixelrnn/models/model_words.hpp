@@ -108,10 +108,15 @@ class ModelWords {
     config.condition = condition();
     config.orientation = orientation();
   }
-  /// And what only some have: skips between blocks, or kernels of another size.
+  /// And what only some have: skips between blocks, blocks without a residual, which most files do
+  /// not speak of, or kernels of another size.
   template <class Config>
   void read_skip(Config& config) const {
     config.skip = flag("skip");
+  }
+  template <class Config>
+  void read_residual(Config& config) const {
+    config.residual = !contains("residual") || flag("residual");
   }
   template <class Config>
   void read_kernels(Config& config) const {

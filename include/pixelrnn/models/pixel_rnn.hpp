@@ -5,7 +5,7 @@
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/models/head.hpp>
 #include <pixelrnn/nn/diagonal_lstm.hpp>
-#include <pixelrnn/nn/residual.hpp>
+#include <pixelrnn/nn/network.hpp>
 #include <pixelrnn/nn/row_lstm.hpp>
 #include <pixelrnn/nn/stack.hpp>
 
@@ -18,6 +18,7 @@ struct PixelRNNConfig {
   Index head =
       32;  ///< maps of the two 1×1 layers before the logits (the paper: 32 for MNIST, 1024)
   bool skip = false;                     ///< learned skip connections from each block to the output
+  bool residual = true;                  ///< blocks add their input to their output
   Encoding encoding = Encoding::scaled;  ///< of levels, as the net reads them
   Condition condition{};                 ///< what the model is told of each image
   Orientation orientation{};             ///< the order in which it goes through the pixels
@@ -34,15 +35,37 @@ concept Recurrence = IncrementalLayer<R> && requires(typename R::Config config, 
 
 namespace detail {
 
-/// x + 1×1(recurrence(x)), 2h -> h -> 2h (van den Oord et al. 2016, sec. 3.3).
+/// x + 1×1(recurrence(x)), 2h -> h -> 2h (van den Oord et al. 2016, sec. 3.3); or without x, which
+/// the paper compares with (Table 2).
 template <class R>
-class PixelRNNBlock : public Residual<R, MaskedConv2d<MaskB, typename R::BackendPolicy>> {
+class PixelRNNBlock : public Network<PixelRNNBlock<R>, typename R::Scalar> {
  public:
-  using Residual<R, MaskedConv2d<MaskB, typename R::BackendPolicy>>::Residual;
-  void for_each_parameter(auto&& visit) {
-    visit("recurrence", this->inner().template layer<0>());
-    visit("upsample", this->inner().template layer<1>());
+  using Execution = ExecutionOf<R>;
+  using Upsample = MaskedConv2d<MaskB, typename R::BackendPolicy>;
+  static constexpr bool separates_images = SeparatesImages<R>;
+
+  PixelRNNBlock(R recurrence, Upsample upsample, bool residual)
+      : recurrence_(std::move(recurrence)),
+        upsample_(std::move(upsample)),
+        is_residual_(residual) {}
+
+  template <class Pass>
+  [[nodiscard]] auto run(Pass& p, typename Pass::Value x) const {
+    if (!is_residual_) return p(upsample_, p(recurrence_, std::move(x)));
+    return p.add(x, upsample_, p(recurrence_, x));
   }
+  [[nodiscard]] std::string describe() const {
+    return (is_residual_ ? "Residual(" : "Sequential(") + description_of(recurrence_) + ", " +
+           description_of(upsample_) + ')';
+  }
+  void for_each_parameter(auto&& visit) {
+    visit("recurrence", recurrence_), visit("upsample", upsample_);
+  }
+
+ private:
+  R recurrence_;
+  Upsample upsample_;
+  bool is_residual_;
 };
 template <class R>
 using PixelRNNNet =
@@ -91,13 +114,15 @@ class PixelRNN : public ImageModel<detail::PixelRNNNet<R>, L> {
       // Two statements: the order of construction is the order of random numbers.
       R layer(recurrence, rng);
       return detail::PixelRNNBlock<R>(
-          std::move(layer), widths.template pointwise<B>(config.hidden, widths.stream, rng));
+          std::move(layer), widths.template pointwise<B>(config.hidden, widths.stream, rng),
+          config.residual);
     };
     return detail::make_net<B>(widths, config, block, rng);
   }
   static std::map<std::string, std::string> description(const Config& config) {
     auto words = detail::describe(kind, config);
     words["initial_state"] = R::state_kind;
+    if (!config.residual) words["residual"] = "false";
     return words;
   }
 };

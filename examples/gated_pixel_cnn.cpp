@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Grey levels as amounts, from few images: a Gated PixelCNN that is told a class, under a mixture of
-// logistics.
+// Grey levels as amounts, from few images: a Gated PixelCNN that is told a class, under a mixture
+// of logistics.
 #include <algorithm>
 #include <iostream>
 

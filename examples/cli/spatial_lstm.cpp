@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The net of PixelRNN with Spatial LSTM.
 #include <pixelrnn/models/pixel_rnn.hpp>
-#include <pixelrnn/nn/spatial_lstm.hpp>
+#include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>
 
 #include "likelihoods.hpp"
 

@@ -13,11 +13,11 @@
 #include <pixelrnn/models/fingerprint.hpp>
 #include <pixelrnn/models/gated_pixel_cnn.hpp>
 #include <pixelrnn/models/paper.hpp>
+#include <pixelrnn/nn/convolution/one_hot_conv2d.hpp>
+#include <pixelrnn/nn/diagonal_lstm/skew.hpp>
 #include <pixelrnn/nn/embedding.hpp>
-#include <pixelrnn/nn/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/relu.hpp>
-#include <pixelrnn/nn/skew.hpp>
-#include <pixelrnn/nn/spatial_lstm.hpp>
+#include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/binarize.hpp>
 #include <pixelrnn/training/classify.hpp>

@@ -3,14 +3,14 @@
 # check_layers.sh FOLDER: checks FOLDER/pixelrnn against the rules of the house, prints each breach
 # and fails if there is one.
 #
-# The rooms stand one above the other, and a header includes only its own room and lower ones. The
+# The rooms stand one above the other (nn has a folder for each kind of layer), and a header includes only its own room and lower ones. The
 # umbrella pixelrnn.hpp stands above verify and below io, so no header of io can be reached from it.
 # shellcheck disable=SC2016  # the dollars are awk's
 set -eu
 cd "$1"
 find pixelrnn -name '*.hpp' | sort | xargs awk '
   BEGIN {
-    count = split("core simd kernels autodiff nn likelihood optim models sampling training verify" \
+    count = split("core simd kernels taps autodiff nn likelihood optim models sampling training verify" \
                   " umbrella io", rooms, " ")
     for (i = 1; i <= count; i++) rank[rooms[i]] = i
   }
@@ -18,7 +18,8 @@ find pixelrnn -name '*.hpp' | sort | xargs awk '
   function breach(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; breaches++ }
   function room_of(path, parts) {
     if (path == "pixelrnn/pixelrnn.hpp") return "umbrella"
-    return split(path, parts, "/") == 3 ? parts[2] : "none"
+    depth = split(path, parts, "/")
+    return depth == 3 || (depth == 4 && parts[2] == "nn") ? parts[2] : "none"
   }
   # Only `room` may do what the pattern finds.
   function reserve(pattern, owner, what) {

@@ -9,8 +9,8 @@
 
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
-#include <pixelrnn/nn/diagonal_lstm.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
+#include <pixelrnn/nn/diagonal_lstm/diagonal_lstm.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/training/toy.hpp>
 #include <pixelrnn/training/trainer.hpp>

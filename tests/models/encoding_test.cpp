@@ -6,8 +6,8 @@
 
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
+#include <pixelrnn/nn/convolution/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/embedding.hpp>
-#include <pixelrnn/nn/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/training/trainer.hpp>
 #include <pixelrnn/verify/samples.hpp>

@@ -6,7 +6,7 @@
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/model.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/nn/sequential.hpp>
 

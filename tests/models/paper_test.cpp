@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The paper's models: how many weights they have, counted by hand.
 #include <pixelrnn/models/paper.hpp>
-#include <pixelrnn/nn/row_lstm.hpp>
-#include <pixelrnn/nn/spatial_lstm.hpp>
+#include <pixelrnn/nn/row_lstm/row_lstm.hpp>
+#include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>
 #include <pixelrnn/verify/samples.hpp>
 #include <pixelrnn/verify/verify.hpp>
 

@@ -2,7 +2,7 @@
 // PixelRNN with a Spatial LSTM: what came before Row LSTM and Diagonal BiLSTM.
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
-#include <pixelrnn/nn/spatial_lstm.hpp>
+#include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>
 #include <pixelrnn/verify/samples.hpp>
 #include <pixelrnn/verify/verify.hpp>
 

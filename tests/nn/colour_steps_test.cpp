@@ -4,11 +4,11 @@
 #include <utility>
 #include <vector>
 
-#include <pixelrnn/nn/diagonal_lstm.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
+#include <pixelrnn/nn/diagonal_lstm/diagonal_lstm.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/nn/residual.hpp>
-#include <pixelrnn/nn/row_lstm.hpp>
+#include <pixelrnn/nn/row_lstm/row_lstm.hpp>
 #include <pixelrnn/nn/stack.hpp>
 
 #include "support/backends.hpp"

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <pixelrnn/nn/one_hot_conv2d.hpp>
+#include <pixelrnn/nn/convolution/one_hot_conv2d.hpp>
 
 #include "support/allocations.hpp"
 #include "support/conv_cases.hpp"

@@ -2,7 +2,7 @@
 #include <set>
 #include <vector>
 
-#include <pixelrnn/nn/diagonal_geometry.hpp>
+#include <pixelrnn/nn/diagonal_lstm/diagonal_geometry.hpp>
 
 #include "support/catch.hpp"
 

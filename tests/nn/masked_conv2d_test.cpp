@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 
 #include "support/conv_cases.hpp"
 

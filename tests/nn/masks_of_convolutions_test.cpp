@@ -2,8 +2,8 @@
 // Convolutions under masks other than the paper's: unmasked ones, of the rows above, a user's own.
 #include <vector>
 
-#include <pixelrnn/nn/masked_conv2d.hpp>
-#include <pixelrnn/nn/one_hot_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/one_hot_conv2d.hpp>
 
 #include "support/dependency.hpp"
 #include "support/layer_checks.hpp"

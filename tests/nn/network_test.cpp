@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/gate.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
-#include <pixelrnn/nn/network.hpp>
-#include <pixelrnn/nn/one_hot_conv2d.hpp>
+#include <pixelrnn/nn/network/network.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/nn/sequential.hpp>
 

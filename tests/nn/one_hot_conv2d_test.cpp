@@ -4,8 +4,8 @@
 #include <vector>
 
 #include <pixelrnn/autodiff/functions.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
-#include <pixelrnn/nn/one_hot_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/one_hot_conv2d.hpp>
 
 #include "support/backends.hpp"
 #include "support/catch.hpp"

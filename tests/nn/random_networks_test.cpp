@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include <pixelrnn/nn/diagonal_lstm.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
+#include <pixelrnn/nn/diagonal_lstm/diagonal_lstm.hpp>
 #include <pixelrnn/nn/gate.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
-#include <pixelrnn/nn/network.hpp>
+#include <pixelrnn/nn/network/network.hpp>
 #include <pixelrnn/nn/relu.hpp>
-#include <pixelrnn/nn/row_lstm.hpp>
+#include <pixelrnn/nn/row_lstm/row_lstm.hpp>
 #include <pixelrnn/nn/sequential.hpp>
 
 #include "support/layer_checks.hpp"

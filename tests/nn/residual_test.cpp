@@ -5,8 +5,8 @@
 #include <vector>
 
 #include <pixelrnn/autodiff/gradcheck.hpp>
-#include <pixelrnn/nn/diagonal_lstm.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
+#include <pixelrnn/nn/diagonal_lstm/diagonal_lstm.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/nn/residual.hpp>
 

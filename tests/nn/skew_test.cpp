@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <vector>
 
-#include <pixelrnn/nn/skew.hpp>
+#include <pixelrnn/nn/diagonal_lstm/skew.hpp>
 
 #include "support/catch.hpp"
 #include "support/compare.hpp"

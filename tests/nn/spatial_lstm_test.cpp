@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <pixelrnn/nn/spatial_lstm.hpp>
+#include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>
 
 #include "support/allocations.hpp"
 #include "support/dependency.hpp"

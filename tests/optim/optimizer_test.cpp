@@ -3,7 +3,7 @@
 #include <limits>
 #include <vector>
 
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 #include <pixelrnn/optim/optimizer.hpp>
 
 #include "support/backends.hpp"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <pixelrnn/nn/row_lstm.hpp>
+#include <pixelrnn/nn/row_lstm/row_lstm.hpp>
 
 #include "support/backends.hpp"
 #include "support/catch.hpp"

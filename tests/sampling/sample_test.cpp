@@ -7,7 +7,7 @@
 #include <pixelrnn/autodiff/functions.hpp>
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 

@@ -5,10 +5,10 @@
 
 #include <concepts>
 
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/kernels/eigen.hpp>
 #include <pixelrnn/kernels/reference.hpp>
 #include <pixelrnn/kernels/xsimd.hpp>
-#include <pixelrnn/nn/backend.hpp>
 
 namespace pixelrnn::test {
 

@@ -6,7 +6,7 @@
 #include <ostream>
 #include <vector>
 
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 
 #include "support/layer_checks.hpp"
 

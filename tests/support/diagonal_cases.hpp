@@ -5,7 +5,7 @@
 #include <ostream>
 #include <vector>
 
-#include <pixelrnn/nn/diagonal_lstm.hpp>
+#include <pixelrnn/nn/diagonal_lstm/diagonal_lstm.hpp>
 
 #include "support/dependency.hpp"
 #include "support/layer_checks.hpp"

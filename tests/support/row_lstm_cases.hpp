@@ -5,7 +5,7 @@
 #include <ostream>
 #include <vector>
 
-#include <pixelrnn/nn/row_lstm.hpp>
+#include <pixelrnn/nn/row_lstm/row_lstm.hpp>
 
 #include "support/layer_checks.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Diagonal LSTM and BiLSTM against PyTorch, from tests/fixtures.
-#include <pixelrnn/nn/diagonal_lstm.hpp>
+#include <pixelrnn/nn/diagonal_lstm/diagonal_lstm.hpp>
 
 #include "support/backends.hpp"
 #include "support/fixture_checks.hpp"

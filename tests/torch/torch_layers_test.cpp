@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Masked convolutions and Row LSTM against PyTorch, from tests/fixtures.
-#include <pixelrnn/nn/masked_conv2d.hpp>
-#include <pixelrnn/nn/row_lstm.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
+#include <pixelrnn/nn/row_lstm/row_lstm.hpp>
 
 #include "support/backends.hpp"
 #include "support/fixture_checks.hpp"

@@ -7,7 +7,7 @@
 #include <pixelrnn/likelihood/logistic_mixture.hpp>
 #include <pixelrnn/models/gated_pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
-#include <pixelrnn/nn/spatial_lstm.hpp>
+#include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>
 
 #include "support/backends.hpp"
 #include "support/fixture_checks.hpp"

@@ -4,7 +4,7 @@
 
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 #include <pixelrnn/verify/samples.hpp>
 
 #include "support/backends.hpp"

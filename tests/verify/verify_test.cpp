@@ -7,7 +7,7 @@
 
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 #include <pixelrnn/verify/receptive_field.hpp>
 #include <pixelrnn/verify/verify.hpp>
 

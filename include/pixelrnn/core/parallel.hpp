@@ -11,6 +11,7 @@
 
 #include <pixelrnn/core/openmp_pool.hpp>
 #include <pixelrnn/core/shape.hpp>
+#include <pixelrnn/core/tuning.hpp>
 
 #if PIXELRNN_HAS_OPENMP
 #include <mutex>
@@ -122,7 +123,7 @@ struct OpenMP {
   template <class Body>
   static void for_each(int threads, Index count, Body&& body) {
     const Index team = workers(threads, count);
-    // Compiled once, not for one thread and for several: hello.cpp compiles in 5 % less time.
+    // Compiled once, not for one thread and for several.
     const auto run = [&body](Index task, Index worker)
                          PIXELRNN_NOINLINE_LAMBDA { body(task, worker); };
     if (team == 1) return Sequential::for_each(1, count, run);
@@ -173,8 +174,7 @@ namespace detail {
 /// Element-wise work on [0, count) shared among threads: body(first, count).
 template <class E = execution::OpenMP, class Body>
 void for_each_part(int threads, Index count, Body&& body) {
-  constexpr Index grain = 1 << 14;  // below this a thread costs more than it saves
-  const Index parts = std::clamp<Index>(count / grain, 1, 64);
+  const Index parts = std::clamp<Index>(count / tuning::values_a_thread, 1, 64);
   E::for_each(threads, parts, [&](Index part, Index) {
     const Index first = count * part / parts;
     body(first, count * (part + 1) / parts - first);
@@ -182,8 +182,7 @@ void for_each_part(int threads, Index count, Body&& body) {
 }
 }  // namespace detail
 
-/// FLOP that pay for another thread: some ten times what its start costs.
-inline constexpr Index worth_a_thread = 1'000'000;
+using tuning::worth_a_thread;
 
 /// Throws ConfigError if a thread count is negative.
 inline void require_threads(int threads, const char* where) {

@@ -113,8 +113,7 @@ class Workspace {
 
   /// Aligned bytes without Tensor's zeroing: pages are touched when they are first used. Where much
   /// is wanted Linux is asked for large pages, which it may refuse: a training step walks through
-  /// all of its memory, and 4 kB at a time that is mostly waiting for the addresses (a step of the
-  /// Diagonal BiLSTM at MNIST size takes 5 % less).
+  /// all of its memory, and 4 kB at a time that is mostly waiting for the addresses.
   class Block {
    public:
     explicit Block(Index bytes)

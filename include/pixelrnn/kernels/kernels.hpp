@@ -37,7 +37,7 @@ concept Kernels = std::floating_point<T> &&
 };
 
 /// A policy may offer in addition what convolutions and Row LSTM need to compute two neighbouring
-/// pixels from fewer products (nn/pixel_pairs.hpp): pairs_pay(C_in, C_out), whether that is faster
+/// pixels from fewer products (taps/winograd.hpp): pairs_pay(C_in, C_out), whether that is faster
 /// for products of so many channels and for their reverse, and add_scaled(rows, columns, a, scale,
 /// b, out), out = a + scale · b, where out may be a or b. In their rows of sums over gates units
 /// [first, last), as in Packed::part, are columns [gate_row(first), gate_row(last)).

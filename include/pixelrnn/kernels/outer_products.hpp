@@ -6,6 +6,7 @@
 #include <array>
 #include <span>
 
+#include <pixelrnn/core/tuning.hpp>
 #include <pixelrnn/kernels/tile.hpp>
 #include <pixelrnn/kernels/types.hpp>
 #include <pixelrnn/simd/batch.hpp>
@@ -15,30 +16,28 @@ namespace pixelrnn::inline PIXELRNN_ABI::kernels::detail {
 /// Rows of a part of a product: 32 kB of b, which stay in the first-level cache while all columns
 /// of a meet them.
 template <class T>
-inline constexpr Index outer_rows = rows_in<T, 4>(32 * 1024);
+inline constexpr Index outer_rows = rows_in<T, 4>(tuning::first_level_part);
 
 /// Whether rows of b are read where they lie, in parts of 128 kB and by tiles of several vectors: a
-/// core that gets them from its second-level cache as fast as it needs them has no use for copies
-/// (Zen 4: 96 instead of 90 % of the peak for 128 × 256 weights, 91 instead of 82 for 1024 × 1024;
-/// Zen 5: no difference). With vectors of 256 bits the other way is faster by 15 to 40 %. Columns
-/// that leave a tile of one vector go the same way everywhere: where parts are cut would else
-/// change its bits.
+/// core that gets them from its second-level cache as fast as it needs them has no use for copies.
+/// With vectors of 256 bits the other way is faster. Columns that leave a tile of one vector go the
+/// same way everywhere: where parts are cut would else change its bits.
 template <class T>
 [[nodiscard]] bool reads_in_place(Index columns) {
   if constexpr (lanes<T> * sizeof(T) < 64) return false;
   return !first_level_keeps_parts() && columns % (2 * lanes<T>) == 0;
 }
 template <class T>
-inline constexpr Index outer_rows_in_place = rows_in<T, 4>(128 * 1024);
+inline constexpr Index outer_rows_in_place = rows_in<T, 4>(tuning::second_level_part);
 
 /// Else: columns of a that make it worth while to copy the rows of b that they meet side by side:
 /// far apart, they compete for the same few sets of the first-level cache.
-inline constexpr Index copying_b_pays = 64;
+inline constexpr Index copying_b_pays = tuning::copying_b_columns;
 
 /// Columns of a, 2 kB or more, from which on that holds for its rows too: tiles read a few columns
-/// of all of them, and rows of 1024 floats lie all in one set. Fewer columns lose 3 to 8 % by it.
+/// of all of them, and rows of 1024 floats lie all in one set. Fewer columns lose by it.
 template <class T>
-inline constexpr Index copying_a_pays = 2048 / static_cast<Index>(sizeof(T));
+inline constexpr Index copying_a_pays = tuning::copying_a_bytes / static_cast<Index>(sizeof(T));
 
 /// Columns of a that are copied at a time, to rows that are one vector longer: the copy takes 56 kB
 /// of stack, whatever the vectors.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <pixelrnn/core/processor.hpp>
+#include <pixelrnn/core/tuning.hpp>
 #include <pixelrnn/kernels/types.hpp>
 #include <pixelrnn/simd/batch.hpp>
 
@@ -88,18 +89,16 @@ PIXELRNN_ALWAYS_INLINE void prefetch_rows(const T* row, Index stride) {
 ///
 /// Two things the compiler must not undo, or it pays more than it saves. Rows are reached from an
 /// anchor in every third of them, as an address can hold a pointer plus once or twice a stride: 14
-/// pointers would not fit the registers, and where they do not, 12 × 2 vectors of K = 16 run at 76
-/// instead of 88 % of the peak (AVX-512). And a vector of the right operand is loaded once for all
-/// rows: loaded at each use, 3 × 4 vectors run at 75 instead of 98 % (AVX2), 4 × 4 at 78 (AVX-512).
+/// pointers would not fit the registers. And a vector of the right operand is loaded once for all
+/// rows, not at each use. What they cost stands in benchmarks/TUNING.md.
 ///
 /// Tiles of four vectors ask for the rows of the tile after them, a cache line of each at a time:
-/// the processor's own prefetching gives up at the end of each row, and maps larger than L2 run at
-/// 89 to 96 instead of 67 to 92 % of the peak (16384 rows of 128 to 640 values; elsewhere no
-/// change). They also ask for what they will add at their end, and, where they go on from sums that
-/// were put down, for those of the tile after them: a residual from memory and the weight gradients
-/// of 1024 × 1024 weights else cost a wait a tile (5 to 8 % of those products at CIFAR size).
-/// Behind the last tile that touches memory nobody needs, and no more. Narrower tiles have neither
-/// the registers nor the time for it. They also fetch what multiply() asks for.
+/// the processor's own prefetching gives up at the end of each row, which maps larger than the
+/// second-level cache would wait for. They also ask for what they will add at their end, and, where
+/// they go on from sums that were put down, for those of the tile after them: a residual from
+/// memory and the gradients of large weights else cost a wait a tile. Behind the last tile that
+/// touches memory nobody needs, and no more. Narrower tiles have neither the registers nor the time
+/// for it. They also fetch what multiply() asks for.
 template <class T, int R, int V, int C>
 [[gnu::noinline]] void tile(std::span<const Strip<T>> strips, Index first, const Sums<T>& sums,
                             const Part& part) {
@@ -298,35 +297,25 @@ template <class T, int V>
 }
 
 /// Whether tiles had better read from the first-level cache: it keeps 32 kB of one operand beside
-/// the other, and the second one does not keep up with them. AMD's does, be it for one multiply-add
-/// of 512 bits a cycle (Zen 4) or for two (Zen 5).
+/// the other, and the second one does not keep up with them. AMD's does.
 [[nodiscard]] inline bool first_level_keeps_parts() {
   static const bool keeps = first_level_cache() >= 48 * 1024 && !is_amd();
   return keeps;
 }
 
-/// Rows of a panel that a tile goes through before its sums are put down. 128 kB, a part of any
-/// second-level cache: a tile reads a vector of them for several multiply-adds (parts of 24 or 32
-/// kB put sums down more often and cost 2 to 5 % of the peak on Zen 4 and 5, 64 kB on Zen 5 one).
-/// Or 32 kB that stay in the first-level cache: 2 to 5 % more of the peak (K = 256 to 640, measured
-/// on an Intel server core; for others than AMD's and this it is a guess). Where sums are cut
-/// rounds nothing, except in a tile of two chains, which joins them there: its narrow panels are
-/// never cut, so that chains are joined at the end of each term, on every processor.
+/// Rows of a panel that a tile goes through before its sums are put down: a part of any
+/// second-level cache, of which a tile reads a vector for several multiply-adds; smaller ones put
+/// sums down more often. Or a part that stays in the first-level cache. Where sums are cut rounds
+/// nothing, except in a tile of two chains, which joins them there: its narrow panels are never
+/// cut, so that chains are joined at the end of each term, on every processor.
 template <class T, int V, int C>
 [[nodiscard]] Index part_rows() {
   if constexpr (C != 1) return rows_in<T, V>(std::numeric_limits<Index>::max());
-  return rows_in<T, V>(first_level_keeps_parts() ? 32 * 1024 : 128 * 1024);
+  return rows_in<T, V>(first_level_keeps_parts() ? tuning::first_level_part
+                                                 : tuning::second_level_part);
 }
 
-/// Rows whose sums wait in memory of their own before they are worked on: few enough for a
-/// first-level cache.
-inline constexpr Index stretch_rows = 48;
-
-/// Values of rows that stay in a second-level cache beside a panel: 512 kB in float.
-inline constexpr Index cached_values = 128 * 1024;
-
-/// Strips that one tile goes through before its sums are put down.
-inline constexpr Index max_strips = 16;
+using tuning::cached_values, tuning::max_strips, tuning::stretch_rows;
 
 /// Whether multiply() goes through a panel in one part: then sums.addend may be sums.out.
 template <class T, int V, int C>

@@ -2,6 +2,7 @@
 // Xsimd kernels: register tiles on packed weights, LSTM cells finished in registers.
 #pragma once
 
+#include <pixelrnn/core/tuning.hpp>
 #include <pixelrnn/kernels/gates.hpp>
 #include <pixelrnn/kernels/kernels.hpp>
 #include <pixelrnn/kernels/outer_products.hpp>
@@ -153,12 +154,9 @@ struct Xsimd {
       });
     }
   }
-  /// See PairingKernels. Time by pairs, forward and in training: PixelCNN of 7 layers (AVX2) of 128
-  /// and 64 channels -7 % and -9, -3 %; of 32 +4 and -1 %; of 16 +17 and +2 %. Row LSTM (AVX-512,
-  /// four gates a channel) of 128, 64 and 32 channels -17, -15, -8 % and -19, -15, -10 %; of 16 +13
-  /// and +6 %. Medians of 7 to 60 by turns; between these, a guess.
+  /// See PairingKernels.
   [[nodiscard]] static constexpr bool pairs_pay(Index in, Index out) {
-    return in >= 32 && out >= 32 && in * out >= 64 * 64;
+    return std::min(in, out) >= tuning::pairs_channels && in * out >= tuning::pairs_weights;
   }
   template <class T>
   static void move_rows(Index rows, Index columns, Rows<const T> from, Rows<T> to,
@@ -227,19 +225,13 @@ struct Xsimd {
   }
 
   /// How far the weights of a product should be fetched ahead of the tiles (see multiply()); null:
-  /// not at all. With few rows, as in sampling, reading weights takes as long as multiplying, and
-  /// weights of 128 kB or more belong to a net that does not stay in a second-level cache: on an
-  /// Intel server core, which reads 23 GB/s from the third level, sampling 16 images at CIFAR size
-  /// takes 5 to 14 % less time. Weights that are in the second level pay 2 to 12 % for it, those of
-  /// one tile, which the processor itself fetches as fast, more. Weights of 2 MB stay in none,
-  /// however many rows there are: the head of PixelCNN at CIFAR size, which meets 96 rows at a
-  /// time, takes 6 % less time, and with it a forward pass 2 to 6 %.
+  /// not at all. Those of one tile the processor itself fetches as fast.
   template <class T>
   [[nodiscard]] static const T* end_to_fetch(Index rows, const Packed<const T>& weights,
                                              Index groups) noexcept {
-    constexpr Index kB = 1024;
     const Index bytes = weights.rows * weights.units * groups * Index{sizeof(T)};
-    const Index least = rows <= detail::stretch_rows ? 128 * kB : 2048 * kB;
+    const Index least =
+        rows <= detail::stretch_rows ? tuning::fetch_bytes_few_rows : tuning::fetch_bytes;
     const bool pays = rows > detail::max_tile_rows<4, 1> && bytes >= least;
     return pays ? weights.data + weights.last * weights.rows * groups : nullptr;
   }

@@ -8,7 +8,7 @@
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/models/head.hpp>
 #include <pixelrnn/nn/gate.hpp>
-#include <pixelrnn/nn/network.hpp>
+#include <pixelrnn/nn/network/network.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 

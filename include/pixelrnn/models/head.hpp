@@ -6,7 +6,7 @@
 
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/models/model_words.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 #include <pixelrnn/nn/sequential.hpp>
 #include <pixelrnn/nn/stack.hpp>
 

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/core/tuning.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/nn/layer.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI::detail {
@@ -17,9 +18,8 @@ template <Layer Net>
                                                               Variable<typename Net::Scalar> x) {
   using T = typename Net::Scalar;
   using E = ExecutionOf<Net>;
-  constexpr Index few = 4;
   const Shape<4> in = x.shape();
-  const Chunks parts = Chunks::of(in.n(), few);
+  const Chunks parts = Chunks::of(in.n(), tuning::images_a_part);
   Tape<T>& tape = x.tape();
   if (tape.records() || !SeparatesImages<Net> || parts.size() < 2) return net.forward(x);
   const FeatureView<T> y = tape.allocate(net.output_shape(in));

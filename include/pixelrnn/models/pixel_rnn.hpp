@@ -4,9 +4,9 @@
 
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/models/head.hpp>
-#include <pixelrnn/nn/diagonal_lstm.hpp>
-#include <pixelrnn/nn/network.hpp>
-#include <pixelrnn/nn/row_lstm.hpp>
+#include <pixelrnn/nn/diagonal_lstm/diagonal_lstm.hpp>
+#include <pixelrnn/nn/network/network.hpp>
+#include <pixelrnn/nn/row_lstm/row_lstm.hpp>
 #include <pixelrnn/nn/stack.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {

@@ -7,10 +7,11 @@
 #include <variant>
 
 #include <pixelrnn/autodiff/tape.hpp>
-#include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/core/tuning.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/nn/init.hpp>
-#include <pixelrnn/nn/taps.hpp>
 #include <pixelrnn/nn/walk.hpp>
+#include <pixelrnn/taps/taps.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI::detail {
 
@@ -210,7 +211,7 @@ class ConditionWeights {
 
  private:
   /// Rows that are worked on together.
-  static constexpr Index frame = 96;
+  static constexpr Index frame = tuning::frame_pixels;
 
   /// Values in a row of sums of so many units.
   [[nodiscard]] Index sums(Index units) const {

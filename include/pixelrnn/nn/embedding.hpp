@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include <pixelrnn/core/random.hpp>
-#include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/nn/layer.hpp>
 #include <pixelrnn/nn/level_input.hpp>
 

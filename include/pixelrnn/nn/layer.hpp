@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include <pixelrnn/autodiff/tape.hpp>
-#include <pixelrnn/nn/mask.hpp>
 #include <pixelrnn/nn/walk.hpp>
+#include <pixelrnn/taps/mask.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 

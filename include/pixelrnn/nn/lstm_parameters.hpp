@@ -2,11 +2,11 @@
 // LstmParameters: what an LSTM over a map learns.
 #pragma once
 
-#include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/nn/init.hpp>
 #include <pixelrnn/nn/initial_state.hpp>
-#include <pixelrnn/nn/mask.hpp>
-#include <pixelrnn/nn/taps.hpp>
+#include <pixelrnn/taps/mask.hpp>
+#include <pixelrnn/taps/taps.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI::detail {
 

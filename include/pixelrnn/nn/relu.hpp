@@ -2,7 +2,7 @@
 // ReLU as a layer.
 #pragma once
 
-#include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/nn/layer.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include <pixelrnn/nn/backend.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/nn/layer.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {

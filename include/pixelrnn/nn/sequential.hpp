@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-#include <pixelrnn/nn/network.hpp>
+#include <pixelrnn/nn/network/network.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <pixelrnn/nn/network.hpp>
+#include <pixelrnn/nn/network/network.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 

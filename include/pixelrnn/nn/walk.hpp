@@ -7,6 +7,7 @@
 
 #include <pixelrnn/core/team.hpp>
 #include <pixelrnn/core/tensor.hpp>
+#include <pixelrnn/core/tuning.hpp>
 #include <pixelrnn/kernels/types.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -106,21 +107,17 @@ inline void require_row(const char* where, const Walk& walk, Index row) {
 
 }  // namespace detail
 
-/// FLOP of a product that pay for sharing it: a microsecond of one core's, twice what a team needs
-/// to begin and end. And values of a copy: half of them come from another core's caches.
-inline constexpr Index worth_sharing = 60'000, worth_sharing_values = 1024;
+using tuning::worth_sharing, tuning::worth_sharing_values;
 
 namespace detail {
 /// Whether a walk of so many images is faster if what earlier rows give to the pixels of a row, by
 /// so many weights, is summed for all of them at the row's begin, and each pixel goes on from
-/// there: those weights meet a whole row at once then, not a pixel of each image. With 16 images a
-/// product waits for weights no longer. Times of sampling on Zen 5 (AVX-512, one thread, by turns)
-/// with Row LSTM, PixelCNN and Diagonal BiLSTM: 1 image of h = 128 -32, -30, -32 %, of h = 16 -14,
-/// -10, -10; 8 images of h = 128 -5, 0, -5, of h = 16 +5, +2, +5; 16 images of h = 128 +8, +2, +3.
+/// there: those weights meet a whole row at once then, not a pixel of each image.
 template <class T>
 [[nodiscard]] constexpr bool row_ahead_pays(Index images, Index weights) {
-  constexpr Index few = 2, some = 8, wide = 64 * 1024;
-  return images <= few || (images <= some && weights * static_cast<Index>(sizeof(T)) >= wide);
+  const Index bytes = weights * static_cast<Index>(sizeof(T));
+  return images <= tuning::row_ahead_images ||
+         (images <= tuning::row_ahead_images_if_wide && bytes >= tuning::row_ahead_bytes);
 }
 
 /// Calls work(first, last) for ranges of whole grains that make up [0, units), one for each member

@@ -6,6 +6,7 @@
 
 #include <pixelrnn/core/random.hpp>
 #include <pixelrnn/core/thread_choice.hpp>
+#include <pixelrnn/core/tuning.hpp>
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/sampling/keep.hpp>
 #include <pixelrnn/sampling/rules.hpp>
@@ -162,7 +163,7 @@ struct Cached {
                            const SampleOptions& options, std::span<double> log_p) {
     // As few images a batch as fill the teams: the batch does not change an image's bits.
     using E = ExecutionOf<M>;
-    const Index threads = E::workers(options.threads, team_limit * canvas.count());
+    const Index threads = E::workers(options.threads, tuning::team_limit * canvas.count());
     const Index size = team_size(model, threads, canvas);
     const Index teams = std::max<Index>(1, threads / size);
     const Index batch = std::clamp<Index>((canvas.count() + teams - 1) / teams, 1, options.batch);
@@ -174,23 +175,15 @@ struct Cached {
     });
   }
 
-  /// Threads of a team at most: more find too few units in a layer.
-  static constexpr Index team_limit = 8;
-  /// FLOP of a pixel that can be shared with threads that have no images; and those that are better
-  /// shared even with threads that could have some, because the weights they need (two bytes each)
-  /// stay in no second-level cache. Unless there are so many images a thread that products take
-  /// longer than reading weights from memory that all share.
-  static constexpr Index divisible = 1'000'000, wide = 4'000'000, many_images = 16;
-
   template <WalkableModel M>
   [[nodiscard]] static Index team_size(const M& model, Index threads, const Images& canvas) {
     const ImageShape image = canvas.image_shape();
     const Index images = canvas.count();
     const Index pixel =
         flops(model.net(), image.height, image.width) / (image.height * image.width);
-    const Index least = images < threads ? divisible : wide;
-    if (threads == 1 || pixel < least || images >= many_images * threads) return 1;
-    return std::min(threads, std::clamp<Index>(threads / images, 2, team_limit));
+    const Index least = images < threads ? tuning::divisible : tuning::indivisible_memory;
+    if (threads == 1 || pixel < least || images >= tuning::many_images * threads) return 1;
+    return std::min(threads, std::clamp<Index>(threads / images, 2, tuning::team_limit));
   }
 
   /// Calls draw(n, member) for each image: by all members of the team if there is enough to draw,

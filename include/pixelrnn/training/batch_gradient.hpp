@@ -12,8 +12,9 @@
 #include <pixelrnn/autodiff/functions.hpp>
 #include <pixelrnn/autodiff/gradient_rooms.hpp>
 #include <pixelrnn/core/thread_choice.hpp>
+#include <pixelrnn/core/tuning.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/models/model.hpp>
-#include <pixelrnn/nn/backend.hpp>
 #include <pixelrnn/training/batch.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -36,7 +37,7 @@ class BatchGradient {
   BatchGradient(M& model, int threads)
       : model_(model),
         rooms_(parameters(model)),
-        in_parts_(SeparatesImages<M> && parameter_count(model) <= small_net),
+        in_parts_(SeparatesImages<M> && parameter_count(model) <= tuning::small_net),
         threads_(threads),
         whole_({.threads = threads}) {}
 
@@ -134,13 +135,6 @@ class BatchGradient {
     if (std::isfinite(value)) tape.backward(part);
     return static_cast<double>(value);
   }
-
-  /// Weights of nets that gain by parts: measured with 7 layers, training steps take up to 22 %
-  /// less time at h = 16 (0.1 million), 2 % more to 8 % less at h = 32 (0.4), 2 to 8 % more at h
-  /// = 64; that was two images at a time. One takes 18 % less again with Diagonal BiLSTM at h = 16,
-  /// 10 % with Row LSTM, and 3 % more with PixelCNN (Zen 5, 1 MB of second-level cache, 32 of
-  /// third); at h = 32 the difference is within 4 %.
-  static constexpr Index small_net = 500'000;
 
   const M& model_;
   GradientRooms<Scalar> rooms_;

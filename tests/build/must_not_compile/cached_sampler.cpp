@@ -3,7 +3,7 @@
 // expect: Cached needs a net that can step
 // expect: or use FullForward
 #include <pixelrnn/likelihood/bernoulli.hpp>
-#include <pixelrnn/nn/masked_conv2d.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 
 /// A convolution that has only one of the two walks.

@@ -14,9 +14,9 @@
 #include <pixelrnn/models/gated_pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
+#include <pixelrnn/nn/convolution/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/embedding.hpp>
-#include <pixelrnn/nn/one_hot_conv2d.hpp>
-#include <pixelrnn/nn/spatial_lstm.hpp>
+#include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/evaluate.hpp>
 

@@ -21,6 +21,7 @@
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/binarize.hpp>
 #include <pixelrnn/training/classify.hpp>
+#include <pixelrnn/training/multi_scale.hpp>
 #include <pixelrnn/training/toy.hpp>
 #include <pixelrnn/training/trainer.hpp>
 #include <pixelrnn/verify/receptive_field.hpp>

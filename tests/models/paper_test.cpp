@@ -52,9 +52,9 @@ struct TwoLevels : Bernoulli {
 using PaperCNN = PixelCNN<TwoLevels>;
 using PaperRow = PixelRNN<RowLSTM<>, TwoLevels>;
 using PaperDiagonal = PixelRNN<DiagonalBiLSTM<>, TwoLevels>;
-using ColourCNN = PixelCNN<Categorical>;
-using ColourRow = PixelRNN<RowLSTM<>, Categorical>;
-using ColourDiagonal = PixelRNN<DiagonalBiLSTM<>, Categorical>;
+using PaperColourCNN = PixelCNN<Categorical>;
+using PaperColourRow = PixelRNN<RowLSTM<>, Categorical>;
+using PaperColourDiagonal = PixelRNN<DiagonalBiLSTM<>, Categorical>;
 
 }  // namespace
 
@@ -73,16 +73,16 @@ TEST_CASE("The paper's models for CIFAR-10 and ImageNet have the weights that ar
           "[models][paper]") {
   const Index frame = paper_frame(3, 128, 1024, 768);
   const Index block = paper_conv(0, 256, 128, 3) + paper_conv(4, 128, 128, 3) + paper_up(128, 3);
-  CHECK(paper_count<ColourCNN>(paper::cifar10<ColourCNN>(), 256) == frame + 15 * block);
-  CHECK(paper_count<ColourRow>(paper::cifar10<ColourRow>(), 256) ==
+  CHECK(paper_count<PaperColourCNN>(paper::cifar10<PaperColourCNN>(), 256) == frame + 15 * block);
+  CHECK(paper_count<PaperColourRow>(paper::cifar10<PaperColourRow>(), 256) ==
         frame + 12 * (paper_lstm(1, 3, 256, 128, 3) + paper_up(128, 3)));
-  CHECK(paper_count<ColourDiagonal>(paper::cifar10<ColourDiagonal>(), 256) ==
+  CHECK(paper_count<PaperColourDiagonal>(paper::cifar10<PaperColourDiagonal>(), 256) ==
         frame + 12 * (2 * paper_lstm(0, 2, 256, 128, 3) + paper_up(128, 3)));
-  CHECK(paper_count<ColourRow>(paper::imagenet32<ColourRow>(), 256) ==
+  CHECK(paper_count<PaperColourRow>(paper::imagenet32<PaperColourRow>(), 256) ==
         paper_frame(3, 384, 1024, 768) + 12 * (paper_lstm(1, 3, 768, 384, 3) + paper_up(384, 3)));
-  const auto large = paper::imagenet64<ColourRow>();
+  const auto large = paper::imagenet64<PaperColourRow>();
   CHECK((large.layers == 4 && large.hidden == 512 && !large.residual && !large.skip));
-  CHECK(paper::imagenet64<ColourCNN>().image == ImageShape{64, 64, 3});
+  CHECK(paper::imagenet64<PaperColourCNN>().image == ImageShape{64, 64, 3});
 }
 
 TEST_CASE("Residual and skip connections, each with and without, are four models",

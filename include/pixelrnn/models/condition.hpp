@@ -4,22 +4,28 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <pixelrnn/core/conditions.hpp>
 #include <pixelrnn/core/orientation.hpp>
+#include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 #include <pixelrnn/nn/embedding.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// What a model is told of each image. {.classes = 10}: a label, 0 to 9 (Images::set_labels), whose
 /// row of a learned table its layers are given. {.channels = 3}: three numbers for all of the image
-/// or for each pixel (Images::set_condition_maps). Neither: nothing.
+/// or for each pixel (Images::set_condition_maps). Neither: nothing. {.channels = 3, .features =
+/// 16}: maps go through two unmasked 3×3 convolutions, ReLU between them, and layers are given what
+/// comes out, as from the conditional network of the paper's sec. 3.6.
 struct Condition {
   Index classes = 0;   ///< kinds of label: 0, or 2 to 65536
   Index channels = 0;  ///< numbers that layers are given; with classes 0 is 16
+  Index features = 0;  ///< numbers that they are given in place of the maps' own; 0: those
 
   /// Numbers that layers are given: their Config::condition_channels.
   [[nodiscard]] constexpr Index width() const {
+    if (features > 0) return features;
     return classes > 0 && channels == 0 ? 16 : channels;
   }
 };
@@ -28,14 +34,19 @@ namespace detail {
 
 /// Throws ConfigError if the numbers are not what Condition says.
 [[nodiscard]] inline const Condition& checked(const Condition& c) {
-  if (c.channels < 0 || c.classes < 0 || c.classes == 1 || c.classes > 65536) {
+  const bool maps_only = c.features == 0 || (c.classes == 0 && c.channels > 0);
+  if (c.channels < 0 || c.classes < 0 || c.classes == 1 || c.classes > 65536 || c.features < 0 ||
+      !maps_only) {
     fail<ConfigError>("model: Config::condition is {classes=", c.classes, ", channels=", c.channels,
-                      "}, expected 0 (no labels) or 2 to 65536 classes and 0 or more channels");
+                      ", features=", c.features,
+                      "}, expected 0 (no labels) or 2 to 65536 classes, ",
+                      "0 or more channels, and features of channels without classes only");
   }
   return c;
 }
 
-/// Turns what is told of images into the condition of a tape. Holds the table of labels.
+/// Turns what is told of images into the condition of a tape. Holds the table of labels, or the
+/// network of maps.
 template <class B>
 class ConditionInput {
  public:
@@ -45,6 +56,18 @@ class ConditionInput {
   ConditionInput() = default;
   /// Throws ConfigError if the numbers of `condition` are not what it says.
   ConditionInput(Condition condition, Rng& rng) : condition_(checked(condition)) {
+    if (condition.features > 0) {
+      const auto conv = [&](Index in, bool relu) {
+        return Conv({.in_channels = in,
+                     .out_channels = condition.features,
+                     .kernel_height = 3,
+                     .kernel_width = 3,
+                     .relu_input = relu},
+                    rng);
+      };
+      network_.push_back(conv(condition.channels, false));
+      network_.push_back(conv(condition.features, true));
+    }
     if (condition.classes == 0) return;
     table_.emplace(EmbeddingConfig{.channels = 1,
                                    .levels = static_cast<int>(condition.classes),
@@ -56,9 +79,16 @@ class ConditionInput {
   [[nodiscard]] bool exists() const { return condition_.width() > 0; }
   void for_each_parameter(auto&& visit) {
     if (table_) visit("labels", *table_);
+    for (std::size_t l = 0; l < network_.size(); ++l)
+      visit("maps" + std::to_string(l), network_[l]);
   }
-  /// "10 classes in 16 channels", "3 channels": as model files say it.
+  /// "10 classes in 16 channels", "3 channels", "3 channels through 16 features": as model files
+  /// say it.
   [[nodiscard]] std::string describe() const {
+    if (!network_.empty()) {
+      return std::to_string(condition_.channels) + " channels through " +
+             std::to_string(condition_.features) + " features";
+    }
     const std::string width = std::to_string(condition_.width()) + " channels";
     return table_ ? std::to_string(condition_.classes) + " classes in " + width : width;
   }
@@ -91,7 +121,7 @@ class ConditionInput {
                        "); C is Config::condition.channels");
     }
     if constexpr (std::same_as<T, float>) {
-      if (orientation.is_raster()) return tape.set_condition(tape.constant(told.maps));
+      if (orientation.is_raster()) return set_maps(tape, tape.constant(told.maps));
     }
     const Shape<4> s = told.maps.shape();
     const ImageShape size{s.h(), s.w(), s.c()}, ordered = orientation.ordered(size);
@@ -104,7 +134,7 @@ class ConditionInput {
                     maps.data() + image + to * s.c());
       });
     }
-    tape.set_condition(tape.constant(maps));
+    set_maps(tape, tape.constant(maps));
   }
   /// What might be told of some images: labels by turns, or vectors of numbers from 0 to 1.
   [[nodiscard]] Conditions example(Index images) const {
@@ -124,6 +154,12 @@ class ConditionInput {
   }
 
  private:
+  using Conv = MaskedConv2d<NoMask, B>;
+
+  void set_maps(Tape<T>& tape, Variable<T> maps) const {
+    for (const Conv& layer : network_) maps = layer.forward(maps);
+    tape.set_condition(maps);
+  }
   void require_told(Index count, Index images, const char* of_what) const {
     if (count == 0 && images > 0) {
       fail<ConfigError>("model: its condition is ", describe(), ", but its images come without ",
@@ -136,6 +172,7 @@ class ConditionInput {
 
   Condition condition_{};
   std::optional<Embedding<B>> table_;
+  std::vector<Conv> network_;
 };
 
 }  // namespace detail

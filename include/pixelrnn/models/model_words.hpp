@@ -68,11 +68,18 @@ class ModelWords {
     if (!encoding) refuse("encoding", (*this)["encoding"], "-1..1, 0..1 or level");
     return *encoding;
   }
-  /// "10 classes in 16 channels", "3 channels", or nothing.
+  /// "10 classes in 16 channels", "3 channels", "3 channels through 16 features", or nothing.
   [[nodiscard]] Condition condition() const {
     if (!contains("condition")) return {};
     const std::string& text = (*this)["condition"];
-    const std::string_view of_classes = " classes in ", of_channels = " channels";
+    const std::string_view of_classes = " classes in ", of_channels = " channels",
+                           through = " channels through ", of_features = " features";
+    if (const std::size_t at = text.find(through); at != text.npos && text.ends_with(of_features)) {
+      const std::size_t first = at + through.size();
+      return {.channels = parse(text.substr(0, at), "condition"),
+              .features =
+                  parse(text.substr(first, text.size() - of_features.size() - first), "condition")};
+    }
     const std::size_t middle = text.find(of_classes);
     if (!text.ends_with(of_channels)) refuse("condition", text, "CLASSES classes in N channels");
     const std::size_t end = text.size() - of_channels.size();

@@ -54,7 +54,8 @@ class Walker {
     ordered_ = orientation_.ordered(image_);
     Walk walk{options.images, ordered_.height, ordered_.width, image.channels, options.team};
     if constexpr (ConditionalModel<M>) {
-      condition_ = std::make_unique<Tape<T>>(TapeOptions{.threads = 1, .record = false});
+      condition_ =
+          std::make_unique<Tape<T>>(TapeOptions{.threads = 1, .record = false, .walk_bits = true});
       model.set_condition(*condition_, told, options.images);
       if (condition_->condition()) walk.condition = condition_->condition()->value();
     }

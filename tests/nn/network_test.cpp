@@ -303,17 +303,7 @@ TEST_CASE("A network uses what its images are told", "[nn][network]") {
     Tape<double> tape({.record = false, .walk_bits = true});
     tape.set_condition(tape.constant(c));
     const FeatureMap<double> whole(net.forward(tape.input(x)).value());
-    auto cache =
-        net.make_cache({.batch = 2, .height = 3, .width = 4, .channels = 1, .condition = c.view()});
-    CHECK(cache.known().domain == Domain::pixel);
-    FeatureMap<double> walked(whole.shape());
-    for (Index r = 0; r < 3; ++r) {
-      for (Index j = 0; j < 4; ++j) {
-        net.step(cache, r, j, {&x(0, r, j, 0), 2, 1, 12}, {&walked(0, r, j, 0), 2, 3, 36});
-      }
-      net.end_row(cache, r);
-    }
-    CHECK(test::bit_difference(walked, whole) == "");
+    CHECK(test::bit_difference(test::walk(net, x, test::Visits::once, c), whole) == "");
     CHECK(gradcheck(net, {x, c}, [&](Tape<double>& told_tape, const auto& in) {
       told_tape.set_condition(in[1]);
       return net.forward(in[0]);
@@ -361,17 +351,9 @@ TEST_CASE("Rows of layers that are told something, and of one-hot levels", "[nn]
       Tape<double> tape({.record = false, .walk_bits = true});
       tape.set_condition(tape.constant(c));
       const FeatureMap<double> whole(layer.forward(tape.constant(x)).value());
-      auto cache = layer.make_cache(
-          {.batch = 2, .height = 4, .width = 5, .channels = 1, .condition = c.view()});
-      CHECK(cache.known().domain == Domain::row);
-      FeatureMap<double> walked(whole.shape());
-      for (Index r = 0; r < 4; ++r) {
-        for (Index j = 0; j < 5; ++j) {
-          layer.step(cache, r, j, {&x(0, r, j, 0), 2, 1, 20}, {&walked(0, r, j, 0), 2, 3, 60});
-        }
-        layer.end_row(cache, r);
-      }
-      CHECK(test::bit_difference(walked, whole) == "");
+      CHECK(test::bit_difference(test::walk(layer, x, test::Visits::once, c), whole) == "");
+      const Walk told_walk{2, 4, 5, 1, nullptr, c.view()};
+      CHECK(layer.make_cache(told_walk).known().domain == Domain::row);
     }
   };
   check(net);

@@ -153,15 +153,7 @@ TEST_CASE("Spatial LSTM is told something image by image or pixel by pixel", "[n
     Tape<double> tape({.record = false, .walk_bits = true});
     tape.set_condition(tape.constant(c));
     const FeatureMap<double> whole(layer.forward(tape.constant(x)).value());
-    auto cache = layer.make_cache({.batch = 2, .height = 3, .width = 4, .condition = c.view()});
-    FeatureMap<double> walked(whole.shape());
-    for (Index r = 0; r < 3; ++r) {
-      for (Index j = 0; j < 4; ++j) {
-        layer.step(cache, r, j, {&x(0, r, j, 0), 2, 2, 24}, {&walked(0, r, j, 0), 2, 5, 60});
-      }
-      layer.end_row(cache, r);
-    }
-    CHECK(test::bit_difference(walked, whole) == "");
+    CHECK(test::bit_difference(test::walk(layer, x, test::Visits::once, c), whole) == "");
     CHECK(test::bit_difference(whole, test::output(spatial<test::XsimdBackend>(2, 5), x)) != "");
   }
 }

@@ -76,16 +76,19 @@ template <class T>
 enum class Visits { once, thrice };
 
 /// The layer's output for x by its incremental walk. With Visits::thrice every pixel is first
-/// stepped with two other values, as a sampler does for the colours.
+/// stepped with two other values, as a sampler does for the colours. The images may be told
+/// something.
 template <class L>
 [[nodiscard]] FeatureMap<typename L::Scalar> walk(const L& layer,
                                                   const FeatureMap<typename L::Scalar>& x,
-                                                  Visits visits = Visits::once) {
+                                                  Visits visits = Visits::once,
+                                                  FeatureView<const typename L::Scalar> told = {}) {
   using T = typename L::Scalar;
   const Shape<4> s = x.shape();
   FeatureMap<T> y(layer.output_shape(s));
   const Index out = y.shape().c();
-  auto cache = layer.make_cache({s.n(), s.h(), s.w(), s.c()});
+  auto cache = layer.make_cache(
+      {.batch = s.n(), .height = s.h(), .width = s.w(), .channels = s.c(), .condition = told});
   FeatureMap<T> other_y({1, 1, s.n(), out});
   for (Index r = 0; r < s.h(); ++r) {
     for (Index j = 0; j < s.w(); ++j) {

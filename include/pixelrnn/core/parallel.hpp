@@ -150,27 +150,6 @@ concept Execution = requires(int threads, Index count) {
 static_assert(Execution<execution::Sequential> && Execution<execution::OpenMP>);
 
 namespace detail {
-template <class L>
-struct FindExecution {
-  using type = execution::OpenMP;
-};
-template <class L>
-requires requires { typename L::BackendPolicy; }
-struct FindExecution<L> {
-  using type = typename L::BackendPolicy::Execution;
-};
-template <class L>
-requires requires { typename L::Execution; }
-struct FindExecution<L> {
-  using type = typename L::Execution;
-};
-}  // namespace detail
-/// The policy of a layer, net or model: its `Execution`, else that of its `BackendPolicy`, else
-/// OpenMP. What is made of layers names that of its first as its own.
-template <class L>
-using ExecutionOf = typename detail::FindExecution<L>::type;
-
-namespace detail {
 /// Element-wise work on [0, count) shared among threads: body(first, count).
 template <class E = execution::OpenMP, class Body>
 void for_each_part(int threads, Index count, Body&& body) {

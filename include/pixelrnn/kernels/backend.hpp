@@ -22,6 +22,27 @@ struct Backend {
   using Execution = E;
 };
 
+namespace detail {
+template <class L>
+struct FindExecution {
+  using type = execution::OpenMP;
+};
+template <class L>
+requires requires { typename L::BackendPolicy; }
+struct FindExecution<L> {
+  using type = typename L::BackendPolicy::Execution;
+};
+template <class L>
+requires requires { typename L::Execution; }
+struct FindExecution<L> {
+  using type = typename L::Execution;
+};
+}  // namespace detail
+/// The policy of a layer, net or model: its `Execution`, else that of its `BackendPolicy`, else
+/// OpenMP. What is made of layers names that of its first as its own.
+template <class L>
+using ExecutionOf = typename detail::FindExecution<L>::type;
+
 using tuning::reduction_chunks;
 
 /// Splits [0, count) into at most so many parts of nearly equal size.

@@ -8,6 +8,7 @@
 #include <string>
 
 #include <pixelrnn/core/orientation.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/likelihood/likelihood.hpp>
 #include <pixelrnn/models/condition.hpp>
 #include <pixelrnn/models/encoding.hpp>

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/nn/network/network.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {

@@ -7,6 +7,7 @@
 #include <pixelrnn/core/random.hpp>
 #include <pixelrnn/core/thread_choice.hpp>
 #include <pixelrnn/core/tuning.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/models/model.hpp>
 #include <pixelrnn/sampling/keep.hpp>
 #include <pixelrnn/sampling/rules.hpp>

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <pixelrnn/core/thread_choice.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/models/model.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {

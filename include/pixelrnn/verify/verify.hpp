@@ -9,6 +9,7 @@
 
 #include <pixelrnn/autodiff/functions.hpp>
 #include <pixelrnn/core/random.hpp>
+#include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/models/model.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {

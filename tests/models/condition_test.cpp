@@ -214,7 +214,7 @@ TEST_CASE("What a model must be told and is not, or not so, is said", "[models][
   CHECK_THROWS_ERROR(sample(labelled, 3, {.conditions = {.labels = {1, 2}}}), ShapeError,
                      "sample: SampleOptions::conditions: there are 2 labels, expected 3");
   CHECK_THROWS_ERROR(told_model<ConditionalCNN>({2, 3, 1}, {.classes = 1}), ConfigError,
-                     "model: Config::condition is {classes=1, channels=0}");
+                     "model: Config::condition is {classes=1, channels=0, features=0}");
   CHECK_THROWS_ERROR(told_model<ConditionalCNN>({2, 3, 1}, {.channels = -1}), ConfigError,
                      "channels=-1");
   // A model that is told nothing reads images that come with more.

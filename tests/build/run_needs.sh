@@ -33,10 +33,12 @@ missing='== please install what is missing:'
 cxx="c++ (Debian's package g++)"
 cmake="cmake (Debian's package cmake)"
 ninja="ninja (Debian's package ninja-build)"
-expect 1 "$missing $cxx, $cmake, $ninja, clang++ (Debian's package clang)" test
+tidy="clang-tidy (Debian's package clang-tidy)"
+expect 1 "$missing $cxx, $cmake, $ninja, clang++ (Debian's package clang), $tidy" test
 expect 1 "$missing clang-format (Debian's package clang-format)" format --check
 program c++
 program clang++
+program clang-tidy
 program cmake
 expect 1 "$missing $ninja" test
 # Nothing is missing: the command goes on, here to look at no file at all.

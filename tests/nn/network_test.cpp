@@ -98,6 +98,25 @@ struct NetDeep : Network<NetDeep, double> {
   ReLU<NetBackend> relu;
 };
 
+/// No network: a layer that holds one.
+struct NetAround {
+  using Scalar = double;
+  using Inner = Sequential<NetConv, ReLU<NetBackend>>;
+  using Cache = Inner::Cache;
+  static constexpr bool separates_images = true;
+  Inner inner;
+
+  [[nodiscard]] Variable<double> forward(Variable<double> x) const { return inner.forward(x); }
+  [[nodiscard]] Shape<4> output_shape(Shape<4> x) const { return inner.output_shape(x); }
+  void for_each_parameter(auto&& visit) { visit("inner", inner); }
+  [[nodiscard]] Cache make_cache(Walk walk) const { return inner.make_cache(walk); }
+  void step(Cache& cache, Index row, Index column, const MatrixView<const double>& x,
+            const MatrixView<double>& y) const {
+    inner.step(cache, row, column, x, y);
+  }
+  void end_row(Cache& cache, Index row) const { inner.end_row(cache, row); }
+};
+
 /// Whether run and for_each_parameter have its second layer is said later.
 struct NetPartly : Network<NetPartly, double> {
   explicit NetPartly(Rng& rng)
@@ -272,6 +291,14 @@ TEST_CASE("A network is told what its walk needs", "[nn][network]") {
                          net_conv(NoMask{}, 2, 2, 3, 3, rng));
   CHECK_THROWS_ERROR(below.make_cache({1, 3, 3, 1}), ConfigError,
                      "mask \"none\" reads row +1, column +1");
+}
+
+TEST_CASE("A layer of one's own may have a net within, of other channels", "[nn][network]") {
+  Rng rng(1);
+  const NetAround around{Sequential(net_conv(MaskB{}, 4, 3, 3, 3, rng), ReLU<NetBackend>())};
+  const Sequential net(net_conv(MaskA{}, 1, 4, 3, 3, rng), around);
+  const auto x = random_map<double>({2, 3, 4, 1}, 3);
+  CHECK(test::bit_difference(test::walk(net, x), test::output(net, x)) == "");
 }
 
 TEST_CASE("A network must visit the layers that it uses, and no others", "[nn][network]") {

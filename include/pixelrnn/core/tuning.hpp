@@ -4,8 +4,8 @@
 
 #include <pixelrnn/core/shape.hpp>
 
-/// None of them changes a result, but for reduction_chunks and the bounds of pairs, on which the last
-/// bits of gradients and of passes depend. What was measured for each stands in
+/// None of them changes a result, but for reduction_chunks and the bounds of pairs, on which the
+/// last bits of gradients and of passes depend. What was measured for each stands in
 /// benchmarks/TUNING.md; what is not there is a guess.
 namespace pixelrnn::inline PIXELRNN_ABI::tuning {
 
@@ -59,8 +59,8 @@ inline constexpr Index stretch_rows = 48;
 inline constexpr Index cached_values = 128 * 1024;
 /// Strips that one tile goes through before its sums are put down.
 inline constexpr Index max_strips = 16;
-/// Bytes of weights that a tile goes through before its sums are put down: of the second-level cache
-/// where that keeps up, else of the first.
+/// Bytes of weights that a tile goes through before its sums are put down: of the second-level
+/// cache where that keeps up, else of the first.
 inline constexpr Index second_level_part = 128 * kB, first_level_part = 32 * kB;
 /// Bytes of weights from which on the next part is fetched ahead: for few rows, where reading takes
 /// as long as multiplying, those of a net that stays in no second-level cache; for many, those that

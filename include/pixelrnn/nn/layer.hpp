@@ -134,9 +134,8 @@ concept RowLayer = IncrementalLayer<L> &&
 };
 
 /// The promise that the output of a pixel depends on that pixel's input alone, colour by colour
-/// unless the layer says otherwise (known_after), wherever it is, so
-/// that the pixels of a row may be stepped as if they were images of one pixel:
-/// static constexpr bool is_pointwise = true.
+/// unless the layer says otherwise (known_after), wherever it is, so that the pixels of a row may
+/// be stepped as if they were images of one pixel: static constexpr bool is_pointwise = true.
 template <class L>
 concept PointwiseLayer = IncrementalLayer<L> && requires {
   requires L::is_pointwise;

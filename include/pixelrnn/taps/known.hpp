@@ -39,6 +39,10 @@ struct Known {
     const bool is_mixed = own == OwnPixel::every_colour || centre == OwnPixel::every_colour;
     return is_mixed || !agrees(mask_colours) ? read.mixed() : read;
   }
+  /// Of a recurrence of so many colours that reads it under mask B: computed pixel by pixel.
+  [[nodiscard]] constexpr Known scanned(Index recurrence_colours) const {
+    return Known{Domain::pixel, own, colours}.through(OwnPixel::own_colour, recurrence_colours);
+  }
   /// Whether it changes with the pixel's own colour.
   [[nodiscard]] constexpr bool sees_own() const { return own >= OwnPixel::own_colour; }
 

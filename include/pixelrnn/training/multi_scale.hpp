@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include <pixelrnn/core/scales.hpp>
+#include <pixelrnn/models/scales.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/evaluate.hpp>
 

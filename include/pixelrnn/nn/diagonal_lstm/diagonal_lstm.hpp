@@ -95,10 +95,7 @@ class DiagonalSum {
     std::tuple<typename Scans::Cache...> scans;
     GuardedWalk walk;
   };
-  [[nodiscard]] Known known(Known x) const {
-    x.domain = Domain::pixel;
-    return x.through(OwnPixel::own_colour, config().colours);
-  }
+  [[nodiscard]] Known known(Known x) const { return x.scanned(config().colours); }
   [[nodiscard]] Cache make_cache(Walk walk) const {
     return std::apply(
         [walk](const Scans&... scan) {

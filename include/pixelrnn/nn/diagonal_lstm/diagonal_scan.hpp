@@ -31,7 +31,7 @@ struct DiagonalConfig {
 /// column back. A walk, which goes row by row, may have what the row above gives to a row for all
 /// of its cells at once; FromRight, which begins once a row is complete, what x gives too. The
 /// paper skews the map to make diagonals columns; here the states are stored by diagonals
-/// (DiagonalGeometry), so nothing of the skewed map's padding (49 % of it at 28 × 28) is stored or
+/// (DiagonalGeometry), so nothing of the skewed map's padding (nearly half of it) is stored or
 /// computed. skew() and unskew() in skew.hpp are the paper's formulation, which the tests hold this
 /// one to.
 ///

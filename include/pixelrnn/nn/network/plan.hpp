@@ -161,15 +161,13 @@ class PlanPass {
                   "A layer of this net has no walk (concept IncrementalLayer in "
                   "pixelrnn/nn/layer.hpp): give the net a static constexpr bool is_incremental = "
                   "false, and it samples by FullForward");
-    const Walk& walk = plan_.walk;
     const Known known = after(layer, x);
-    if (known.domain == Domain::map) {
-      if (!walk_condition().empty()) maps().set_condition(maps().constant(walk_condition()));
-      return of_map(layer.forward(*x.map));
-    }
+    if (known.domain == Domain::map) return of_map(layer.forward(*x.map));
     const bool rows = known.domain == Domain::row;
     const bool of_pixels = x.known.domain == Domain::pixel;
     const Index from = rows && !of_pixels ? row_of(x) : slot_of(x);
+    Walk walk = plan_.walk;
+    walk.channels = channels(from);  // the layer's own, for nets within
     const Value y = make(addend != nullptr ? known.with(addend->known) : known,
                          layer.output_shape({walk.batch, 1, 1, channels(from)}).c());
     if (!rows) {
@@ -236,6 +234,7 @@ class PlanPass {
     if (plan_.maps_ == nullptr) {
       plan_.maps_ =
           std::make_unique<Tape<T>>(TapeOptions{.threads = 1, .record = false, .walk_bits = true});
+      plan_.maps_->set_condition(plan_.maps_->constant(walk_condition()));
     }
     return *plan_.maps_;
   }

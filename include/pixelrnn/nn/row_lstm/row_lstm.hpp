@@ -85,10 +85,7 @@ requires(!State::is_scanned) class RowLSTM {
     bool is_split;
     detail::GuardedWalk walk;
   };
-  [[nodiscard]] Known known(Known x) const {
-    x.domain = Domain::pixel;
-    return x.through(OwnPixel::own_colour, config().colours);
-  }
+  [[nodiscard]] Known known(Known x) const { return x.scanned(config().colours); }
   [[nodiscard]] Cache make_cache(Walk walk) const {
     const Index hidden = config().hidden, reach = scan_.reach();
     Cache cache;

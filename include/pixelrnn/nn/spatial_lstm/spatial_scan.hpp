@@ -90,10 +90,7 @@ class SpatialScan {
     return condition_.record("SpatialLSTM", y, {x, tape.leaf(bias_)}, Op{this, maps});
   }
 
-  [[nodiscard]] Known known(Known x) const {
-    x.domain = Domain::pixel;
-    return x.through(OwnPixel::own_colour, config_.colours);
-  }
+  [[nodiscard]] Known known(Known x) const { return x.scanned(config_.colours); }
   /// h and c of the last two rows, by row parity, column -1 first.
   struct Cache {
     FeatureMap<Scalar> h, c;   ///< (2, batch, W + 1, hidden)

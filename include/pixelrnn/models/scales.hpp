@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pixelrnn/core/images.hpp>
+#include <pixelrnn/models/encoding.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
@@ -39,13 +40,12 @@ namespace pixelrnn::inline PIXELRNN_ABI {
   }
   const ImageShape s = images.image_shape();
   FeatureMap<float> maps({images.count(), s.height * factor, s.width * factor, s.channels});
-  const float top = static_cast<float>(images.levels() - 1);
   for (Index n = 0; n < images.count(); ++n) {
     for (Index row = 0; row < s.height * factor; ++row) {
       for (Index column = 0; column < s.width * factor; ++column) {
         for (Index c = 0; c < s.channels; ++c) {
-          const auto level = images[n](row / factor, column / factor, c);
-          maps(n, row, column, c) = static_cast<float>(2 * level) / top - 1;
+          maps(n, row, column, c) = encode_level<float>(
+              Encoding::scaled, images[n](row / factor, column / factor, c), images.levels());
         }
       }
     }

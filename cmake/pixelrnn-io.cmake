@@ -7,8 +7,24 @@ if(NOT TARGET nlohmann_json::nlohmann_json)
   find_package(nlohmann_json CONFIG QUIET)
 endif()
 
-set(pixelrnn_io_libraries ZLIB::ZLIB PNG::PNG nlohmann_json::nlohmann_json)
-set(pixelrnn_io_packages zlib1g-dev libpng-dev nlohmann-json3-dev)
+# Debian's package has no CMake files.
+if(NOT TARGET SndFile::sndfile)
+  find_package(SndFile CONFIG QUIET)
+endif()
+if(NOT TARGET SndFile::sndfile AND NOT CMAKE_DISABLE_FIND_PACKAGE_SndFile)
+  find_path(PIXELRNN_SNDFILE_INCLUDE sndfile.h)
+  find_library(PIXELRNN_SNDFILE_LIBRARY sndfile)
+  mark_as_advanced(PIXELRNN_SNDFILE_INCLUDE PIXELRNN_SNDFILE_LIBRARY)
+  if(PIXELRNN_SNDFILE_INCLUDE AND PIXELRNN_SNDFILE_LIBRARY)
+    add_library(SndFile::sndfile UNKNOWN IMPORTED GLOBAL)
+    set_target_properties(
+      SndFile::sndfile PROPERTIES IMPORTED_LOCATION "${PIXELRNN_SNDFILE_LIBRARY}"
+                                  INTERFACE_INCLUDE_DIRECTORIES "${PIXELRNN_SNDFILE_INCLUDE}")
+  endif()
+endif()
+
+set(pixelrnn_io_libraries ZLIB::ZLIB PNG::PNG SndFile::sndfile nlohmann_json::nlohmann_json)
+set(pixelrnn_io_packages zlib1g-dev libpng-dev libsndfile1-dev nlohmann-json3-dev)
 set(pixelrnn_io_missing "")
 foreach(library package IN ZIP_LISTS pixelrnn_io_libraries pixelrnn_io_packages)
   if(NOT TARGET ${library})

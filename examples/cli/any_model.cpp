@@ -43,6 +43,7 @@ Net make_net(const ModelSpec& spec, Rng& rng) {
   if (spec.kind == "spatial_lstm") return make_spatial_lstm(spec, rng);
   if (spec.kind == "row_lstm") return make_row_lstm(spec, rng);
   if (spec.kind == "diagonal_bilstm") return make_diagonal_bilstm(spec, rng);
+  if (spec.kind == "wavenet") return make_wave_net(spec, rng);
   std::string known;
   for (const char* const kind : kinds) known += known.empty() ? kind : std::string(", ") + kind;
   detail::fail<ConfigError>("the model is ", spec.kind, ", expected one of ", known);
@@ -55,6 +56,8 @@ ModelSpec spec_in(const ModelWords& words) {
   words.read(spec);
   if (spec.kind == "gated_pixel_cnn") {
     words.read_kernels(spec);
+  } else if (spec.kind == "wavenet") {
+    words.read_cycle(spec);
   } else {
     words.read_skip(spec);
     if (spec.kind != "pixel_cnn") {

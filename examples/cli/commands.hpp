@@ -53,6 +53,7 @@ struct Train {
 /// A model file and which weights of it.
 struct ModelFile {
   std::string path, weights = "best";
+  std::vector<std::string> mixed_with = {};  ///< whose likelihoods are averaged with its own
 
   /// Says so to people if the file has nothing to tell by whether it is this model.
   [[nodiscard]] std::unique_ptr<AnyModel> load(const Console& console) const {
@@ -61,6 +62,9 @@ struct ModelFile {
                             : weights == "averaged" ? StoredWeights::averaged
                                                     : StoredWeights::trained);
   }
+  /// This model and those it is mixed with. Throws ConfigError unless all are of the same images
+  /// and told the same.
+  [[nodiscard]] std::vector<std::unique_ptr<AnyModel>> load_all(const Console& console) const;
 };
 
 struct Evaluate {
@@ -98,6 +102,7 @@ struct Drawing {
 struct Sample : Drawing {
   std::uint64_t first = 0;  ///< number of the first image
   Index columns = 8;
+  Index height = 0, width = 0;  ///< of the images; 0: the model's
 
   [[nodiscard]] int run() const;
 };
@@ -107,7 +112,7 @@ struct Complete : Drawing {
   Index first = 0;     ///< image of the data
   bool exact = false;  ///< `count` was asked for: fewer images will not do
   PreparationOptions preparation;
-  std::optional<Index> keep_rows;
+  std::optional<Index> keep_rows, keep_columns;
   std::string keep_mask;
   Index variants = 4;  ///< completions of each image
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 // pixelrnn sample, complete and shapes: the commands that make images.
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <filesystem>
 #include <utility>
 
 #include <pixelrnn/io/idx.hpp>
 #include <pixelrnn/io/png.hpp>
+#include <pixelrnn/io/wav.hpp>
+#include <pixelrnn/training/mixture.hpp>
 
 #include "commands.hpp"
 #include "output.hpp"
@@ -15,6 +19,7 @@ namespace cli {
 namespace {
 
 void require_separate_files(const Drawing& options, std::vector<NamedFile> read) {
+  for (const std::string& path : options.model.mixed_with) read.push_back({"--mix-with", path});
   read.push_back({"--model", options.model.path});
   require_separate(read, {{"--out", options.out}, {"--json", options.json}});
 }
@@ -32,6 +37,31 @@ void require_class(const Drawing& options, const AnyModel& net) {
   }
 }
 
+bool makes_sound(const Drawing& options) {
+  return std::filesystem::path(options.out).extension() == ".wav";
+}
+/// Throws ConfigError, before anything is drawn, if --out is sound and images are none.
+void require_lines(const Drawing& options, const ImageShape& image) {
+  if (!makes_sound(options) || image.height == 1) return;
+  detail::fail<ConfigError>("--out ", options.out, " is sound, which has one row, the images are ",
+                            image, "; use a name that ends in .png");
+}
+/// Pieces one after the other, at the rate of what the model was trained on.
+void write_sound(const Drawing& options, const Images& drawn) {
+  const Metadata words = read_metadata(options.model.path);
+  const auto word = words.find("data.rate");
+  Index rate = 16000;
+  if (word != words.end()) {
+    const char* const end = word->second.data() + word->second.size();
+    const auto [stopped, error] = std::from_chars(word->second.data(), end, rate);
+    if (error != std::errc{} || stopped != end) {
+      detail::fail<ConfigError>(options.model.path, ": data.rate is ",
+                                detail::in_quotes(word->second), ", expected a whole number");
+    }
+  }
+  write_wav(options.out, sound_of(drawn, rate, {.levels = drawn.levels()}));
+}
+
 /// Draws, then writes and shows what was drawn.
 template <class Draw, class Arrange>
 int run_drawing(const Drawing& options, const Console& console, Index columns, Draw draw,
@@ -41,7 +71,11 @@ int run_drawing(const Drawing& options, const Console& console, Index columns, D
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const Images shown = arrange(drawn);
-  write_grid(options.out, shown, columns);
+  if (makes_sound(options)) {
+    write_sound(options, drawn);
+  } else {
+    write_grid(options.out, shown, columns);
+  }
   if (options.show) console.write(as_text(shown, console.columns()));
   console.write(format("wrote %s: %td images drawn in %.2f s\n", harmless(options.out).c_str(),
                        drawn.count(), seconds));
@@ -58,13 +92,24 @@ int run_drawing(const Drawing& options, const Console& console, Index columns, D
   return 0;
 }
 
-/// The pixels that are known: the first rows, or those of a picture that are not black.
+/// The pixels that are known: the first rows or columns, or those of a picture that are not black.
 KeepMask known_pixels(const Complete& options, const ImageShape& image) {
   KeepMask keep{Tensor<unsigned char, 2>({image.height, image.width})};
   if (options.keep_rows) {
     const KeepRows rows{*options.keep_rows};
     rows.check(image);
     std::fill_n(keep.mask.begin(), rows.rows * image.width, static_cast<unsigned char>(1));
+    return keep;
+  }
+  if (options.keep_columns) {
+    if (*options.keep_columns > image.width) {
+      detail::fail<ConfigError>("--keep-columns is ", *options.keep_columns, ", expected 0 to ",
+                                image.width, ", the model's columns");
+    }
+    for (Index row = 0; row < image.height; ++row) {
+      std::fill_n(keep.mask.begin() + row * image.width, *options.keep_columns,
+                  static_cast<unsigned char>(1));
+    }
     return keep;
   }
   const Images picture = read_png(options.keep_mask, {.background = 0});
@@ -123,9 +168,14 @@ Images lines_of(const Images& images, const KeepMask& keep, const Images& comple
 int Sample::run() const {
   require_separate_files(*this, {});
   const Console console(json);
-  const std::unique_ptr<AnyModel> net = model.load(console);
+  const auto nets = model.load_all(console);
+  const std::unique_ptr<AnyModel>& net = nets[0];
   require_class(*this, *net);
-  SampleOptions how{.seed = seed, .threads = threads, .first = first};
+  const ImageShape image = net->image_shape();
+  require_lines(
+      *this, {height > 0 ? height : image.height, width > 0 ? width : image.width, image.channels});
+  SampleOptions how{
+      .seed = seed, .threads = threads, .first = first, .height = height, .width = width};
   // Classes by turns, if none is asked for: image i is of the same class in every call.
   const auto classes = static_cast<std::uint64_t>(net->condition().classes);
   for (Index i = 0; i < count && classes > 0; ++i) {
@@ -133,7 +183,21 @@ int Sample::run() const {
         static_cast<int>((first % classes + static_cast<std::uint64_t>(i)) % classes);
     how.conditions.labels.push_back(of_class.value_or(by_turns));
   }
-  const auto draw = [&] { return net->sample(count, how, AnyRule{temperature}, chosen_sampler()); };
+  const auto draw = [&] {
+    const AnyRule rule{temperature};
+    if (nets.size() == 1) return net->sample(count, how, rule, chosen_sampler());
+    const ImageShape size{height > 0 ? height : image.height, width > 0 ? width : image.width,
+                          image.channels};
+    Images all(count, size, net->levels(), "sampled");
+    if (classes > 0) all.set_labels(how.conditions.labels);
+    const std::vector<double> equal(nets.size(), 1.0);
+    detail::draw_mixed(all, equal, how,
+                       [&](std::size_t k, const Images& part, const SampleOptions& own) {
+                         const KeepMask none{Tensor<unsigned char, 2>({size.height, size.width})};
+                         return nets[k]->complete(part, none, own, rule, chosen_sampler());
+                       });
+    return all;
+  };
   return run_drawing(*this, console, columns, draw, [](const Images& images) { return images; });
 }
 
@@ -145,6 +209,7 @@ int Complete::run() const {
   const Console console(json);
   const std::unique_ptr<AnyModel> net = model.load(console);
   require_class(*this, *net);
+  require_lines(*this, net->image_shape());
   const KeepMask keep = known_pixels(*this, net->image_shape());
   const Preparation how =
       preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());

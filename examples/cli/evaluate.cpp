@@ -6,6 +6,7 @@
 #include <string>
 
 #include <pixelrnn/io/npy.hpp>
+#include <pixelrnn/training/mixture.hpp>
 
 #include "commands.hpp"
 #include "independent_pixels.hpp"
@@ -13,14 +14,39 @@
 
 namespace cli {
 
+std::vector<std::unique_ptr<AnyModel>> ModelFile::load_all(const Console& console) const {
+  std::vector<std::unique_ptr<AnyModel>> models;
+  models.push_back(load(console));
+  const AnyModel& first = *models[0];
+  for (const std::string& other : mixed_with) {
+    models.push_back(ModelFile{other, weights}.load(console));
+    const AnyModel& model = *models.back();
+    if (model.image_shape() == first.image_shape() && model.levels() == first.levels() &&
+        model.condition().classes == first.condition().classes) {
+      continue;
+    }
+    detail::fail<ConfigError>("--mix-with ", other, " is a model of images ", model.image_shape(),
+                              " of ", model.levels(), " levels told ", model.condition().classes,
+                              " classes, expected ", first.image_shape(), ", ", first.levels(),
+                              " and ", first.condition().classes, " as --model");
+  }
+  return models;
+}
+
 int Evaluate::run() const {
   std::vector<NamedFile> read{{"--model", model.path}};
+  for (const std::string& path : model.mixed_with) read.push_back({"--mix-with", path});
   for (const std::string& path : data) read.push_back({"--data", path});
   for (const std::string& path : labels) read.push_back({"--labels", path});
   for (const std::string& path : baseline) read.push_back({"--baseline", path});
   require_separate(read, {{"--json", json}, {"--logits", logits}, {"--nats-map", nats_map}});
   const Console console(json);
-  const std::unique_ptr<AnyModel> net = model.load(console);
+  const auto nets = model.load_all(console);
+  const std::unique_ptr<AnyModel>& net = nets[0];
+  if (nets.size() > 1 && (classify || !logits.empty() || !nats_map.empty())) {
+    detail::fail<ConfigError>("--classify, --logits and --nats-map are of one model, expected no ",
+                              "--mix-with");
+  }
   const Preparation how =
       preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
   const Images images = prepare(read_source({data, labels, first, limit}, how), how);
@@ -43,7 +69,9 @@ int Evaluate::run() const {
   if (is_told && images.labels().empty()) {
     for (Index n = 0; n < images.count(); ++n) result.image_nats.push_back(classes->image_nats(n));
   } else {
-    result = net->evaluate(images, options);
+    std::vector<Evaluation> parts;
+    for (const auto& one : nets) parts.push_back(one->evaluate(images, options));
+    result = mixed(parts);
   }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -41,9 +41,11 @@ template <template <class L> class ModelOf>
       detail::fail<ConfigError>("--no-residual is of blocks with an LSTM, which ", spec.kind,
                                 " has not");
     }
+    if constexpr (requires { config.first_kernel; }) config.first_kernel = spec.first_kernel;
     if constexpr (requires { config.kernel; }) {
-      config.first_kernel = spec.first_kernel, config.kernel = spec.kernel;
+      if (spec.kernel > 0) config.kernel = spec.kernel;
     }
+    if constexpr (requires { config.cycle; }) config.cycle = spec.cycle;
     config.encoding = spec.encoding;
     config.condition = spec.condition;
     config.orientation = spec.orientation;

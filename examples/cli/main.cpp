@@ -25,6 +25,7 @@ Command add_evaluate(CLI::App& app) {
   CLI::App* const parser = app.add_subcommand("evaluate", "Exact likelihood of images");
   const auto evaluate = std::make_shared<Evaluate>();
   add_model_file(*parser, evaluate->model);
+  add_mixture(*parser, evaluate->model);
   add_data(*parser, evaluate->data, evaluate->labels);
   parser->add_option("--first", evaluate->first, "Number of the first image, from 0")
       ->transform(whole(0))
@@ -64,6 +65,7 @@ Command add_sample(CLI::App& app) {
   CLI::App* const parser = app.add_subcommand("sample", "Draw new images");
   const auto sample = std::make_shared<Sample>();
   add_drawing(*parser, *sample);
+  add_mixture(*parser, sample->model);
   parser->add_option("--count", sample->count, "Images")
       ->transform(whole(1))
       ->capture_default_str();
@@ -73,6 +75,12 @@ Command add_sample(CLI::App& app) {
   parser->add_option("--columns", sample->columns, "Images in a line of the PNG file")
       ->transform(whole(1))
       ->capture_default_str();
+  parser->add_option("--height", sample->height, "Rows of an image [the model's]")
+      ->transform(whole(1, ModelWords::largest));
+  parser
+      ->add_option("--width", sample->width,
+                   "Columns of an image, samples of a piece of sound [the model's]")
+      ->transform(whole(1, ModelWords::largest));
   return {parser, [=] { return sample->run(); }};
 }
 
@@ -95,6 +103,10 @@ Command add_complete(CLI::App& app) {
   add_preparation(*parser, complete->preparation);
   CLI::Option_group* const known = parser->add_option_group("known", "What is known");
   known->add_option("--keep-rows", complete->keep_rows, "The first so many rows")
+      ->transform(whole(0));
+  known
+      ->add_option("--keep-columns", complete->keep_columns,
+                   "The first so many columns: samples, of sound")
       ->transform(whole(0));
   known->add_option("--keep-mask", complete->keep_mask,
                     "The pixels of this PNG file that are not black, grey edges too");

@@ -23,10 +23,11 @@ struct ModelSpec {
   Index layers = 7;
   Index hidden = 16;
   Index head = 32;
-  bool skip = false;       ///< not of gated_pixel_cnn
+  bool skip = false;       ///< not of gated_pixel_cnn and wavenet
   bool residual = true;    ///< false: of LSTMs only
   Index first_kernel = 7;  ///< of gated_pixel_cnn
-  Index kernel = 3;
+  Index kernel = 0;        ///< of gated_pixel_cnn and wavenet; 0: the model's own default
+  Index cycle = 10;        ///< of wavenet's dilations
   Encoding encoding = Encoding::scaled;
   Condition condition{};      ///< what it is told of each image
   Orientation orientation{};  ///< the order in which it goes through the pixels
@@ -40,13 +41,14 @@ struct Net {
   Index first_layer_flops = 0;
 };
 
-inline constexpr std::array kinds{"pixel_cnn", "gated_pixel_cnn", "spatial_lstm", "row_lstm",
-                                  "diagonal_bilstm"};
+inline constexpr std::array kinds{"pixel_cnn", "gated_pixel_cnn", "spatial_lstm",
+                                  "row_lstm",  "diagonal_bilstm", "wavenet"};
 
 [[nodiscard]] Net make_pixel_cnn(const ModelSpec& spec, Rng& rng);
 [[nodiscard]] Net make_gated_pixel_cnn(const ModelSpec& spec, Rng& rng);
 [[nodiscard]] Net make_spatial_lstm(const ModelSpec& spec, Rng& rng);
 [[nodiscard]] Net make_row_lstm(const ModelSpec& spec, Rng& rng);
 [[nodiscard]] Net make_diagonal_bilstm(const ModelSpec& spec, Rng& rng);
+[[nodiscard]] Net make_wave_net(const ModelSpec& spec, Rng& rng);
 
 }  // namespace cli

@@ -23,7 +23,8 @@ void add_json(CLI::App& parser, std::string& path) {
 void add_data(CLI::App& parser, std::vector<std::string>& paths, std::vector<std::string>& labels) {
   parser
       .add_option("--data", paths,
-                  "IDX or CIFAR-10 (gzipped or not), PNG or a folder of PNG, told by their content")
+                  "IDX or CIFAR-10 (gzipped or not), PNG or a folder of PNG, or WAV, told by their "
+                  "content")
       ->required();
   parser
       .add_option("--labels", labels,
@@ -33,6 +34,10 @@ void add_data(CLI::App& parser, std::vector<std::string>& paths, std::vector<std
 void add_preparation(CLI::App& parser, PreparationOptions& options) {
   parser.add_flag("--grey", options.grey,
                   "Colours become luma, and grey and colour may mix; a grey model implies it");
+  parser
+      .add_option("--piece", options.piece,
+                  "Samples of a piece of sound, which is an image of one row [the model's; 4000]")
+      ->transform(whole(1, ModelWords::largest));
   parser
       .add_option("--data-levels", options.data_levels,
                   "What values of IDX files mean: 2 if they are 0 and 1, 16 if 0 to 15, ...; PNG "
@@ -59,35 +64,45 @@ void add_model_file(CLI::App& parser, ModelFile& file) {
       ->check(CLI::IsMember({"best", "averaged", "trained"}))
       ->capture_default_str();
 }
+void add_mixture(CLI::App& parser, ModelFile& file) {
+  parser.add_option("--mix-with", file.mixed_with,
+                    "More model files, of other seeds, orientations or kinds: p(x) is the mean of "
+                    "all models'");
+}
 void add_model_spec(CLI::App& parser, ModelSpec& spec) {
   parser.add_option("--model", spec.kind, "Kind of model")
       ->check(CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end())))
       ->capture_default_str();
-  parser.add_option("--layers", spec.layers, "Residual blocks, or layers of gated_pixel_cnn")
+  parser
+      .add_option("--layers", spec.layers,
+                  "Residual blocks, or layers of gated_pixel_cnn and wavenet")
       ->transform(whole(1, ModelWords::largest))
       ->capture_default_str();
   parser
       .add_option("--hidden", spec.hidden,
-                  "Units of a block; between blocks of others than gated_pixel_cnn twice as many")
+                  "Units of a block, and twice as many between blocks; maps of the layers of "
+                  "gated_pixel_cnn and wavenet")
       ->transform(whole(1, ModelWords::largest))
       ->capture_default_str();
   parser.add_option("--head", spec.head, "Maps of the layers before the logits")
       ->transform(whole(1, ModelWords::largest))
       ->capture_default_str();
   CLI::Option* const skip =
-      parser.add_flag("--skip", spec.skip,
-                      "Learned connections from every block to the output; not of gated_pixel_cnn");
+      parser.add_flag("--skip", spec.skip, "Learned connections from every block to the output");
   parser.add_flag_callback(
       "--no-residual", [&spec] { spec.residual = false; },
       "Blocks with an LSTM do not add their input to their output");
-  const auto add_kernel = [&](const char* name, Index& kernel, const char* what) {
-    parser.add_option(name, kernel, what)
+  const auto add_size = [&](const char* name, Index& size, const char* what) {
+    return parser.add_option(name, size, what)
         ->transform(whole(1, ModelWords::largest))
-        ->capture_default_str()
         ->excludes(skip);
   };
-  add_kernel("--first-kernel", spec.first_kernel, "Size of gated_pixel_cnn's first kernels, odd");
-  add_kernel("--kernel", spec.kernel, "Size of its other kernels, odd");
+  add_size("--first-kernel", spec.first_kernel, "Size of gated_pixel_cnn's first kernels, odd")
+      ->capture_default_str();
+  add_size("--kernel", spec.kernel,
+           "Size of its other kernels, odd [3]; taps of wavenet's layers [2]");
+  add_size("--cycle", spec.cycle, "Layers of wavenet in which dilations double from 1 on")
+      ->capture_default_str();
   parser
       .add_option("--mixture", spec.components,
                   "Of so many logistic distributions, 10 or so: levels as amounts, in place of a "
@@ -126,7 +141,9 @@ void add_drawing(CLI::App& parser, Drawing& options) {
                   "cached: one walk over the image; full: a forward pass a pixel (slow)")
       ->check(CLI::IsMember({"cached", "full"}))
       ->capture_default_str();
-  parser.add_option("--out", options.out, "PNG file of all images side by side")
+  parser
+      .add_option("--out", options.out,
+                  "PNG file of all images side by side; *.wav: sound, one after the other")
       ->required()
       ->check(file_name());
   parser.add_flag("--show", options.show, "Show the images as text too");

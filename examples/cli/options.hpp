@@ -23,6 +23,8 @@ void add_json(CLI::App& parser, std::string& path);
 void add_data(CLI::App& parser, std::vector<std::string>& paths, std::vector<std::string>& labels);
 void add_preparation(CLI::App& parser, PreparationOptions& options);
 void add_model_file(CLI::App& parser, ModelFile& file);
+/// Models that are mixed with it.
+void add_mixture(CLI::App& parser, ModelFile& file);
 void add_model_spec(CLI::App& parser, ModelSpec& spec);
 void add_drawing(CLI::App& parser, Drawing& options);
 

@@ -107,6 +107,7 @@ int Train::run() const {
   Metadata kept = words;
   Images source = read_source({data, labels, 0, limit}, preparation);
   kept["data.content"] = content_hash(source);
+  if (holds_sound(data)) kept["data.rate"] = std::to_string(rate_of_sound(data));
   TrainingSet images = prepare_training(std::move(source), preparation);
   std::optional<Images> held_out;
   if (!validation.empty()) {

@@ -48,6 +48,7 @@ constexpr std::pair<const char*, const char*> resumed_options[] = {
     {"--initial-state", "initial_state"},
     {"--first-kernel", "first_kernel"},
     {"--kernel", "kernel"},
+    {"--cycle", "cycle"},
     {"--condition", "option.condition"},
     {"--condition-channels", "option.condition-channels"},
     {"--classes", "option.classes"},
@@ -89,7 +90,7 @@ Metadata words_of(const Train& train) {
 
 /// Completes the options from the file to be resumed, and makes the words of the file to come.
 void complete_options(CLI::App& parser, Train& train, const PreparationOptions& given) {
-  Preparation fallback;
+  Preparation fallback = holds_sound(train.data) ? preparation_of_sound() : Preparation();
   if (!train.resume.empty()) {
     const Metadata words = read_metadata(train.resume);
     for (const auto& [name, key] : resumed_options) {

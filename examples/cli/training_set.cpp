@@ -6,10 +6,13 @@
 #include <charconv>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 #include <system_error>
 #include <utility>
 
+#include <pixelrnn/core/sound.hpp>
 #include <pixelrnn/io/image_files.hpp>
+#include <pixelrnn/io/wav.hpp>
 
 namespace cli {
 namespace {
@@ -78,7 +81,60 @@ void choose_data_levels(Preparation& how) {
   how.must_reach = how.levels < 256 ? how.levels : 2;
 }
 
+/// Pieces of sound as images.
+Images read_sound(const DataSource& source, const Preparation& how, bool mono) {
+  const Index width = how.image ? how.image->width : 4000;
+  const Index piece = how.piece > 0 ? how.piece : width;
+  if (!source.labels.empty()) {
+    detail::fail<ConfigError>("the data are sound, expected no labels (", source.labels.front(),
+                              ')');
+  }
+  const Index rate = rate_of_sound(source.paths);
+  Sound all{{}, 0, rate};
+  for (const std::string& path : source.paths) {
+    Sound sound = read_wav(path);
+    if (mono && sound.channels > 1) {
+      const Index channels = sound.channels;
+      Sound mixed{{}, 1, sound.rate};
+      for (Index f = 0; f < sound.frames(); ++f) {
+        const float* const frame = sound.samples.data() + f * channels;
+        mixed.samples.push_back(std::accumulate(frame, frame + channels, 0.0F) /
+                                static_cast<float>(channels));
+      }
+      sound = std::move(mixed);
+    }
+    if (all.channels == 0) all.channels = sound.channels;
+    if (sound.channels != all.channels || sound.rate != rate) {
+      detail::fail<FileError>(path, ": ", sound.channels, " channels at ", sound.rate,
+                              " frames a second, expected ", all.channels, " at ", rate,
+                              " as those before; with --grey channels are mixed to one");
+    }
+    // A piece does not go on from one file to the next.
+    sound.samples.resize(static_cast<std::size_t>(sound.frames() / piece * piece * all.channels));
+    all.samples.insert(all.samples.end(), sound.samples.begin(), sound.samples.end());
+  }
+  const Images pieces = pieces_of(all, piece, {.levels = how.levels});
+  if (pieces.empty()) {
+    detail::fail<ConfigError>("the data have no piece of ", piece, " samples; see --piece");
+  }
+  const Index end =
+      source.count == 0 ? pieces.count() : std::min(pieces.count(), source.first + source.count);
+  return pieces.slice(0, end);
+}
+
 }  // namespace
+
+bool holds_sound(const std::vector<std::string>& paths) {
+  try {
+    return !paths.empty() && is_wav(paths.front());
+  } catch (const FileError&) {
+    return false;  // who reads it will say so
+  }
+}
+
+Index rate_of_sound(const std::vector<std::string>& paths) {
+  return read_wav(paths.front(), {.limit = 1}).rate;
+}
 
 Preparation PreparationOptions::over(const Preparation& fallback) const {
   Preparation chosen = fallback;
@@ -107,6 +163,7 @@ Preparation PreparationOptions::over(const Preparation& fallback) const {
   chosen.threshold = threshold.value_or(chosen.threshold);
   chosen.seed = seed.value_or(fallback.seed);
   chosen.grey = grey || fallback.grey;
+  if (piece > 0) chosen.piece = piece;
   return chosen;
 }
 
@@ -149,14 +206,17 @@ Images read_source(const DataSource& source, const Preparation& how) {
   const std::vector<std::filesystem::path> paths(source.paths.begin(), source.paths.end());
   // Of colours a grey model can take nothing but the luma, whatever it was trained with.
   const bool grey = how.grey || (how.image && how.image->channels == 1);
-  Images images = read_images(paths, {.levels = how.data_levels,
-                                      .must_reach = how.must_reach,
-                                      .grey = grey,
-                                      .image = how.image,
-                                      .labels = {source.labels.begin(), source.labels.end()},
-                                      .limit = source.count == 0 ? 0 : source.first + source.count,
-                                      .levels_name = "--data-levels ",
-                                      .grey_name = "--grey"});
+  Images images =
+      holds_sound(source.paths)
+          ? read_sound(source, how, grey)
+          : read_images(paths, {.levels = how.data_levels,
+                                .must_reach = how.must_reach,
+                                .grey = grey,
+                                .image = how.image,
+                                .labels = {source.labels.begin(), source.labels.end()},
+                                .limit = source.count == 0 ? 0 : source.first + source.count,
+                                .levels_name = "--data-levels ",
+                                .grey_name = "--grey"});
   if (images.empty()) detail::fail<ConfigError>("the data have no images");
   if (source.first >= images.count()) {
     detail::fail<ConfigError>("the data have ", images.count(), " images, none from number ",

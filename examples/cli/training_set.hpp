@@ -26,6 +26,7 @@ struct Preparation {
   int data_levels = 256;   ///< what the values of IDX files mean: 0 .. data_levels-1
   /// See ImageFileOptions: 0 once somebody has said that files of 256 levels are that dark.
   int must_reach = 2;
+  Index piece = 0;  ///< samples of a piece of sound; 0: as wide as `image`, or 4000
   std::optional<ImageShape> image = {};  ///< of the model, once it is there
 };
 
@@ -34,6 +35,7 @@ struct PreparationOptions {
   std::optional<std::string> binarize;
   std::optional<int> levels, threshold, data_levels;
   std::optional<std::uint64_t> seed;
+  Index piece = 0;
   bool grey = false;
 
   /// What was given, and otherwise what stands in `fallback`. Data of 2 levels are binary already,
@@ -94,9 +96,19 @@ struct DataSource {
   Index count = 0;  ///< fewer if there are not so many; 0: all from `first` on
 };
 
+/// Does the first file begin as WAV does? Of files that cannot be read: no.
+[[nodiscard]] bool holds_sound(const std::vector<std::string>& paths);
+/// Its levels, which are neither binarised nor grey.
+[[nodiscard]] inline Preparation preparation_of_sound() {
+  return {.binarize = "none", .levels = 256};
+}
+/// Frames a second of WAV files.
+[[nodiscard]] Index rate_of_sound(const std::vector<std::string>& paths);
+
 /// Images out of files, as they are there but for `grey` of the preparation; see read_images of the
-/// library. No more are read than are wanted. Throws FileError if that fails or they are not of the
-/// model's size and colours, ConfigError if there are none from `first` on.
+/// library; of WAV files pieces, whose levels are those of the preparation by the mu-law. No more
+/// are read than are wanted. Throws FileError if that fails or they are not of the model's size and
+/// colours, ConfigError if there are none from `first` on.
 [[nodiscard]] Images read_source(const DataSource& source, const Preparation& how);
 
 /// Images for evaluation and completion. A dynamic binarisation is drawn once, as stochastic.

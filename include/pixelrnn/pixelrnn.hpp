@@ -6,6 +6,7 @@
 #include <pixelrnn/autodiff/gradcheck.hpp>
 #include <pixelrnn/core/images.hpp>
 #include <pixelrnn/core/luma.hpp>
+#include <pixelrnn/core/sound.hpp>
 #include <pixelrnn/kernels/reference.hpp>
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/likelihood/categorical.hpp>
@@ -13,6 +14,7 @@
 #include <pixelrnn/models/fingerprint.hpp>
 #include <pixelrnn/models/gated_pixel_cnn.hpp>
 #include <pixelrnn/models/paper.hpp>
+#include <pixelrnn/models/wave_net.hpp>
 #include <pixelrnn/nn/convolution/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/diagonal_lstm/skew.hpp>
 #include <pixelrnn/nn/embedding.hpp>

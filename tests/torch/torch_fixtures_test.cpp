@@ -132,6 +132,8 @@ TEST_CASE("There are no fixtures but those that tests compare with", "[io][torch
                                        "diagonal_right_padded_scan",
                                        "gated_pixel_cnn",
                                        "gated_pixel_cnn_rgb",
+                                       "wave_net",
+                                       "wave_net_stereo",
                                        "logistic_mixture",
                                        "logistic_mixture_rgb",
                                        "masked_conv2d_a",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Spatial LSTM, Gated PixelCNN and logistic mixtures against PyTorch, from tests/fixtures.
+// Spatial LSTM, Gated PixelCNN, WaveNet and logistic mixtures against PyTorch, from tests/fixtures.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -7,6 +7,7 @@
 #include <pixelrnn/likelihood/logistic_mixture.hpp>
 #include <pixelrnn/models/gated_pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
+#include <pixelrnn/models/wave_net.hpp>
 #include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>
 
 #include "support/backends.hpp"
@@ -53,6 +54,19 @@ TEMPLATE_TEST_CASE("Gated PixelCNN is that of PyTorch", "[io][torch]", test::Xsi
       "gated_pixel_cnn", {.image = {4, 5, 1}, .layers = 3, .hidden = 3, .head = 4});
   check_model<TestType, GatedPixelCNN<Bernoulli, TestType>>(
       "gated_pixel_cnn_rgb", {.image = {4, 5, 3}, .layers = 2, .hidden = 3, .head = 4});
+}
+
+TEMPLATE_TEST_CASE("WaveNet is that of PyTorch", "[io][torch]", test::XsimdBackend,
+                   test::FloatXsimdBackend) {
+  check_model<TestType, WaveNet<Bernoulli, TestType>>("wave_net", {.image = {1, 17, 1},
+                                                                   .layers = 4,
+                                                                   .hidden = 3,
+                                                                   .head = 4,
+                                                                   .kernel = 3,
+                                                                   .cycle = 3});
+  check_model<TestType, WaveNet<Bernoulli, TestType>>(
+      "wave_net_stereo",
+      {.image = {1, 11, 2}, .layers = 3, .hidden = 4, .head = 4, .kernel = 2, .cycle = 2});
 }
 
 TEMPLATE_TEST_CASE("Logistic mixtures are those of PyTorch", "[io][torch]", double, float) {

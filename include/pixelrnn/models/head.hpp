@@ -97,7 +97,8 @@ template <class M>
   typename M::Config config;
   words.read(config);
   if constexpr (requires { config.skip; }) words.read_skip(config);
-  if constexpr (requires { config.kernel; }) words.read_kernels(config);
+  if constexpr (requires { config.first_kernel; }) words.read_kernels(config);
+  if constexpr (requires { config.cycle; }) words.read_cycle(config);
   if constexpr (requires { config.residual; }) words.read_residual(config);
   words.require_room(config, bytes);
   Rng rng(0);  // every weight is to be replaced
@@ -111,10 +112,11 @@ std::map<std::string, std::string> describe(std::string_view kind, const Config&
                                            {"hidden", std::to_string(config.hidden)},
                                            {"head", std::to_string(config.head)}};
   if constexpr (requires { config.skip; }) words["skip"] = config.skip ? "true" : "false";
-  if constexpr (requires { config.kernel; }) {
+  if constexpr (requires { config.first_kernel; }) {
     words["first_kernel"] = std::to_string(config.first_kernel);
-    words["kernel"] = std::to_string(config.kernel);
   }
+  if constexpr (requires { config.kernel; }) words["kernel"] = std::to_string(config.kernel);
+  if constexpr (requires { config.cycle; }) words["cycle"] = std::to_string(config.cycle);
   return words;
 }
 

@@ -116,7 +116,7 @@ class ModelWords {
     config.orientation = orientation();
   }
   /// And what only some have: skips between blocks, blocks without a residual, which most files do
-  /// not speak of, or kernels of another size.
+  /// not speak of, kernels of another size, or dilations.
   template <class Config>
   void read_skip(Config& config) const {
     config.skip = flag("skip");
@@ -130,6 +130,11 @@ class ModelWords {
     config.first_kernel = size("first_kernel");
     config.kernel = size("kernel");
   }
+  template <class Config>
+  void read_cycle(Config& config) const {
+    config.kernel = size("kernel");
+    config.cycle = size("cycle");
+  }
   [[noreturn]] void refuse(const std::string& key, const std::string& found,
                            const char* expected) const {
     detail::fail<ConfigError>(where_, ": ", key, " is ", detail::in_quotes(found), ", expected ",
@@ -140,12 +145,21 @@ class ModelWords {
   template <class Config>
   void require_room(const Config& config, std::uint64_t bytes) const {
     const double hidden = static_cast<double>(config.hidden),
-                 head = static_cast<double>(config.head);
-    const double least = static_cast<double>(config.layers) * 2 * hidden * hidden +
-                         2 * hidden * head + head * head +
-                         head * static_cast<double>(config.image.channels) +
-                         static_cast<double>(config.condition.width()) *
-                             (static_cast<double>(config.condition.classes) + 2 * hidden);
+                 head = static_cast<double>(config.head),
+                 channels = static_cast<double>(config.image.channels);
+    double least = static_cast<double>(config.layers) * 2 * hidden * hidden + hidden * head +
+                   head * head + head * channels +
+                   static_cast<double>(config.condition.width()) *
+                       (static_cast<double>(config.condition.classes) + 2 * hidden);
+    // Kernels as they are stored.
+    if constexpr (requires { config.first_kernel; }) {
+      const double k = static_cast<double>(config.kernel),
+                   first = static_cast<double>(config.first_kernel);
+      least += 2 * hidden *
+               (first * first * channels + static_cast<double>(config.layers - 1) * hidden * k * k);
+    } else if constexpr (requires { config.kernel; }) {
+      least += static_cast<double>(config.kernel) * hidden * (channels + 2 * hidden);
+    }
     // A weight takes two bytes or more.
     if (least <= static_cast<double>(bytes) / 2) return;
     detail::fail<ConfigError>(where_, ": a model of ", config.layers, " layers, hidden ",

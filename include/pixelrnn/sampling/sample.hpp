@@ -28,6 +28,7 @@ template <Model M, KeepPolicy Keep, SamplingRule Rule, class Sampler>
   if (options.batch < 1) {
     fail<ConfigError>("complete: batch is ", options.batch, ", expected 1 or more");
   }
+  require_numbers(options, known.count());
   const ImageShape image = known.image_shape();
   (keep.check)(image);
   (rule.check)();

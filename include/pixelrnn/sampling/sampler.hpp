@@ -23,13 +23,26 @@ struct SampleOptions {
                             ///< on it
   std::uint64_t first = 0;  ///< number of the first image: image i of one call with first = k is
                             ///< image i + k of a call with first = 0
-  Index height = 0, width = 0;  ///< of the images that sample() makes; 0: the model's
+  std::vector<std::uint64_t> numbers{};  ///< of all images, one for each, in place of `first`
+  Index height = 0, width = 0;           ///< of the images that sample() makes; 0: the model's
   /// What models with a condition are told of the images that sample() makes: one for each of them,
   /// or one for all. {.labels = {3}} asks for images of class 3.
   Conditions conditions{};
 };
 
 namespace detail {
+
+/// The number of image n of a call.
+[[nodiscard]] inline std::uint64_t number_of_image(const SampleOptions& options, Index n) {
+  const auto i = static_cast<std::size_t>(n);
+  return options.numbers.empty() ? options.first + i : options.numbers[i];
+}
+/// Throws ConfigError unless there is a number for each image, if there are any.
+inline void require_numbers(const SampleOptions& options, Index images) {
+  if (options.numbers.empty() || std::ssize(options.numbers) == images) return;
+  fail<ConfigError>("sample: there are ", options.numbers.size(), " SampleOptions::numbers for ",
+                    images, " images, expected none or one for each");
+}
 
 /// Draws the sub-pixels of a model's images, with memory of its own to work in.
 template <Model M, SamplingRule Rule>
@@ -50,7 +63,7 @@ class Drawer {
                                          static_cast<std::size_t>(image.shape()[2]));
     const Conditional auto p = likelihood_.conditional(logits, pixel, channel, room_);
     room_of_rule_.resize(static_cast<std::size_t>(p.levels()));
-    const std::uint64_t number = options_.first + static_cast<std::uint64_t>(n);
+    const std::uint64_t number = number_of_image(options_, n);
     const Index at = row * image.shape()[1] + column;
     const DrawSite site{number, row, column, channel, image, room_of_rule_};
     const int level = rule_.draw(p, keyed_uniform(options_.seed, number, at, channel), site);

@@ -7,11 +7,16 @@
 #include <vector>
 
 #include <pixelrnn/models/model.hpp>
+#include <pixelrnn/nn/network/reach.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// What a Walker walks over.
 struct WalkerOptions {
+  /// A width without an end, in practice: for lines of sound, of nets that read no rows above and
+  /// so many columns to the left (Reach). Their walk takes no more memory than a short one.
+  static constexpr Index endless = Index{1} << 40;
+
   Index images = 1;
   Index height = 0, width = 0;  ///< 0: the model's
   Team* team = nullptr;         ///< shares the work: see Walk
@@ -33,8 +38,8 @@ class Walker {
   using T = typename M::Scalar;
   using Level = Images::Level;
 
-  /// Throws ConfigError if a size is negative or no image is walked, or a layer has no walk; what
-  /// M::set_condition throws.
+  /// Throws ConfigError if a size is negative or no image is walked, a layer has no walk, or a line
+  /// is endless of a net that keeps all of it; what M::set_condition throws.
   explicit Walker(const M& model, WalkerOptions options = {}, const ConditionView& told = {})
       : model_(model), likelihood_(model.likelihood()) {
     const ImageShape image = model.image_shape();
@@ -52,6 +57,7 @@ class Walker {
     rooms_.resize(static_cast<std::size_t>(options.images));
     orientation_ = orientation_of(model);
     ordered_ = orientation_.ordered(image_);
+    require_end();
     Walk walk{options.images, ordered_.height, ordered_.width, image.channels, options.team};
     if constexpr (ConditionalModel<M>) {
       condition_ =
@@ -151,6 +157,14 @@ class Walker {
     if (++column_ < ordered_.width) return;
     model_.net().end_row(*cache_, row_);
     ++row_, column_ = 0;
+  }
+  void require_end() const {
+    if (std::max(ordered_.height, ordered_.width) < WalkerOptions::endless) return;
+    const Reach reach = reach_of(model_.net());
+    if (ordered_.height == 1 && reach.above == 0 && reach.left != Reach::everywhere) return;
+    detail::fail<ConfigError>(
+        "Walker: a line of an image is endless, expected a net that reads no ",
+        "rows above and some columns to the left, and height 1");
   }
   void require_more(const char* what) const {
     if (!done()) return;

@@ -2,6 +2,7 @@
 // Prints a line "name hash" for everything that has the same float bits on every machine with fused
 // multiply-adds: functions, products, layers, likelihoods, models' samples and nats. same_bits.sh
 // compiles this in several ways and compares the lines with those of expected.txt.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include <pixelrnn/models/gated_pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_cnn.hpp>
 #include <pixelrnn/models/pixel_rnn.hpp>
+#include <pixelrnn/models/wave_net.hpp>
 #include <pixelrnn/nn/convolution/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/embedding.hpp>
 #include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>
@@ -304,7 +306,9 @@ void model(const std::string& name, typename M::Config config, const L& likeliho
   print(name + " samples by temperature",
         Hash().add(sample(model, 3, {.seed = 12}, Temperature{.temperature = 0.7}).pixels()));
   print(name + " most probable",
-        Hash().add(complete(model, drawn, KeepRows{3}, {.seed = 13}, Argmax{}).pixels()));
+        Hash().add(complete(model, drawn, KeepRows{std::min<Index>(3, config.image.height)},
+                            {.seed = 13}, Argmax{})
+                       .pixels()));
   FeatureMap<float> x(drawn.pixels().shape());
   encode(model, drawn.pixels(), x);
   Tape<float> tape({.threads = 2, .record = false, .walk_bits = true});
@@ -374,5 +378,12 @@ int main() {
   model<GatedPixelCNN<LogisticMixture>>("Gated PixelCNN mixture",
                                         {.image = {5, 6, 3}, .layers = 2, .hidden = 9, .head = 12},
                                         LogisticMixture(64, 3));
+  model<WaveNet<Categorical>>(
+      "WaveNet", {.image = {1, 40, 1}, .layers = 6, .hidden = 20, .head = 24, .cycle = 4},
+      Categorical(16));
+  model<WaveNet<Categorical>>(
+      "WaveNet of two channels",
+      {.image = {1, 30, 2}, .layers = 4, .hidden = 8, .head = 12, .kernel = 3, .cycle = 3},
+      Categorical(16));
   return 0;
 }

@@ -104,9 +104,12 @@ class MaskedConvolution {
     kernels::Packed<const Scalar> ahead{};   ///< of the taps above, if split
     typename ConditionWeights<B>::Walking start{};
   };
-  /// A ring of the input rows that taps reach, for each image with its padding.
+  /// What taps reach of the input: a ring of rows, for each image with its padding, if they reach
+  /// rows above. Else, pixel by pixel, a ring of columns, so that a line may have no end: each of
+  /// its left + 1 columns stands in both halves of the buffer, and what taps reach lies in a row.
   struct Ring {
     FeatureMap<Scalar> rows;                   ///< (rows above + 1, batch, padded width, C_in)
+    Index columns = 0;                         ///< of the ring of columns; 0: of whole rows
     Index image, line;                         ///< values of one row of an image, of all images
     std::vector<kernels::Term<Scalar>> terms;  ///< a room for each run
     Workspace weights;
@@ -123,7 +126,7 @@ class MaskedConvolution {
   [[nodiscard]] Cache make_cache(Walk walk) const {
     static_cast<void>(known({}));
     Cache cache;
-    begin(cache, walk);
+    begin(cache, walk, padding_.above == 0);
     // Runs are in kernel order: those of the rows above come first.
     const auto here =
         std::find_if(taps_.begin(), taps_.end(), [](const TapRun& run) { return run.dy == 0; });
@@ -179,6 +182,7 @@ class MaskedConvolution {
   }
   void end_row(Cache& cache, Index row) const {
     require_row("MaskedConv2d", cache.walk, row);
+    if (cache.columns > 1) cache.rows.fill(Scalar{0});
     if (cache.split > 0 && row + 1 < cache.walk.height) begin_row(cache, row + 1);
   }
   /// Puts the input of a pixel, which was not known when it was stepped, into the ring. Where the
@@ -186,10 +190,12 @@ class MaskedConvolution {
   void observe(Ring& ring, Index row, Index column, const MatrixView<const Scalar>& x) const {
     require_input("MaskedConv2d", ring.walk, row, column, x, config_.in_channels);
     Scalar* const pixel =
-        ring.rows.data() + line_of(row) * ring.line + (padding_.left + column) * x.columns;
+        ring.rows.data() + line_of(row) * ring.line + place_of(ring, column) * x.columns;
     share_columns(ring.walk.team, x.rows, x.columns, [&](Index first, Index last) {
       for (Index b = 0; b < x.rows; ++b) {
-        store(last - first, x.row(b) + first, pixel + b * ring.image + first);
+        Scalar* const to = pixel + b * ring.image + first;
+        store(last - first, x.row(b) + first, to);
+        if (ring.columns > 1) std::copy_n(to, last - first, to - ring.columns * x.columns);
       }
     });
   }
@@ -201,10 +207,11 @@ class MaskedConvolution {
   void step_row(RowCache& cache, Index row, const MatrixView<Scalar>& y) const;
 
  private:
-  void begin(Ring& ring, const Walk& walk) const {
-    ring.rows =
-        FeatureMap<Scalar>({padding_.above + 1, walk.batch,
-                            walk.width + padding_.left + padding_.right, config_.in_channels});
+  void begin(Ring& ring, const Walk& walk, bool by_columns) const {
+    ring.columns = by_columns ? padding_.left + 1 : 0;
+    const Index width = by_columns ? (ring.columns > 1 ? 2 * ring.columns : 1)
+                                   : walk.width + padding_.left + padding_.right;
+    ring.rows = FeatureMap<Scalar>({padding_.above + 1, walk.batch, width, config_.in_channels});
     ring.image = ring.rows.shape()[2] * config_.in_channels;
     ring.line = walk.batch * ring.image;
     ring.terms.resize(taps_.size());
@@ -221,6 +228,11 @@ class MaskedConvolution {
   [[nodiscard]] Index line_of(Index row) const {
     return padding_.above == 0 ? 0 : row % (padding_.above + 1);
   }
+  /// Where a column stands in its line: those that taps reach stand before it.
+  [[nodiscard]] Index place_of(const Ring& ring, Index column) const {
+    if (ring.columns == 0) return padding_.left + column;
+    return ring.columns > 1 ? ring.columns + column % ring.columns : 0;
+  }
 
   using Terms = std::span<const kernels::Term<Scalar>>;
 
@@ -229,11 +241,12 @@ class MaskedConvolution {
   [[nodiscard]] Terms terms_of(Ring& ring, Index row, Index column, Index stride, std::size_t first,
                                std::size_t last) const {
     const Index lines = padding_.above + 1, in = config_.in_channels;
+    const Index place = place_of(ring, column);
     for (std::size_t t = first; t < last; ++t) {
       const TapRun& run = taps_[t];
       const Index line = line_of(row) + run.dy;
       const Scalar* const from = ring.rows.data() + (line < 0 ? line + lines : line) * ring.line;
-      ring.terms[t] = {from + (padding_.left + column + run.dx) * in, stride, run.count * in};
+      ring.terms[t] = {from + (place + run.dx) * in, stride, run.count * in};
     }
     return Terms(ring.terms).subspan(first, last - first);
   }

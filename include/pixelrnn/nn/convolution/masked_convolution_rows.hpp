@@ -16,7 +16,7 @@ template <class B>
 typename MaskedConvolution<B>::RowCache MaskedConvolution<B>::make_row_cache(Walk walk) const {
   static_cast<void>(known({.domain = Domain::row}));
   RowCache cache;
-  begin(cache, walk);
+  begin(cache, walk, false);
   cache.packed = pack_taps<Kernels>(cache.weights, taps_, masked_weights(cache.weights), false, 1,
                                     in_one_chain(config_.colours, config_.out_channels));
   cache.start = {condition_, walk, bias_row(), 0, config_.out_channels, cache.weights};

@@ -15,6 +15,12 @@ NETS = {
     "row_lstm": "Row LSTM",
     "pixel_cnn": "PixelCNN",
 }
+# What came before and after the paper; JAX has none of these, and PyTorch walks WaveNet alone.
+OTHERS = {
+    "spatial_lstm": "Spatial LSTM",
+    "gated_pixel_cnn": "Gated PixelCNN",
+    "wavenet": "WaveNet",
+}
 BEGAN = time.perf_counter()
 
 

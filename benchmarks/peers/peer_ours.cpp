@@ -149,6 +149,8 @@ std::unique_ptr<AnyPeer> make_peer(const std::string& net, const Case& c, Index 
   if (net == "diagonal_bilstm") return std::make_unique<Peer<DiagonalNet<L, Xsimd>>>(c, layers);
   if (net == "row_lstm") return std::make_unique<Peer<RowNet<L, Xsimd>>>(c, layers);
   if (net == "pixel_cnn") return std::make_unique<Peer<ConvNet<L, Xsimd>>>(c, layers);
+  if (net == "spatial_lstm") return std::make_unique<Peer<SpatialNet<L, Xsimd>>>(c, layers);
+  if (net == "gated_pixel_cnn") return std::make_unique<Peer<GatedNet<L, Xsimd>>>(c, layers);
   throw std::invalid_argument("unknown net: " + net);
 }
 std::unique_ptr<AnyPeer> make_peer(const std::string& net, const std::string& name, Index layers,
@@ -161,7 +163,13 @@ std::unique_ptr<AnyPeer> make_peer(const std::string& net, const std::string& na
     if (batch > 0) c.batch = batch;
     if (c.name == name) return make_peer<Categorical>(net, c, layers);
   }
-  throw std::invalid_argument("unknown case: " + name);
+  for (Case c : sound_cases) {
+    if (batch > 0) c.batch = batch;
+    if (c.name == name && net == "wavenet") {
+      return std::make_unique<Peer<SoundNet<Categorical, kernels::Xsimd>>>(c, layers);
+    }
+  }
+  throw std::invalid_argument("unknown case: " + name + " of " + net);
 }
 
 /// Bytes a second at which `threads` threads read as many bytes again and again: what weights that

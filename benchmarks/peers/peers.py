@@ -26,11 +26,24 @@ import time
 from safetensors import safe_open
 
 from chart import chart
-from common import NETS, Failure, Worker, elapsed, machine, markdown, milliseconds, say, write
+from common import (
+    NETS,
+    OTHERS,
+    Failure,
+    Worker,
+    elapsed,
+    machine,
+    markdown,
+    milliseconds,
+    say,
+    write,
+)
 
 HERE = pathlib.Path(__file__).parent
 OURS, EAGER, COMPILE, JAX = "pixelrnn", "PyTorch eager", "torch.compile", "JAX jit"
 CACHED, NAIVE = "PyTorch cached walk", "PyTorch naive"
+SOUNDS = ["sound_10x32", "sound_20x32", "sound_10x64", "sound_20x64"]
+RATE = 16000  # of sound, samples a second
 
 
 @dataclasses.dataclass
@@ -41,6 +54,7 @@ class Row:
     seconds: dict
     peak_percent: float | None = None  # of sampling, not known
     megabytes: dict = dataclasses.field(default_factory=dict)
+    real_time: dict = dataclasses.field(default_factory=dict)  # of sound: times as fast as it plays
 
     def ratios(self):
         return {name: s / self.seconds[OURS] for name, s in self.seconds.items() if name != OURS}
@@ -68,7 +82,7 @@ class Comparison:
 
     def contestants(self, net):
         compiled = self.options.compile == "all" or net in self.options.compile.split(",")
-        return [OURS, EAGER, *([COMPILE] if compiled else []), JAX]
+        return [OURS, EAGER, *([COMPILE] if compiled else []), *([JAX] if net in NETS else [])]
 
     def medians(self, calls, rounds):
         """calls: {name: a function that returns seconds}. One after the other, round after round,
@@ -98,7 +112,7 @@ class Comparison:
                 with safe_open(path, "numpy") as file:
                     words = file.metadata()
                 facts = json.loads(words["facts"])
-                title = f"{NETS[net]}, {words['image'].replace('x', '×')}, h = {words['hidden']}, "
+                title = f"{(NETS | OTHERS)[net]}, {words['image'].replace('x', '×')}, h = {words['hidden']}, "
                 title += f"{words['layers']} layers"
                 for name in self.contestants(net)[1:]:
                     try:
@@ -156,7 +170,11 @@ class Comparison:
             NAIVE: lambda: torch.ask("naive", count, o.passes),
         }
         label = f"{title}: sample {count} image{'s' if count > 1 else ''}"
-        return Row(label, self.medians(calls, o.rounds))
+        row = Row(label, self.medians(calls, o.rounds))
+        if title.startswith(OTHERS["wavenet"]):
+            seconds = int(title.split("×")[1]) / RATE
+            row.real_time = {name: seconds / s for name, s in row.seconds.items()}
+        return row
 
     def add(self, row):
         self.rows.append(row)
@@ -190,29 +208,72 @@ def table(names, rows, memory=False):
     return markdown(head, lines)
 
 
-def report(comparison):
-    """The part of RESULTS.md that this run is about."""
+def sounds(rows):
+    """How much faster than it plays sound is drawn, on one thread."""
+    lines = [
+        [row.label.removesuffix(": sample 1 image"), *(f"{x:.3g}" for x in row.real_time.values())]
+        for row in rows
+        if row.real_time
+    ]
+    if not lines:
+        return []
+    head = ["seconds of sound at 16 kHz drawn in a second, one thread", OURS, CACHED, NAIVE]
+    return [markdown(head, lines), ""]
+
+
+def heading(comparison, title):
+    """What every part begins with."""
     o = comparison.options
-    passes = [row for row in comparison.rows if NAIVE not in row.seconds]
-    samples = [row for row in comparison.rows if NAIVE in row.seconds]
+    versions = ", ".join(
+        f"{name} {comparison.versions[contestant]}"
+        for name, contestant in (("PyTorch", EAGER), ("JAX", JAX))
+        if contestant in comparison.versions
+    )
+    return [
+        f"## {title}",
+        "",
+        *(["**A trial (`--quick`): these figures mean nothing.**", ""] if o.quick else []),
+        f"Machine: {machine(o.threads)}. Its multiply-add units reach "
+        f"{1e-9 * max(comparison.peaks):.0f} GFLOP/s with {o.threads} threads, probed in this run.",
+        "",
+        f"{versions}, Python {platform.python_version()}; {time.strftime('%Y-%m-%d')}; {elapsed()} "
+        f"in all. Command: `{o.command}`.",
+        "",
+    ]
+
+
+def report_others(comparison, rows):
+    """The part of RESULTS.md about what came before and after the paper."""
+    o = comparison.options
+    passes = [row for row in rows if NAIVE not in row.seconds]
+    samples = [row for row in rows if NAIVE in row.seconds]
+    text = [
+        *heading(comparison, "Before and after the paper, beside PyTorch"),
+        "Checked, timed and counted as above. Images are 28×28 and black or white, 16 a batch; a "
+        "line of sound is 4,000 samples of 256 levels, 4 a batch.",
+        "",
+        table([EAGER], passes, memory=True),
+        "",
+        *([table([CACHED, NAIVE], samples), ""] if samples else []),
+        *sounds(samples),
+        *(f"- {note}" for note in comparison.notes),
+    ]
+    return "\n".join(text).rstrip("\n")
+
+
+def report(comparison, rows):
+    """The part of RESULTS.md about the paper's nets."""
+    o = comparison.options
+    passes = [row for row in rows if NAIVE not in row.seconds]
+    samples = [row for row in rows if NAIVE in row.seconds]
     names = [n for n in (EAGER, COMPILE, JAX) if any(n in row.seconds for row in passes)]
-    torch = comparison.versions.get(EAGER, "–")
     depth = (
         f"{o.cifar_layers} layers here; the paper's nets have 12 or 15"
         if o.cifar_layers
         else "12 layers, PixelCNN 15, as the paper's nets"
     )
     text = [
-        "## Beside PyTorch and JAX",
-        "",
-        *(["**A trial (`--quick`): these figures mean nothing.**", ""] if o.quick else []),
-        f"Machine: {machine(o.threads)}. Its multiply-add units reach "
-        f"{1e-9 * max(comparison.peaks):.0f} GFLOP/s with {o.threads} threads, probed in this run.",
-        "",
-        f"PyTorch {torch}, JAX {comparison.versions.get(JAX, '–')}, Python {platform.python_version()}; "
-        f"{time.strftime('%Y-%m-%d')}; {elapsed()} in all. Command: "
-        f"`{o.command}`.",
-        "",
+        *heading(comparison, "Beside PyTorch and JAX"),
         "All nets have the same weights and images; before anything is timed, each contestant's "
         "logits and loss are held to ours (1e-4), and gradients (1e-3). Contestants take "
         f"turns on the same {o.threads} processors; medians of {o.rounds} rounds after one that "
@@ -251,7 +312,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=3, help="that count; one more warms up")
     parser.add_argument("--least", type=float, default=0.3, help="seconds of one turn, at least")
     parser.add_argument("--passes", type=int, default=5, help="of naive sampling in one turn")
-    parser.add_argument("--nets", default=",".join(NETS))
+    parser.add_argument("--nets", default=",".join(NETS | OTHERS))
     parser.add_argument("--cifar-layers", type=int, default=0, help="0: as many as the paper's")
     parser.add_argument("--compile", default="pixel_cnn", help="nets for torch.compile, all, none")
     parser.add_argument("--compile-limit", type=float, default=90, help="seconds a net")
@@ -270,17 +331,28 @@ def parse():
 def main():
     options = parse()
     comparison = Comparison(options)
-    for net in options.nets.split(","):
-        comparison.workload(net, "mnist_h16", 1 if options.quick else 0, [1, 16])
+    nets = options.nets.split(",")
+    for net in nets:
+        layers = 1 if options.quick else 0
+        for case in SOUNDS[: 1 if options.quick else None] if net == "wavenet" else ["mnist_h16"]:
+            counts = [1, 16] if net in NETS else [1] if net == "wavenet" else []
+            comparison.workload(net, case, layers, counts)
     if not options.quick:
-        for net in options.nets.split(","):
+        for net in (n for n in nets if n in NETS):
             comparison.workload(net, "cifar_grey", options.cifar_layers, [])
     options.out.mkdir(parents=True, exist_ok=True)
-    write(options.out / "RESULTS.md", "peers", report(comparison))
-    groups = [(row.label, row.ratios()) for row in comparison.rows]
-    title = "Times as long as pixelrnn (logarithmic; 1 is as fast)"
-    (options.out / "results.svg").write_text(chart(title, groups))
-    say(f"written: {options.out / 'RESULTS.md'}, {options.out / 'results.svg'}")
+    # The paper's nets and the others are parts of their own: either may be measured alone.
+    is_other = {row.label: row.label.split(",")[0] in OTHERS.values() for row in comparison.rows}
+    others = [row for row in comparison.rows if is_other[row.label]]
+    papers = [row for row in comparison.rows if not is_other[row.label]]
+    if papers:
+        write(options.out / "RESULTS.md", "peers", report(comparison, papers))
+        groups = [(row.label, row.ratios()) for row in papers]
+        title = "Times as long as pixelrnn (logarithmic; 1 is as fast)"
+        (options.out / "results.svg").write_text(chart(title, groups))
+    if others:
+        write(options.out / "RESULTS.md", "others", report_others(comparison, others))
+    say(f"written: {options.out / 'RESULTS.md'}")
     if not comparison.is_whole:
         raise Failure("; ".join(comparison.notes))
 

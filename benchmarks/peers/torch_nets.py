@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The three nets in PyTorch, as one would write them today. Maps are (N, C, H, W)."""
+"""The nets in PyTorch, as one would write them today. Maps are (N, C, H, W)."""
 
 import numpy as np
 import torch
@@ -112,10 +112,46 @@ class DiagonalBiLSTM(nn.Module):
         return y.permute(0, 3, 1, 2)
 
 
+class SpatialLSTM(nn.Module):
+    """The skewed map column by column, as the Diagonal BiLSTM's left direction, with a fifth gate
+    and the state of both neighbours."""
+
+    def __init__(self, net, name):
+        super().__init__()
+        self.to_gates = MaskedConv(net, name, "input_weights")
+        self.state = parameter(net, f"{name}.state_weights")
+
+    def forward(self, x):
+        n, _, height, width = x.shape
+        inputs = skew(self.to_gates(x).permute(0, 2, 3, 1)).permute(2, 0, 1, 3)  # (T, N, H, 5h)
+        inputs = inputs.flatten(1, 2).contiguous()
+        weights = self.state.flatten(0, 2)  # (2h, 5h): above, left
+        hidden = weights.shape[0] // 2
+        inside = torch.ones(height, width, 1).bool()
+        inside = skew(inside.float()).bool().transpose(0, 1)  # (T, H, 1)
+        h = c = inputs.new_zeros(n, height, hidden)
+        columns = []
+        for t in range(height + width - 1):
+            above, c_above = (F.pad(s, (0, 0, 1, -1)) for s in (h, c))
+            both = torch.cat([above, h], -1).view(n * height, 2 * hidden)
+            z = torch.addmm(inputs[t], both, weights).view(n, height, -1)
+            o, f_left, f_above, i = z[..., : 4 * hidden].sigmoid().chunk(4, 2)
+            c = f_left * c + f_above * c_above + i * z[..., 4 * hidden :].tanh()
+            h = (o * c).tanh()
+            h, c = h * inside[t], c * inside[t]  # the state outside is zero
+            columns.append(h)
+        return unskew(torch.stack(columns, 2)).permute(0, 3, 1, 2)
+
+
 class RecurrentBlock(nn.Module):
     def __init__(self, net, name):
         super().__init__()
-        layer = {"row_lstm": RowLSTM, "diagonal_bilstm": DiagonalBiLSTM}[net.kind]
+        kinds = {
+            "row_lstm": RowLSTM,
+            "diagonal_bilstm": DiagonalBiLSTM,
+            "spatial_lstm": SpatialLSTM,
+        }
+        layer = kinds[net.kind]
         self.recurrence = layer(net, f"{name}.recurrence")
         self.upsample = MaskedConv(net, f"{name}.upsample")
 
@@ -156,10 +192,82 @@ class Model(nn.Module):
         return self.head(x)
 
 
+def gate(x):
+    """tanh of the first half of the maps times sigmoid of the second (one colour)."""
+    a, b = x.chunk(2, 1)
+    return a.tanh() * b.sigmoid()
+
+
+class GatedModel(nn.Module):
+    """Gated PixelCNN of one colour: two stacks of gated convolutions."""
+
+    def __init__(self, net):
+        super().__init__()
+        layers = [f"layer{l}" for l in range(net.layers)]
+        for part in ("vertical", "down", "horizontal", "out"):
+            setattr(self, part, nn.ModuleList(MaskedConv(net, f"{l}.{part}") for l in layers))
+        self.head, self.logits = MaskedConv(net, "head"), MaskedConv(net, "logits")
+
+    def forward(self, x):
+        v = h = x
+        for l, (vertical, down, horizontal, out) in enumerate(
+            zip(self.vertical, self.down, self.horizontal, self.out)
+        ):
+            rows = vertical(v)
+            new = out(gate(horizontal(h) + down(rows)))
+            v, h = gate(rows), new if l == 0 else h + new
+        return self.logits(self.head(h.relu()).relu())
+
+
+class CausalConv(nn.Module):
+    """Of a line, the taps up to the present sample, or to the one before it, alone."""
+
+    def __init__(self, net, name, taps, shift, dilation=1):
+        super().__init__()
+        self.weight = parameter(net, f"{name}.weights", (3, 2, 0, 1))
+        self.bias = parameter(net, f"{name}.bias")
+        self.taps, self.shift, self.dilation = taps, shift, dilation
+
+    def forward(self, x):
+        x = F.pad(x, ((self.taps - 1) * self.dilation + self.shift, -self.shift))
+        return F.conv2d(
+            x, self.weight[..., : self.taps], self.bias.view(-1), dilation=(1, self.dilation)
+        )
+
+
+class WaveModel(nn.Module):
+    """WaveNet of one channel."""
+
+    def __init__(self, net):
+        super().__init__()
+        layers, k = range(net.layers), net.kernel
+        self.input = CausalConv(net, "input", k, 1)
+        self.dilated = nn.ModuleList(
+            CausalConv(net, f"layer{l}.dilated", k, 0, 2 ** (l % net.cycle)) for l in layers
+        )
+        self.skip = nn.ModuleList(MaskedConv(net, f"layer{l}.skip") for l in layers)
+        self.residual = nn.ModuleList(MaskedConv(net, f"layer{l}.residual") for l in layers[:-1])
+        self.head, self.logits = MaskedConv(net, "head"), MaskedConv(net, "logits")
+
+    def forward(self, x):
+        h, skips = self.input(x), 0
+        for l, (dilated, skip) in enumerate(zip(self.dilated, self.skip)):
+            z = gate(dilated(h))
+            skips = skips + skip(z)
+            if l < len(self.residual):
+                h = h + self.residual[l](z)
+        return self.logits(self.head(skips.relu()).relu())
+
+
+def make_model(net):
+    kinds = {"gated_pixel_cnn": GatedModel, "wavenet": WaveModel}
+    return kinds.get(net.kind, Model)(net)
+
+
 def nats(logits, levels, images):
     """Mean nats per image; images (N, C, H, W) hold levels."""
     if levels == 2:
-        each = F.binary_cross_entropy_with_logits(logits, images.float(), reduction="sum")
+        each = F.binary_cross_entropy_with_logits(logits, images.to(logits.dtype), reduction="sum")
     else:
         n, _, height, width = images.shape
         logits = logits.view(n, -1, levels, height, width).transpose(1, 2)

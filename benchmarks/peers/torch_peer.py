@@ -9,8 +9,8 @@ import sys
 import torch
 
 from net import Net, seconds_of, serve
-from torch_nets import Model, nats
-from torch_sampler import CachedSampler, naive_seconds
+from torch_nets import make_model, nats
+from torch_sampler import make_sampler, naive_seconds
 
 MODE, THREADS = sys.argv[1], int(sys.argv[2])
 
@@ -27,7 +27,7 @@ class Peer:
         channels_first = lambda map: torch.from_numpy(map).permute(0, 3, 1, 2)
         self.x = channels_first(net.encoded).contiguous(memory_format=torch.channels_last)
         self.images = channels_first(net.images).long()
-        self.model = Model(net).to(memory_format=torch.channels_last)
+        self.model = make_model(net).to(memory_format=torch.channels_last)
         if MODE == "compile":
             # Block by block, so that equal blocks are compiled once.
             self.model.input.compile()
@@ -35,7 +35,12 @@ class Peer:
                 block.compile()
             self.model.head = torch.compile(self.model.head)
         self.optimizer = torch.optim.RMSprop(self.model.parameters(), lr=1e-5, alpha=0.95, eps=1e-8)
-        logits = self.model(self.x)
+        # A Spatial LSTM's cells may grow without bound; where they saturate, PyTorch's derivative
+        # of tanh, 1 - h², is rounding in float32. Timed in float32 all the same.
+        exact = net.kind == "spatial_lstm"
+        if exact:
+            self.model.double()
+        logits = self.model(self.x.double() if exact else self.x)
         loss = nats(logits, net.levels, self.images)
         loss.backward()
         gradients = {}
@@ -43,6 +48,7 @@ class Peer:
             name, order = p.ours
             gradients[name] = p.grad.permute(order).numpy()
         net.check(loss.item(), logits.detach().permute(0, 2, 3, 1).numpy(), gradients)
+        self.model.float()
         self.sampler = None
         return "ok"
 
@@ -65,7 +71,7 @@ class Peer:
         """Seconds for `count` images; one image is faster on one thread."""
         torch.set_num_threads(1 if int(count) == 1 else THREADS)
         if self.sampler is None:
-            self.sampler = CachedSampler(self.net, MODE == "compile")
+            self.sampler = make_sampler(self.net, MODE == "compile")
             self.sampler.check()
         seconds = seconds_of(float(least), lambda: self.sampler.sample(int(count)))
         torch.set_num_threads(THREADS)

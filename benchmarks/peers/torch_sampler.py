@@ -257,3 +257,76 @@ class CachedSampler:
         logits = torch.stack(found, 1).view(net.logits.shape).numpy()
         error = np.abs(logits - net.logits).max() / np.abs(net.logits).max()
         assert error <= TOLERANCE, f"the walk's logits differ by {error:.1e} of the largest"
+
+
+class WaveSampler:
+    """WaveNet sample by sample: a ring of each layer's inputs, as long as its dilation."""
+
+    def __init__(self, net):
+        self.net = net
+        k, weights = net.kernel, Weights(net)
+        self.input = weights.matrix("input.weights", (0, slice(0, k)))
+        self.input_bias = weights.matrix("input.bias")
+        self.dilations = [2 ** (l % net.cycle) for l in range(net.layers)]
+        self.layers = []
+        for l in range(net.layers):
+            name = f"layer{l}."
+            # Skip and residual in one product.
+            out = [name + part for part in ("skip", "residual")[: 2 - (l + 1 == net.layers)]]
+            self.layers.append(
+                (
+                    weights.matrix(name + "dilated.weights", (0, slice(0, k))),
+                    weights.matrix(name + "dilated.bias"),
+                    torch.cat([weights.matrix(o + ".weights") for o in out], 1),
+                    torch.cat([weights.matrix(o + ".bias") for o in out], 1),
+                )
+            )
+        self.head = [
+            (weights.matrix(f"{name}.weights"), weights.matrix(f"{name}.bias"))
+            for name in ("head", "logits")
+        ]
+
+    @torch.inference_mode()
+    def run(self, n, choose):
+        """N lines, each sample what choose(logits (N, outputs), t) says."""
+        net, k = self.net, self.net.kernel
+        hidden, skips = net.hidden, self.head[0][0].shape[0]
+        rings = [torch.zeros((k - 1) * d, n, hidden) for d in self.dilations]
+        line = torch.zeros(n, net.width + k)
+        for t in range(net.width):
+            h = torch.addmm(self.input_bias, line[:, t : t + k], self.input)
+            total = torch.zeros(n, skips)
+            for ring, d, (w, b, w_out, b_out) in zip(rings, self.dilations, self.layers):
+                past = [ring[(t + j * d) % len(ring)] for j in range(k - 1)]
+                z = torch.addmm(b, torch.cat([*past, h], 1), w)
+                ring[t % len(ring)] = h
+                z = z[:, :hidden].tanh() * z[:, hidden:].sigmoid()
+                out = torch.addmm(b_out, z, w_out)
+                total += out[:, :skips]
+                if out.shape[1] > skips:
+                    h = h + out[:, skips:]
+            (w1, b1), (w2, b2) = self.head
+            logits = torch.addmm(b2, torch.addmm(b1, total.relu(), w1).relu(), w2)
+            line[:, t + k] = choose(logits, t)
+        return line[:, k:]
+
+    def sample(self, n):
+        return self.run(n, lambda logits, _: draw(logits, self.net.levels))
+
+    def check(self):
+        """As CachedSampler's."""
+        net, found = self.net, []
+        given = torch.from_numpy(net.encoded)[:, 0, :, 0]
+
+        def choose(logits, t):
+            found.append(logits)
+            return given[:, t]
+
+        self.run(len(given), choose)
+        logits = torch.stack(found, 1).view(net.logits.shape).numpy()
+        error = np.abs(logits - net.logits).max() / np.abs(net.logits).max()
+        assert error <= TOLERANCE, f"the walk's logits differ by {error:.1e} of the largest"
+
+
+def make_sampler(net, compiled):
+    return WaveSampler(net) if net.kind == "wavenet" else CachedSampler(net, compiled)

@@ -35,6 +35,14 @@ inline constexpr std::array<Case, 2> cifar_cases{{
     {"cifar", {32, 32, 3}, 128, 12, 15, 1024, 16},
 }};
 
+/// Pieces of sound, a quarter of a second at 16 kHz each: layers x maps.
+inline constexpr std::array<Case, 4> sound_cases{{
+    {"sound_10x32", {1, 4000, 1}, 32, 0, 10, 64, 4},
+    {"sound_20x32", {1, 4000, 1}, 32, 0, 20, 64, 4},
+    {"sound_10x64", {1, 4000, 1}, 64, 0, 10, 64, 4},
+    {"sound_20x64", {1, 4000, 1}, 64, 0, 20, 64, 4},
+}};
+
 /// Two levels, so that drawing takes next to nothing: what colour costs a walk.
 inline constexpr std::array<Case, 4> colour_cases{{
     {"binary_grey_h16", {32, 32, 1}, 16, 12, 15, 32, 16},
@@ -54,13 +62,20 @@ template <class L, class K>
 using RowNet = PixelRNN<RowLSTM<LearnedState, BackendOf<K>>, L>;
 template <class L, class K>
 using ConvNet = PixelCNN<L, BackendOf<K>>;
+template <class L, class K>
+using SpatialNet = PixelRNN<SpatialLSTM<BackendOf<K>>, L>;
+template <class L, class K>
+using GatedNet = GatedPixelCNN<L, BackendOf<K>>;
+template <class L, class K>
+using SoundNet = WaveNet<L, BackendOf<K>>;
 
 /// The options of a model of type M at a size.
 template <class M>
 [[nodiscard]] typename M::Config config_of(const Case& c) {
   typename M::Config config;
   config.image = c.image;
-  config.layers = M::kind == std::string_view("pixel_cnn") ? c.cnn_layers : c.rnn_layers;
+  const bool is_recurrent = requires { config.residual; };
+  config.layers = is_recurrent ? c.rnn_layers : c.cnn_layers;
   config.hidden = c.hidden;
   config.head = c.head;
   return config;
@@ -89,7 +104,7 @@ template <class M>
 [[nodiscard]] double train_flop(const M& model, Index images) {
   const ImageShape s = model.image_shape();
   const Index whole = flops(model.net(), s.height, s.width);
-  const Index first = flops(model.net().template layer<0>(), s.height, s.width);
+  const Index first = model.net().input_flops(s.height, s.width);
   return static_cast<double>(images * (3 * whole - first));
 }
 template <class M>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -156,6 +157,44 @@ TEST_CASE("Spatial LSTM is told something image by image or pixel by pixel", "[n
     CHECK(test::bit_difference(test::walk(layer, x, test::Visits::once, c), whole) == "");
     CHECK(test::bit_difference(whole, test::output(spatial<test::XsimdBackend>(2, 5), x)) != "");
   }
+}
+
+TEST_CASE("In float gradients of a Spatial LSTM are right where its cells saturate",
+          "[nn][spatial_lstm]") {
+  // Weights with which cells grow along some hundred paths: 1 - h² would be rounding, and dc huge.
+  const auto gradients = [](auto zero) {
+    using T = decltype(zero);
+    Rng rng(1);
+    SpatialLSTM<Backend<T>> layer({.in_channels = 2, .hidden = 16}, rng);
+    const FeatureMap<float> numbers = random_map<float>({1, 24, 24, 2}, 7);
+    FeatureMap<T> x(numbers.shape());
+    std::copy(numbers.begin(), numbers.end(), x.begin());
+    std::uint64_t seed = 2;
+    for (const auto& [name, parameter] : parameters(layer)) {
+      const FeatureMap<float> values = random_map<float>(parameter->shape(), seed++);
+      std::transform(values.begin(), values.end(), parameter->value().begin(),
+                     [](float v) { return static_cast<T>(0.6F * v); });
+    }
+    clear_gradients(layer);
+    Tape<T> tape;
+    const Variable<T> y = layer.forward(tape.input(x));
+    tape.backward(sum(y));
+    std::vector<double> found;
+    double saturated = 0;
+    for (const T h : y.value()) saturated += std::abs(h) > 1 - 1e-6 ? 1 : 0;
+    CHECK(saturated > 100);
+    for (const auto& [name, parameter] : parameters(layer)) {
+      found.insert(found.end(), parameter->gradient().begin(), parameter->gradient().end());
+    }
+    return found;
+  };
+  const std::vector<double> exact = gradients(0.0), found = gradients(0.0F);
+  double largest = 0, error = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    largest = std::max(largest, std::abs(exact[i]));
+    error = std::max(error, std::abs(found[i] - exact[i]));
+  }
+  CHECK(error < 1e-3 * largest);
 }
 
 TEST_CASE("Spatial LSTM allocates nothing once it is warm", "[nn][spatial_lstm]") {

@@ -45,13 +45,13 @@ class GateFunction {
       const Index at = 2 * g * half;
       for (Index i = 0; i < half; i += simd::lanes<T>) {
         const Index count = std::min(simd::lanes<T>, half - i);
-        const auto read = [count](const T* from) { return simd::load_first(from, count); };
+        const auto read = [count](const T* from) { return simd::load_up_to(from, count); };
         const T* const a = x.data() + at + i;
         T* const da = dx.data() + at + i;
         const simd::Batch<T> one(T{1}), t = simd::tanh(read(a)), s = simd::logistic(read(a + half));
         const simd::Batch<T> d = read(dy.data() + g * half + i);
-        simd::store_first(da, read(da) + d * s * (one - t * t), count);
-        simd::store_first(da + half, read(da + half) + d * t * s * (one - s), count);
+        simd::store_up_to(da, read(da) + d * s * (one - t * t), count);
+        simd::store_up_to(da + half, read(da + half) + d * t * s * (one - s), count);
       }
     }
   }

@@ -105,11 +105,13 @@ class MaskedConvolution {
     typename ConditionWeights<B>::Walking start{};
   };
   /// What taps reach of the input: a ring of rows, for each image with its padding, if they reach
-  /// rows above. Else, pixel by pixel, a ring of columns, so that a line may have no end: each of
-  /// its left + 1 columns stands in both halves of the buffer, and what taps reach lies in a row.
+  /// rows above. Else, pixel by pixel, a ring of left + 1 columns, so that a line may have no end;
+  /// where taps lie side by side each column stands in both halves of twice as much room, so that
+  /// they do so in memory.
   struct Ring {
     FeatureMap<Scalar> rows;                   ///< (rows above + 1, batch, padded width, C_in)
     Index columns = 0;                         ///< of the ring of columns; 0: of whole rows
+    bool is_twice = false;                     ///< the ring of columns stands twice
     Index image, line;                         ///< values of one row of an image, of all images
     std::vector<kernels::Term<Scalar>> terms;  ///< a room for each run
     Workspace weights;
@@ -195,7 +197,7 @@ class MaskedConvolution {
       for (Index b = 0; b < x.rows; ++b) {
         Scalar* const to = pixel + b * ring.image + first;
         store(last - first, x.row(b) + first, to);
-        if (ring.columns > 1) std::copy_n(to, last - first, to - ring.columns * x.columns);
+        if (ring.is_twice) std::copy_n(to, last - first, to - ring.columns * x.columns);
       }
     });
   }
@@ -209,7 +211,9 @@ class MaskedConvolution {
  private:
   void begin(Ring& ring, const Walk& walk, bool by_columns) const {
     ring.columns = by_columns ? padding_.left + 1 : 0;
-    const Index width = by_columns ? (ring.columns > 1 ? 2 * ring.columns : 1)
+    ring.is_twice = by_columns && std::any_of(taps_.begin(), taps_.end(),
+                                              [](const TapRun& run) { return run.count > 1; });
+    const Index width = by_columns ? ring.columns * (ring.is_twice ? 2 : 1)
                                    : walk.width + padding_.left + padding_.right;
     ring.rows = FeatureMap<Scalar>({padding_.above + 1, walk.batch, width, config_.in_channels});
     ring.image = ring.rows.shape()[2] * config_.in_channels;
@@ -228,10 +232,11 @@ class MaskedConvolution {
   [[nodiscard]] Index line_of(Index row) const {
     return padding_.above == 0 ? 0 : row % (padding_.above + 1);
   }
-  /// Where a column stands in its line: those that taps reach stand before it.
+  /// Where a column stands in its line: those that taps reach stand before it, or at the end.
   [[nodiscard]] Index place_of(const Ring& ring, Index column) const {
     if (ring.columns == 0) return padding_.left + column;
-    return ring.columns > 1 ? ring.columns + column % ring.columns : 0;
+    if (ring.columns == 1) return 0;
+    return column % ring.columns + (ring.is_twice ? ring.columns : 0);
   }
 
   using Terms = std::span<const kernels::Term<Scalar>>;
@@ -244,9 +249,9 @@ class MaskedConvolution {
     const Index place = place_of(ring, column);
     for (std::size_t t = first; t < last; ++t) {
       const TapRun& run = taps_[t];
-      const Index line = line_of(row) + run.dy;
+      const Index line = line_of(row) + run.dy, at = place + run.dx;
       const Scalar* const from = ring.rows.data() + (line < 0 ? line + lines : line) * ring.line;
-      ring.terms[t] = {from + (place + run.dx) * in, stride, run.count * in};
+      ring.terms[t] = {from + (at < 0 ? at + ring.columns : at) * in, stride, run.count * in};
     }
     return Terms(ring.terms).subspan(first, last - first);
   }

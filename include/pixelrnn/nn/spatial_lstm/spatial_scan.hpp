@@ -250,9 +250,9 @@ class SpatialScan {
   void scan_back(const Shape<4>& s, const kernels::Packed<const Scalar>& to_state, const Maps& maps,
                  const Scalar* dy, Scalar* dz, Scalar* dc, Scalar* dh) const;
   static void reverse_cell(Index hidden, const Scalar* gates, const Scalar* c_left,
-                           const Scalar* c_above, const Scalar* c, const Scalar* h,
-                           const Scalar* dh, const Scalar* from_right, const Scalar* from_below,
-                           Scalar* dz, Scalar* dc_left, Scalar* dc_above);
+                           const Scalar* c_above, const Scalar* c, const Scalar* dh,
+                           const Scalar* from_right, const Scalar* from_below, Scalar* dz,
+                           Scalar* dc_left, Scalar* dc_above);
 
   static Shape<4> input_shape(const Config& c) {
     return {1, 1, c.in_channels, gate_count * c.hidden};

@@ -7,10 +7,12 @@
 namespace pixelrnn::inline PIXELRNN_ABI::detail {
 
 /// With q = o ⊙ c, of which h = tanh(q), and what later cells give back,
-///   dh(r, j) = dy + dz(r+1, j)·K_ss[0]ᵀ + dz(r, j+1)·K_ss[1]ᵀ        dq = dh ⊙ (1 - h²)
+///   dh(r, j) = dy + dz(r+1, j)·K_ss[0]ᵀ + dz(r, j+1)·K_ss[1]ᵀ        dq = dh ⊙ tanh'(q)
 ///   dc(r, j) = dq ⊙ o + (f_left ⊙ dc)(r, j+1) + (f_above ⊙ dc)(r+1, j)
-/// dz is the gradient of the pre-activations. It, f_left ⊙ dc and f_above ⊙ dc have a border of
-/// zeros below and right.
+/// tanh'(q) = 4 σ(2q) σ(-2q), not 1 - h²: two forget gates may let c grow without bound, and dc
+/// with it on the way back, so where h is nearly 1 the rounding of that difference would outgrow
+/// all else. dz is the gradient of the pre-activations. It, f_left ⊙ dc and f_above ⊙ dc have a
+/// border of zeros below and right.
 template <class B>
 void SpatialScan<B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& maps) const {
   const Shape<4> s = ctx.input(0).shape();
@@ -113,9 +115,9 @@ void SpatialScan<B>::scan_back(const Shape<4>& s, const kernels::Packed<const Sc
     const auto own = cells.of(dz, width, gates());
     for (Index i = 0; i < cells.cells; ++i) {
       reverse_cell(hidden, gate[i], state(maps.c, 1, 0)[i], state(maps.c, 0, 1)[i],
-                   state(maps.c, 1, 1)[i], state(maps.h, 1, 1)[i], dh + i * hidden,
-                   state(dc_left, 0, 1)[i], state(dc_above, 1, 0)[i], own[i],
-                   state(dc_left, 0, 0)[i], state(dc_above, 0, 0)[i]);
+                   state(maps.c, 1, 1)[i], dh + i * hidden, state(dc_left, 0, 1)[i],
+                   state(dc_above, 1, 0)[i], own[i], state(dc_left, 0, 0)[i],
+                   state(dc_above, 0, 0)[i]);
     }
   }
 }
@@ -124,11 +126,10 @@ void SpatialScan<B>::scan_back(const Shape<4>& s, const kernels::Packed<const Sc
 /// above.
 template <class B>
 void SpatialScan<B>::reverse_cell(Index hidden, const Scalar* gates, const Scalar* c_left,
-                                  const Scalar* c_above, const Scalar* c, const Scalar* h,
-                                  const Scalar* dh, const Scalar* from_right,
-                                  const Scalar* from_below, Scalar* dz, Scalar* dc_left,
-                                  Scalar* dc_above) {
-  const Vector one(Scalar{1});
+                                  const Scalar* c_above, const Scalar* c, const Scalar* dh,
+                                  const Scalar* from_right, const Scalar* from_below, Scalar* dz,
+                                  Scalar* dc_left, Scalar* dc_above) {
+  const Vector one(Scalar{1}), zero(Scalar{0});
   for (Index u = 0; u < hidden; u += simd::lanes<Scalar>) {
     const Index n = std::min(simd::lanes<Scalar>, hidden - u);
     const auto read = [&](const Scalar* from) { return simd::load_up_to(from + u, n); };
@@ -139,8 +140,11 @@ void SpatialScan<B>::reverse_cell(Index hidden, const Scalar* gates, const Scala
       write(dz + which * hidden, d * s * (one - s));
     };
     const Vector o = gate(gate_o), left = gate(gate_left), above = gate(gate_above),
-                 i = gate(gate_i), g = gate(gate_g), cell = read(c), out = read(h);
-    const Vector dq = read(dh) * (one - out * out);
+                 i = gate(gate_i), g = gate(gate_g), cell = read(c);
+    const Vector twice = Vector(Scalar{2}) * o * cell;
+    const Vector slope = Vector(Scalar{4}) * simd::logistic(twice) * simd::logistic(-twice);
+    // Below 1e-26 products would soon be denormal, which processors are slow at.
+    const Vector dq = simd::select(twice * twice < Vector(Scalar{3600}), read(dh) * slope, zero);
     const Vector dc = dq * o + read(from_right) + read(from_below);
     logistic(gate_o, o, dq * cell);
     logistic(gate_left, left, dc * read(c_left));

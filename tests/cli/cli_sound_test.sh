@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# cli_sound_test.sh TOOL FOLDER: sound from a file to a model and back, and models that are mixed.
+# Works in FOLDER.
+set -eu
+. "$(dirname "$0")/helpers.sh"
+
+# Mono and stereo of 8 bits at 8000 frames a second, 8000 bytes of samples: a square wave.
+wave() { yes AAAAzzz | tr -d '\n' | head -c 8000; }
+# header CHANNELS BYTES_A_SECOND: in octal bytes, the lower one first.
+header() {
+  printf 'RIFF\144\037\000\000WAVEfmt \020\000\000\000\001\000%b\000\100\037\000\000' "$1"
+  printf '%b\000\000%b\000\010\000data\100\037\000\000' "$2" "$1"
+}
+{ header '\0001' '\0100\0037' && wave; } >mono.wav
+{ header '\0002' '\0200\0076' && wave; } >stereo.wav
+
+echo "== a WaveNet learns a sound and plays on"
+"$tool" train --data mono.wav --piece 200 --valid mono.wav --model wavenet --layers 4 --hidden 8 \
+  --head 16 --cycle 4 --epochs 12 --batch-size 4 --learning-rate 0.01 --threads 1 --seed 3 \
+  --out sound.st --json sound.json >trained.txt || fail "train: $(cat trained.txt)"
+grep -q "40 images of 1 x 200 x 1, 256 levels" trained.txt || fail "other pieces: $(cat trained.txt)"
+# Two levels by turns of seven: nearly nothing is left to tell, of 200 ln 256 = 1109 nats.
+less "$(value sound.json validation_nats_per_image)" 300 || fail "not learned: $(cat sound.json)"
+"$tool" inspect --model sound.st >inspected.txt
+grep -Eqx 'data.rate +8000' inspected.txt || fail "the rate is forgotten: $(cat inspected.txt)"
+grep -Eqx 'cycle +4' inspected.txt || fail "inspect does not say the cycle: $(cat inspected.txt)"
+"$tool" evaluate --model sound.st --data mono.wav --json again.json >/dev/null
+less "$(value again.json nats_per_image)" 300 || fail "evaluated otherwise: $(cat again.json)"
+
+"$tool" sample --model sound.st --count 2 --width 500 --seed 5 --out drawn.wav >/dev/null
+test "$(wc -c <drawn.wav)" -eq $((44 + 2 * 2 * 500)) || fail "drawn.wav has $(wc -c <drawn.wav) bytes"
+test "$(head -c 4 drawn.wav)" = RIFF || fail "drawn.wav is no WAV file"
+test "$(od -An -tu4 -j24 -N4 drawn.wav | tr -d ' ')" = 8000 || fail "drawn.wav has another rate"
+"$tool" sample --model sound.st --count 2 --width 500 --seed 5 --threads 1 --out same.wav >/dev/null
+cmp -s drawn.wav same.wav || fail "threads change the sound"
+"$tool" sample --model sound.st --count 1 --seed 5 --out line.png >/dev/null
+is_png line.png
+"$tool" complete --model sound.st --data mono.wav --count 1 --variants 1 --keep-columns 200 \
+  --out whole.wav >/dev/null || fail "complete"
+# Of what is kept wholly, nothing changes but rounding: 8 bits by the mu-law.
+"$tool" evaluate --model sound.st --data whole.wav --limit 1 --json whole.json >/dev/null
+"$tool" evaluate --model sound.st --data mono.wav --limit 1 --json first.json >/dev/null
+test "$(value whole.json nats_per_image)" = "$(value first.json nats_per_image)" ||
+  fail "a kept sound came back changed"
+
+echo "== resumed with the sizes of its file; stereo is mixed for a model of one channel"
+"$tool" train --data mono.wav --piece 200 --resume sound.st --epochs 13 --threads 1 --out more.st \
+  >resumed.txt || fail "resume: $(cat resumed.txt)"
+"$tool" evaluate --model sound.st --data stereo.wav >/dev/null || fail "stereo for a mono model"
+"$tool" train --data stereo.wav --piece 100 --model wavenet --layers 2 --hidden 4 --head 8 \
+  --kernel 3 --epochs 1 --threads 1 --out stereo.st >trained.txt || fail "stereo"
+grep -q "of 1 x 100 x 2, 256 levels" trained.txt || fail "stereo became: $(cat trained.txt)"
+"$tool" sample --model stereo.st --count 1 --out stereo_drawn.wav >/dev/null
+test "$(wc -c <stereo_drawn.wav)" -eq $((44 + 2 * 2 * 100)) || fail "stereo_drawn.wav's size"
+
+refused "expected height 1 and rows" train --data train.idx.gz --model wavenet --out x.st
+refused "--piece" train --data mono.wav --piece 9000 --model wavenet --out x.st
+refused "--cycle" train --data mono.wav --model wavenet --cycle 0 --out x.st
+refused "expected no labels" train --data mono.wav --labels train.idx.gz --model wavenet --out x.st
+refused "with --grey channels are mixed" train --data mono.wav stereo.wav --model wavenet --out x.st
+head -c 4000 mono.wav >cut.wav
+refused "are promised, but" train --data cut.wav --model wavenet --out x.st
+"$tool" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --epochs 1 --threads 1 \
+  --out image.st >/dev/null
+refused "is sound, which has one row" sample --model image.st --count 1 --out x.wav
+
+echo "== models of two orders are mixed"
+"$tool" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --epochs 1 --threads 1 \
+  --orientation "columns from below" --seed 4 --out columns.st >/dev/null
+for name in image columns; do
+  "$tool" evaluate --model $name.st --data test.idx --json $name.json >/dev/null
+done
+"$tool" evaluate --model image.st --mix-with columns.st --data test.idx --json both.json >/dev/null
+# By Jensen's inequality.
+mean=$(awk "BEGIN { print ($(value image.json nats_per_image) + $(value columns.json nats_per_image)) / 2 }")
+less "$(value both.json nats_per_image)" "$mean" || fail "mixed: $(cat both.json), mean $mean"
+"$tool" sample --model image.st --count 8 --seed 2 --out image.png >/dev/null
+"$tool" sample --model image.st --mix-with columns.st --count 8 --seed 2 --out both.png >/dev/null
+"$tool" sample --model image.st --mix-with image.st --count 8 --seed 2 --out twice.png >/dev/null
+cmp -s image.png both.png && fail "nothing is drawn from the other model"
+cmp -s image.png twice.png || fail "a model mixed with itself draws other images"
+refused "--mix-with sound.st is a model of images 1x200x1" evaluate --model image.st \
+  --mix-with sound.st --data test.idx
+refused "are of one model, expected no --mix-with" evaluate --model image.st --mix-with columns.st \
+  --data test.idx --nats-map map.npy
+
+finish

@@ -161,6 +161,9 @@ class ModelOf final : public AnyModel {
       static_cast<void>(model_.logits(pass->tape.constant(pass->input)));
     };
   }
+  void save(const std::filesystem::path& path, const Metadata& extra) const override {
+    save_weights(path, model_, extra);
+  }
   std::unique_ptr<AnyTrainer> trainer(const AnyUpdateRule& rule,
                                       const TrainerOptions& options) override {
     return std::visit(

@@ -40,6 +40,7 @@ struct Train {
   bool keep_best = false;  ///< keep the weights of the epoch with the best validation too
   std::uint64_t seed = 1;
   int threads = 0;
+  bool curve = false;  ///< draw it when done
 
   std::string out, resume, log, json;
   Index checkpoint_every = 0;  ///< steps; beside the end of every epoch
@@ -53,6 +54,7 @@ struct Train {
 /// A model file and which weights of it.
 struct ModelFile {
   std::string path, weights = "best";
+  std::string small = {};                    ///< of smaller images, which this one is told
   std::vector<std::string> mixed_with = {};  ///< whose likelihoods are averaged with its own
 
   /// Says so to people if the file has nothing to tell by whether it is this model.
@@ -65,6 +67,12 @@ struct ModelFile {
   /// This model and those it is mixed with. Throws ConfigError unless all are of the same images
   /// and told the same.
   [[nodiscard]] std::vector<std::unique_ptr<AnyModel>> load_all(const Console& console) const;
+  /// The model of small images that `large` is told, if there is one. Throws ConfigError if it does
+  /// not fit.
+  [[nodiscard]] std::unique_ptr<AnyModel> load_small(const Console& console,
+                                                     const AnyModel& large) const;
+  /// Every so many pixels are what the model is told; 1: nothing.
+  [[nodiscard]] Index told_scale() const;
 };
 
 struct Evaluate {
@@ -121,6 +129,14 @@ struct Complete : Drawing {
 
 struct Inspect {
   std::string path, json;
+
+  [[nodiscard]] int run() const;
+};
+
+/// Writes weights without what only a training needs.
+struct Export {
+  ModelFile model;
+  std::string out, json;
 
   [[nodiscard]] int run() const;
 };

@@ -9,7 +9,9 @@
 #include <pixelrnn/io/idx.hpp>
 #include <pixelrnn/io/png.hpp>
 #include <pixelrnn/io/wav.hpp>
+#include <pixelrnn/models/scales.hpp>
 #include <pixelrnn/training/mixture.hpp>
+#include <pixelrnn/training/multi_scale.hpp>
 
 #include "commands.hpp"
 #include "output.hpp"
@@ -20,6 +22,7 @@ namespace {
 
 void require_separate_files(const Drawing& options, std::vector<NamedFile> read) {
   for (const std::string& path : options.model.mixed_with) read.push_back({"--mix-with", path});
+  read.push_back({"--small", options.model.small});
   read.push_back({"--model", options.model.path});
   require_separate(read, {{"--out", options.out}, {"--json", options.json}});
 }
@@ -183,13 +186,27 @@ int Sample::run() const {
         static_cast<int>((first % classes + static_cast<std::uint64_t>(i)) % classes);
     how.conditions.labels.push_back(of_class.value_or(by_turns));
   }
+  const std::unique_ptr<AnyModel> small = model.load_small(console, *net);
+  const Index factor = model.told_scale();
+  if (factor > 1 && small == nullptr) {
+    detail::fail<ConfigError>("the model is told smaller images; give the model that draws them ",
+                              "as --small");
+  }
+  if (small != nullptr && (height > 0 || width > 0)) {
+    detail::fail<ConfigError>("--height and --width are of one model, expected no --small");
+  }
   const auto draw = [&] {
     const AnyRule rule{temperature};
+    if (small != nullptr) {
+      const Images first_images = small->sample(count, how, rule, chosen_sampler());
+      how.seed = detail::seed_of_scale(how.seed);
+      how.conditions = {.maps = enlarged(first_images, factor)};
+    }
     if (nets.size() == 1) return net->sample(count, how, rule, chosen_sampler());
     const ImageShape size{height > 0 ? height : image.height, width > 0 ? width : image.width,
                           image.channels};
     Images all(count, size, net->levels(), "sampled");
-    if (classes > 0) all.set_labels(how.conditions.labels);
+    all.set_conditions(how.conditions);
     const std::vector<double> equal(nets.size(), 1.0);
     detail::draw_mixed(all, equal, how,
                        [&](std::size_t k, const Images& part, const SampleOptions& own) {
@@ -210,6 +227,10 @@ int Complete::run() const {
   const std::unique_ptr<AnyModel> net = model.load(console);
   require_class(*this, *net);
   require_lines(*this, net->image_shape());
+  if (model.told_scale() > 1) {
+    detail::fail<ConfigError>("the model is told a smaller image, of which what is unknown is a ",
+                              "part too; complete by a model of one scale");
+  }
   const KeepMask keep = known_pixels(*this, net->image_shape());
   const Preparation how =
       preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());

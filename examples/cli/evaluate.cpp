@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 // pixelrnn evaluate: the exact likelihood of images under a model.
+#include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 
 #include <pixelrnn/io/npy.hpp>
+#include <pixelrnn/io/png.hpp>
+#include <pixelrnn/models/scales.hpp>
 #include <pixelrnn/training/mixture.hpp>
 
 #include "commands.hpp"
@@ -33,8 +38,50 @@ std::vector<std::unique_ptr<AnyModel>> ModelFile::load_all(const Console& consol
   return models;
 }
 
+namespace {
+/// The mean over images and channels of what pixels cost, black for 0 and white for the largest.
+Images mean_map(const Tensor<double, 4>& nats) {
+  const Shape<4> s = nats.shape();
+  std::vector<double> sums(static_cast<std::size_t>(s.h() * s.w()));
+  for (Index i = 0; i < nats.size(); ++i) {
+    sums[static_cast<std::size_t>(i / s.c() % (s.h() * s.w()))] += nats.data()[i];
+  }
+  const double largest = std::max(1e-300, *std::ranges::max_element(sums));
+  Images picture(1, {s.h(), s.w(), 1}, 256);
+  std::ranges::transform(sums, picture.pixels().begin(), [&](double sum) {
+    return static_cast<Images::Level>(std::lround(255 * sum / largest));
+  });
+  return picture;
+}
+}  // namespace
+
+std::unique_ptr<AnyModel> ModelFile::load_small(const Console& console,
+                                                const AnyModel& large) const {
+  if (small.empty()) return nullptr;
+  const Index factor = told_scale();
+  const ImageShape s = large.image_shape();
+  if (factor == 1) {
+    detail::fail<ConfigError>("--small is told to a model that train --told-scale made, which ",
+                              path, " is not");
+  }
+  std::unique_ptr<AnyModel> model = ModelFile{small, weights}.load(console);
+  const ImageShape expected{s.height / factor, s.width / factor, s.channels};
+  if (model->image_shape() != expected || model->levels() != large.levels() ||
+      model->condition().width() > 0) {
+    detail::fail<ConfigError>("--small ", small, " is a model of images ", model->image_shape(),
+                              " of ", model->levels(), " levels, expected ", expected, " of ",
+                              large.levels(), ", told nothing");
+  }
+  return model;
+}
+
+Index ModelFile::told_scale() const {
+  const ModelWords words(path, read_metadata(path));
+  return words.contains("data.told_scale") ? words.size("data.told_scale") : 1;
+}
+
 int Evaluate::run() const {
-  std::vector<NamedFile> read{{"--model", model.path}};
+  std::vector<NamedFile> read{{"--model", model.path}, {"--small", model.small}};
   for (const std::string& path : model.mixed_with) read.push_back({"--mix-with", path});
   for (const std::string& path : data) read.push_back({"--data", path});
   for (const std::string& path : labels) read.push_back({"--labels", path});
@@ -52,6 +99,7 @@ int Evaluate::run() const {
   const Images images = prepare(read_source({data, labels, first, limit}, how), how);
   const EvaluateOptions options{
       .batch_size = batch_size, .threads = threads, .walk_bits = walk_bits};
+  const std::unique_ptr<AnyModel> small = model.load_small(console, *net);
   const bool is_told = net->condition().classes > 0;
   if (classify && !is_told) {
     detail::fail<ConfigError>("--classify needs a model that is told classes; see train ",
@@ -72,6 +120,12 @@ int Evaluate::run() const {
     std::vector<Evaluation> parts;
     for (const auto& one : nets) parts.push_back(one->evaluate(images, options));
     result = mixed(parts);
+    if (small != nullptr) {
+      const Evaluation first = small->evaluate(subsampled(images, model.told_scale()), options);
+      for (std::size_t n = 0; n < first.image_nats.size(); ++n) {
+        result.image_nats[n].value += first.image_nats[n].value;
+      }
+    }
   }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -106,7 +160,11 @@ int Evaluate::run() const {
                          result.binarization.c_str()));
   }
   if (!logits.empty()) write_npy(logits, net->logits_map(images, options));
-  if (!nats_map.empty()) write_npy(nats_map, net->nats_map(images, options));
+  if (std::filesystem::path(nats_map).extension() == ".png") {
+    write_png(nats_map, mean_map(net->nats_map(images, options)));
+  } else if (!nats_map.empty()) {
+    write_npy(nats_map, net->nats_map(images, options));
+  }
   Figures figures;
   figures.set("nats_per_image", result.nats_per_image());
   figures.set("bits_per_dim", result.bits_per_dim());

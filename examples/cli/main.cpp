@@ -53,8 +53,10 @@ Command add_evaluate(CLI::App& app) {
           "Write the logits of all images to this .npy file: (N, H, W, C * logits), float32")
       ->check(file_name());
   parser
-      ->add_option("--nats-map", evaluate->nats_map,
-                   "Write -ln p of every sub-pixel to this .npy file: (N, H, W, C), float64")
+      ->add_option(
+          "--nats-map", evaluate->nats_map,
+          "Write -ln p of every sub-pixel to this .npy file: (N, H, W, C), float64; *.png: a "
+          "picture of the mean over the images, black for 0, white for the largest")
       ->check(file_name());
   add_threads(*parser, evaluate->threads);
   add_json(*parser, evaluate->json);
@@ -121,8 +123,10 @@ Command add_inspect(CLI::App& app) {
   CLI::App* const parser = app.add_subcommand(
       "inspect", "Show architecture, weights, cost and receptive field of a model");
   const auto inspect = std::make_shared<Inspect>();
-  parser->add_option("file,--model", inspect->path, "Model file that train has written")
-      ->required();
+  parser
+      ->add_option("file,--model", inspect->path, "Model file that train has written, or its name")
+      ->required()
+      ->transform(model_file());
   add_json(*parser, inspect->json);
   return {parser, [=] { return inspect->run(); }};
 }
@@ -158,6 +162,16 @@ Command add_benchmark(CLI::App& app) {
             }
             return benchmark->run();
           }};
+}
+
+Command add_export(CLI::App& app) {
+  CLI::App* const parser =
+      app.add_subcommand("export", "Write the weights of a model alone, without its training");
+  const auto command = std::make_shared<Export>();
+  add_model_file(*parser, command->model);
+  parser->add_option("--out", command->out, "Model file")->required()->check(file_name());
+  add_json(*parser, command->json);
+  return {parser, [=] { return command->run(); }};
 }
 
 Command add_shapes(CLI::App& app) {
@@ -215,9 +229,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", format("pixelrnn %d.%d.%d", PIXELRNN_VERSION_MAJOR,
                                            PIXELRNN_VERSION_MINOR, PIXELRNN_VERSION_PATCH));
   const std::vector<std::string> arguments(argv, argv + argc);
-  const std::vector<Command> commands{
-      add_train(app, arguments), add_evaluate(app),  add_sample(app), add_complete(app),
-      add_inspect(app),          add_benchmark(app), add_shapes(app)};
+  const std::vector<Command> commands{add_train(app, arguments), add_evaluate(app), add_sample(app),
+                                      add_complete(app),         add_inspect(app),  add_export(app),
+                                      add_benchmark(app),        add_shapes(app)};
   try {
     app.parse(argc, argv);
     for (const Command& command : commands) {

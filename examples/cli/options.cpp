@@ -57,7 +57,11 @@ void add_preparation(CLI::App& parser, PreparationOptions& options) {
       ->transform(whole(0, any_seed));
 }
 void add_model_file(CLI::App& parser, ModelFile& file) {
-  parser.add_option("--model", file.path, "Model file that train has written")->required();
+  parser
+      .add_option("--model", file.path,
+                  "Model file that train has written, or the name of one that comes with the tool")
+      ->required()
+      ->transform(model_file());
   parser
       .add_option("--weights", file.weights,
                   "Of the best epoch (else averaged), averaged (else trained), or trained last")
@@ -65,9 +69,15 @@ void add_model_file(CLI::App& parser, ModelFile& file) {
       ->capture_default_str();
 }
 void add_mixture(CLI::App& parser, ModelFile& file) {
-  parser.add_option("--mix-with", file.mixed_with,
-                    "More model files, of other seeds, orientations or kinds: p(x) is the mean of "
-                    "all models'");
+  parser
+      .add_option("--small", file.small,
+                  "The small model of a multi-scale pair, whose images --model is told")
+      ->transform(model_file());
+  parser
+      .add_option("--mix-with", file.mixed_with,
+                  "More model files, of other seeds, orientations or kinds: p(x) is the mean of "
+                  "all models'")
+      ->transform(model_file());
 }
 void add_model_spec(CLI::App& parser, ModelSpec& spec) {
   parser.add_option("--model", spec.kind, "Kind of model")

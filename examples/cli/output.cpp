@@ -159,6 +159,36 @@ std::string duration(double seconds) {
   return format("%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
+std::string curve_of(const std::vector<double>& values, int columns, int lines) {
+  constexpr int margin = 10;
+  const std::size_t width =
+      std::min(values.size(), static_cast<std::size_t>(std::max(10, columns - margin - 2)));
+  std::vector<double> means;
+  for (std::size_t i = 0; i < width; ++i) {
+    const std::size_t first = i * values.size() / width, last = (i + 1) * values.size() / width;
+    double sum = 0;
+    for (std::size_t k = first; k < last; ++k) sum += values[k];
+    means.push_back(sum / static_cast<double>(last - first));
+  }
+  if (means.empty()) return {};
+  const auto [low, high] = std::ranges::minmax_element(means);
+  const double range = std::max(1e-300, *high - *low);
+  std::string text;
+  for (int line = lines - 1; line >= 0; --line) {
+    const bool has_label = line == 0 || line == lines - 1;
+    text += has_label ? format("%*.2f |", margin, line == 0 ? *low : *high)
+                      : std::string(margin, ' ') + " |";
+    std::string points;
+    for (const double mean : means) {
+      const auto at = static_cast<int>(std::lround((mean - *low) / range * (lines - 1)));
+      points += at == line ? '*' : ' ';
+    }
+    points.erase(points.find_last_not_of(' ') + 1);
+    text += points + '\n';
+  }
+  return text;
+}
+
 Images displayed(const Images& images) {
   const int top = images.levels() - 1;
   Images shown(images.count(), images.image_shape(), 256, images.binarization());

@@ -77,6 +77,10 @@ void warn_without_fingerprint(const Console& console, const std::string& path,
 /// characters if the terminal knows them.
 [[nodiscard]] std::string as_text(const Images& images, int columns);
 
+/// Values from the left to the right as a curve of so many lines, with its largest and its smallest
+/// value: means of as many neighbours as fit into a column.
+[[nodiscard]] std::string curve_of(const std::vector<double>& values, int columns, int lines);
+
 /// Images of 256 levels that look like these.
 [[nodiscard]] Images displayed(const Images& images);
 

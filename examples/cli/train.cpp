@@ -69,6 +69,12 @@ void require_same_data(const Train& options, const Metadata& words) {
 /// that it can be.
 Condition chosen_condition(const Train& options, const TrainingSet& images,
                            const std::optional<Images>& held_out) {
+  if (options.preparation.told_scale > 1) {
+    if (options.condition != "none") {
+      detail::fail<ConfigError>("--told-scale is what the model is told, expected no --condition");
+    }
+    return {.channels = images.image_shape().channels, .features = options.condition_channels};
+  }
   if (options.condition == "none") return {};
   const auto require = [](const std::vector<int>& labels, const char* option, const char* of) {
     if (!labels.empty()) return;
@@ -112,7 +118,8 @@ int Train::run() const {
   std::optional<Images> held_out;
   if (!validation.empty()) {
     Preparation how = preparation;
-    how.image = images.image_shape();
+    const ImageShape own = images.image_shape();
+    how.image = {own.height * how.scale, own.width * how.scale, own.channels};
     held_out = prepare(read_source({validation, validation_labels, 0, validation_limit}, how), how);
     kept["data.validation_content"] = content_hash(*held_out);
   }
@@ -151,16 +158,21 @@ int Train::run() const {
     console.write(
         format("it is told which of %td classes an image is of\n", spec.condition.classes));
   }
+  if (preparation.told_scale > 1) {
+    console.write(format("it is told every %td. pixel of an image\n", preparation.told_scale));
+  }
   if (!resume.empty()) {
     console.write(format("resuming %s at step %td\n", harmless(resume).c_str(), begin));
   }
 
   const Interrupt interrupt;
   std::optional<double> train_nats;
+  std::vector<double> nats_of_steps;
   FitOptions fit{.epochs = epochs, .steps = steps, .batch_size = batch_size, .patience = patience};
   if (held_out) fit.validation = &*held_out;
   fit.on_step = [&](const StepReport& step) {
     progress.step(step);
+    if (curve) nats_of_steps.push_back(step.nats_per_image);
     // At the end of an epoch on_epoch saves, when the epoch has been counted.
     const bool due = checkpoint_every > 0 && step.step % checkpoint_every == 0;
     if (due && step.position < images.count()) {
@@ -179,6 +191,7 @@ int Train::run() const {
   const FitReport report = trainer->fit(images, fit);
   trainer->save(out, kept);
   progress.finish();
+  if (curve) console.write(curve_of(nats_of_steps, console.columns(), 12));
 
   const bool done =
       report.stagnated || report.epochs >= epochs || (steps > 0 && report.steps >= steps);

@@ -161,6 +161,16 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
                    "Levels of a sub-pixel: 2, or with --binarize none any number up to 256")
       ->transform(whole(2, 256));
   add_model_spec(*parser, train->model);
+  const auto add_scale = [&](const char* name, std::optional<Index>& scale, const char* what) {
+    return parser->add_option(name, scale, what)->transform(whole(1, 4096));
+  };
+  CLI::Option* const small = add_scale(
+      "--scale", preparation->scale,
+      "Every so many pixels: the small model of a multi-scale pair, see sample --small [1]");
+  add_scale("--told-scale", preparation->told_scale,
+            "Tell the model every so many pixels of an image, enlarged, in every layer: the large "
+            "model of a pair [1]")
+      ->excludes(small);
   CLI::Option* const condition =
       parser
           ->add_option("--condition", train->condition,
@@ -169,8 +179,8 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
           ->capture_default_str();
   parser
       ->add_option("--condition-channels", train->condition_channels,
-                   "Numbers that its layers learn to stand for a class")
-      ->needs(condition)
+                   "Numbers that its layers learn to stand for a class, or for each pixel of "
+                   "--told-scale")
       ->transform(whole(1, 65536))
       ->capture_default_str();
   parser
@@ -217,6 +227,7 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
       ->capture_default_str();
   parser->add_flag("--keep-best", train->keep_best,
                    "Keep the weights of the epoch that was best on --valid beside the last ones");
+  parser->add_flag("--curve", train->curve, "Draw the nats of this run's steps when it is done");
   add_threads(*parser, train->threads);
   parser->add_option("--out", train->out, "Model file, also written after every epoch")
       ->required()

@@ -13,6 +13,7 @@
 #include <pixelrnn/core/sound.hpp>
 #include <pixelrnn/io/image_files.hpp>
 #include <pixelrnn/io/wav.hpp>
+#include <pixelrnn/models/scales.hpp>
 
 namespace cli {
 namespace {
@@ -58,6 +59,26 @@ void require_fit(const Images& images, const Preparation& how) {
                               images.levels() - 1, ", for the data have ", images.levels(),
                               " levels");
   }
+}
+
+Images with_levels(Images images, const Preparation& how) {
+  if (how.binarize == "none") return taken_as_they_are(std::move(images), how.levels);
+  require_fit(images, how);
+  if (how.binarize == "threshold") return binarize(images, Threshold{how.threshold});
+  if (how.binarize == "stochastic" || how.binarize == "dynamic") {
+    return binarize(images, Stochastic{how.seed});
+  }
+  detail::fail<ConfigError>("the binarization is ", detail::in_quotes(how.binarize),
+                            ", expected threshold, stochastic, dynamic or none");
+}
+
+/// Small images of large ones, or large ones with what they are told of theirs.
+Images at_scale(Images images, const Preparation& how) {
+  if (how.scale > 1) images = subsampled(images, how.scale);
+  if (how.told_scale > 1) {
+    images.set_condition_maps(enlarged(subsampled(images, how.told_scale), how.told_scale));
+  }
+  return images;
 }
 
 /// Takes a number of at most `largest` out of a word.
@@ -163,16 +184,21 @@ Preparation PreparationOptions::over(const Preparation& fallback) const {
   chosen.threshold = threshold.value_or(chosen.threshold);
   chosen.seed = seed.value_or(fallback.seed);
   chosen.grey = grey || fallback.grey;
+  chosen.scale = scale.value_or(fallback.scale);
+  chosen.told_scale = told_scale.value_or(fallback.told_scale);
   if (piece > 0) chosen.piece = piece;
   return chosen;
 }
 
 Metadata words_of(const Preparation& preparation) {
-  return {{"data.binarize", preparation.binarize},
-          {"data.threshold", std::to_string(preparation.threshold)},
-          {"data.binarize_seed", std::to_string(preparation.seed)},
-          {"data.levels", std::to_string(preparation.data_levels)},
-          {"data.grey", preparation.grey ? "true" : "false"}};
+  Metadata words{{"data.binarize", preparation.binarize},
+                 {"data.threshold", std::to_string(preparation.threshold)},
+                 {"data.binarize_seed", std::to_string(preparation.seed)},
+                 {"data.levels", std::to_string(preparation.data_levels)},
+                 {"data.grey", preparation.grey ? "true" : "false"}};
+  if (preparation.scale > 1) words["data.scale"] = std::to_string(preparation.scale);
+  if (preparation.told_scale > 1) words["data.told_scale"] = std::to_string(preparation.told_scale);
+  return words;
 }
 
 Preparation preparation_in(const Metadata& words, int levels, const ImageShape& image) {
@@ -188,7 +214,13 @@ Preparation preparation_in(const Metadata& words, int levels, const ImageShape& 
   }
   const auto grey = words.find("data.grey");
   found.grey = grey != words.end() && grey->second == "true";
-  found.image = image;
+  take_number(words, "data.scale", Index{1} << 12, found.scale);
+  take_number(words, "data.told_scale", Index{1} << 12, found.told_scale);
+  if (found.scale < 1 || found.told_scale < 1) {
+    detail::fail<ConfigError>("the model file's words data.scale and data.told_scale are ",
+                              found.scale, " and ", found.told_scale, ", expected 1 or more");
+  }
+  found.image = {image.height * found.scale, image.width * found.scale, image.channels};
   return found;
 }
 
@@ -227,18 +259,15 @@ Images read_source(const DataSource& source, const Preparation& how) {
 }
 
 Images prepare(Images images, const Preparation& how) {
-  if (how.binarize == "none") return taken_as_they_are(std::move(images), how.levels);
-  require_fit(images, how);
-  if (how.binarize == "threshold") return binarize(images, Threshold{how.threshold});
-  if (how.binarize == "stochastic" || how.binarize == "dynamic") {
-    return binarize(images, Stochastic{how.seed});
-  }
-  detail::fail<ConfigError>("the binarization is ", detail::in_quotes(how.binarize),
-                            ", expected threshold, stochastic, dynamic or none");
+  return at_scale(with_levels(std::move(images), how), how);
 }
 
 TrainingSet prepare_training(Images images, const Preparation& how) {
   if (how.binarize != "dynamic") return prepare(std::move(images), how);
+  if (how.scale > 1 || how.told_scale > 1) {
+    detail::fail<ConfigError>("--binarize dynamic makes other images in each epoch, expected no ",
+                              "--scale and --told-scale; use --binarize stochastic");
+  }
   require_fit(images, how);
   return binarize(std::move(images), Dynamic{how.seed});
 }

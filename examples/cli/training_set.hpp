@@ -26,7 +26,9 @@ struct Preparation {
   int data_levels = 256;   ///< what the values of IDX files mean: 0 .. data_levels-1
   /// See ImageFileOptions: 0 once somebody has said that files of 256 levels are that dark.
   int must_reach = 2;
-  Index piece = 0;  ///< samples of a piece of sound; 0: as wide as `image`, or 4000
+  Index piece = 0;       ///< samples of a piece of sound; 0: as wide as `image`, or 4000
+  Index scale = 1;       ///< every so many pixels are taken: images of a small model of two scales
+  Index told_scale = 1;  ///< images are told every so many of their pixels, enlarged; 1: nothing
   std::optional<ImageShape> image = {};  ///< of the model, once it is there
 };
 
@@ -35,6 +37,7 @@ struct PreparationOptions {
   std::optional<std::string> binarize;
   std::optional<int> levels, threshold, data_levels;
   std::optional<std::uint64_t> seed;
+  std::optional<Index> scale, told_scale;
   Index piece = 0;
   bool grey = false;
 

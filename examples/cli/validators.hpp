@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <system_error>
@@ -47,6 +49,23 @@ inline CLI::Validator not_negative() {
 inline CLI::Validator file_name() {
   return {[](std::string& text) -> std::string {
             return text.empty() ? "the name of the file is empty" : "";
+          },
+          ""};
+}
+
+/// A model file, or the name of one in the folder PIXELRNN_MODELS, which ./run cli sets: digits is
+/// $PIXELRNN_MODELS/digits.safetensors unless there is a file of that name here.
+inline CLI::Validator model_file() {
+  return {[](std::string& text) -> std::string {
+            const char* const folder = std::getenv("PIXELRNN_MODELS");
+            std::error_code ignored;
+            if (folder == nullptr || text.empty() || text.find('/') != text.npos ||
+                std::filesystem::exists(text, ignored)) {
+              return {};
+            }
+            const auto known = std::filesystem::path(folder) / (text + ".safetensors");
+            if (std::filesystem::exists(known, ignored)) text = known.string();
+            return {};
           },
           ""};
 }

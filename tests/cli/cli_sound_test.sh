@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# cli_sound_test.sh TOOL FOLDER: sound from a file to a model and back, and models that are mixed.
-# Works in FOLDER.
+# cli_sound_test.sh TOOL FOLDER: sound from a file to a model and back. Works in FOLDER.
 set -eu
 . "$(dirname "$0")/helpers.sh"
 
@@ -64,25 +63,5 @@ refused "are promised, but" train --data cut.wav --model wavenet --out x.st
 "$tool" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --epochs 1 --threads 1 \
   --out image.st >/dev/null
 refused "is sound, which has one row" sample --model image.st --count 1 --out x.wav
-
-echo "== models of two orders are mixed"
-"$tool" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --epochs 1 --threads 1 \
-  --orientation "columns from below" --seed 4 --out columns.st >/dev/null
-for name in image columns; do
-  "$tool" evaluate --model $name.st --data test.idx --json $name.json >/dev/null
-done
-"$tool" evaluate --model image.st --mix-with columns.st --data test.idx --json both.json >/dev/null
-# By Jensen's inequality.
-mean=$(awk "BEGIN { print ($(value image.json nats_per_image) + $(value columns.json nats_per_image)) / 2 }")
-less "$(value both.json nats_per_image)" "$mean" || fail "mixed: $(cat both.json), mean $mean"
-"$tool" sample --model image.st --count 8 --seed 2 --out image.png >/dev/null
-"$tool" sample --model image.st --mix-with columns.st --count 8 --seed 2 --out both.png >/dev/null
-"$tool" sample --model image.st --mix-with image.st --count 8 --seed 2 --out twice.png >/dev/null
-cmp -s image.png both.png && fail "nothing is drawn from the other model"
-cmp -s image.png twice.png || fail "a model mixed with itself draws other images"
-refused "--mix-with sound.st is a model of images 1x200x1" evaluate --model image.st \
-  --mix-with sound.st --data test.idx
-refused "are of one model, expected no --mix-with" evaluate --model image.st --mix-with columns.st \
-  --data test.idx --nats-map map.npy
 
 finish

@@ -1,0 +1,99 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# cli_models_test.sh TOOL FOLDER: model files as others use them: mixed, exported, known by name, of
+# two scales, and pictures of how they were trained. Works in FOLDER.
+set -eu
+. "$(dirname "$0")/helpers.sh"
+
+"$tool" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --epochs 1 --threads 1 \
+  --average-decay 0.9 --curve --out image.st >trained.txt
+
+echo "== the curve of a training"
+test "$(grep -c '|' trained.txt)" -eq 12 || fail "no curve of 12 lines: $(cat trained.txt)"
+grep -q '\*' trained.txt || fail "an empty curve: $(cat trained.txt)"
+# Its first and last label are its largest and its smallest mean.
+labels=$(awk '/[0-9] \|/ { print $1 }' trained.txt)
+less "$(echo "$labels" | tail -n 1)" "$(echo "$labels" | head -n 1)" || fail "labels: $labels"
+
+echo "== models of two orders are mixed"
+"$tool" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --epochs 1 --threads 1 \
+  --orientation "columns from below" --seed 4 --out columns.st >/dev/null
+for name in image columns; do
+  "$tool" evaluate --model $name.st --data test.idx --json $name.json >/dev/null
+done
+"$tool" evaluate --model image.st --mix-with columns.st --data test.idx --json both.json >/dev/null
+# By Jensen's inequality.
+mean=$(awk "BEGIN { print ($(value image.json nats_per_image) + $(value columns.json nats_per_image)) / 2 }")
+less "$(value both.json nats_per_image)" "$mean" || fail "mixed: $(cat both.json), mean $mean"
+"$tool" sample --model image.st --count 8 --seed 2 --out image.png >/dev/null
+"$tool" sample --model image.st --mix-with columns.st --count 8 --seed 2 --out both.png >/dev/null
+"$tool" sample --model image.st --mix-with image.st --count 8 --seed 2 --out twice.png >/dev/null
+cmp -s image.png both.png && fail "nothing is drawn from the other model"
+cmp -s image.png twice.png || fail "a model mixed with itself draws other images"
+"$tool" train --data train.idx.gz --model pixel_cnn --binarize none --levels 4 --layers 1 --hidden 4 \
+  --head 8 --epochs 1 --steps 1 --threads 1 --out grey.st >/dev/null
+refused "--mix-with grey.st is a model of images" evaluate --model image.st --mix-with grey.st \
+  --data test.idx
+refused "are of one model, expected no --mix-with" evaluate --model image.st --mix-with columns.st \
+  --data test.idx --nats-map map.npy
+
+
+echo "== weights alone, known by name"
+mkdir models
+"$tool" export --model image.st --out models/small.safetensors >exported.txt
+grep -q "parameters" exported.txt || fail "export says nothing: $(cat exported.txt)"
+test "$(wc -c <models/small.safetensors)" -lt "$(wc -c <image.st)" || fail "export leaves nothing out"
+export PIXELRNN_MODELS=models
+"$tool" evaluate --model small --data test.idx --json small.json >/dev/null
+test "$(value small.json nats_per_image)" = "$(value image.json nats_per_image)" ||
+  fail "exported weights give $(cat small.json)"
+"$tool" sample --model small --count 8 --seed 2 --out small.png >/dev/null
+cmp -s small.png image.png || fail "exported weights draw other images"
+"$tool" inspect small >inspected.txt
+grep -Eqx 'data.binarize +threshold' inspected.txt || fail "export forgets how data were made binary"
+refused 'cannot open "none"' sample --model none --count 1 --out none.png
+refused "" export --model image.st --out image.st
+
+echo "== where the nats come from, as a picture"
+"$tool" evaluate --model small --data test.idx --nats-map map.png >/dev/null
+is_png map.png
+test "$(od -An -tx1 -j16 -N8 map.png | tr -d ' ')" = 0000001c0000001c || fail "map.png is not 28x28"
+
+echo "== two scales"
+fit() {
+  out=$1
+  shift
+  "$tool" train --data train.idx.gz --binarize threshold --layers 1 --hidden 4 --head 8 --epochs 1 \
+    --batch-size 8 --threads 1 --out "$out" "$@" >fit.txt || fail "train $*"
+}
+fit coarse.st --model row_lstm --scale 4
+grep -q "of 7 x 7 x 1, 2 levels" fit.txt || fail "small images are $(cat fit.txt)"
+fit fine.st --model diagonal_bilstm --told-scale 4 --condition-channels 6
+grep -q "told every 4. pixel" fit.txt || fail "training does not say what it is told: $(cat fit.txt)"
+"$tool" inspect fine.st >inspected.txt
+grep -Eqx 'condition +1 channels through 6 features' inspected.txt || fail "$(cat inspected.txt)"
+for name in coarse fine; do
+  "$tool" evaluate --model $name.st --data test.idx --json $name.json >/dev/null || fail "$name alone"
+done
+"$tool" evaluate --model fine.st --small coarse.st --data test.idx --json pair.json >/dev/null
+sum=$(awk "BEGIN { print $(value coarse.json nats_per_image) + $(value fine.json nats_per_image) }")
+less "$(value pair.json nats_per_image)" "$sum + 1e-3" && less "$sum - 1e-3" \
+  "$(value pair.json nats_per_image)" || fail "the pair's $(cat pair.json) are not the sum $sum"
+"$tool" sample --model fine.st --small coarse.st --count 8 --seed 3 --out pair.png >/dev/null
+is_png pair.png
+"$tool" sample --model fine.st --small coarse.st --count 8 --seed 3 --sampler full --out full.png >/dev/null
+cmp -s pair.png full.png || fail "the two samplers draw other pairs"
+fit other.st --model row_lstm --scale 4 --seed 9
+"$tool" sample --model fine.st --small other.st --count 8 --seed 3 --out other.png >/dev/null
+cmp -s pair.png other.png && fail "what is drawn does not depend on the small image"
+"$tool" train --data train.idx.gz --resume fine.st --epochs 2 --threads 1 --out more.st >fit.txt ||
+  fail "resume of a told model"
+refused "give the model that draws them" sample --model fine.st --count 1 --out x.png
+refused "expected 7x7x1 of 2" sample --model fine.st --small image.st --count 1 --out x.png
+refused "is not" evaluate --model image.st --small coarse.st --data test.idx
+refused "complete by a model of one scale" complete --model fine.st --data test.idx --keep-rows 9 \
+  --out x.png
+refused "use --binarize stochastic" train --data train.idx.gz --binarize dynamic --scale 2 --out x.st
+refused "factor is 5" train --data train.idx.gz --scale 5 --out x.st
+
+finish

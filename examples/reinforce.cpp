@@ -49,30 +49,38 @@ int main(int argc, char** argv) {
   const Index side = is_given ? std::stol(argv[1]) : 4;
   const Index steps = is_given ? std::stol(argv[2]) : 300, last = steps / 6, count = 128;
   Rng rng(1);
-  const Index size = side > 8 ? 24 : 12;
-  GatedPixelCNN<Bernoulli, Backend<double>> q(
-      {.image = {side, side, 1}, .layers = 3, .hidden = size, .head = size, .kernel = 5}, rng);
+  // A recurrence sees the other side of the torus, whatever its size. Of q and of its mirror image,
+  // with all spins turned, the mean is taken: else q would keep to one magnetisation at this beta.
+  using Recurrence = DiagonalBiLSTM<LearnedState, Backend<double>>;
+  PixelRNN<Recurrence> q({.image = {side, side, 1}, .layers = 2, .hidden = 16}, rng);
   BatchGradient gradient(q, 0);
   Optimizer optimizer(Adam{.learning_rate = 5e-3}, parameters(q));
-  std::vector<double> f(static_cast<std::size_t>(count)), weights(f.size());
+  std::vector<double> f(static_cast<std::size_t>(count)), own(f.size()), weights(2 * f.size());
   double tail = 0;
   for (Index step = 0; step < steps; ++step) {
     const Sampled drawn = sample_with_log_p(q, count, {.seed = static_cast<std::uint64_t>(step)});
-    // Cold by and by, or q would keep to one of the two magnetisations: ln 2 is lost with the
-    // other.
-    const double cold = std::min(1.0, 0.5 + static_cast<double>(step) / static_cast<double>(steps));
+    Images both(2 * count, drawn.images.image_shape(), 2);  // as drawn, and turned
+    for (Index i = 0; i < drawn.images.pixels().size(); ++i) {
+      const Images::Level level = drawn.images.pixels().data()[i];
+      both.pixels().data()[i] = level;
+      both.pixels().data()[drawn.images.pixels().size() + i] = 1 - level;
+    }
+    const Evaluation turned = evaluate(q, both.slice(count, count));
     double mean = 0;
-    for (Index n = 0; n < count; ++n) {
-      const auto i = static_cast<std::size_t>(n);
-      f[i] = cold * beta * energy(drawn.images[n]) + drawn.log_p[i];
+    for (std::size_t i = 0; i < f.size(); ++i) {
+      // ln ½(q(x) + q(-x)), and how much of it is q(x)'s.
+      own[i] = 1 / (1 + std::exp(-turned.image_nats[i].value - drawn.log_p[i]));
+      const double log_q = drawn.log_p[i] - std::log(2 * own[i]);
+      f[i] = beta * energy(both[static_cast<Index>(i)]) + log_q;
       mean += f[i] / static_cast<double>(count);
     }
     // dF = E[(f - mean f) d ln q]; the loss is Σ weight · (-ln q).
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      weights[i] = (mean - f[i]) / static_cast<double>(count);
+    for (std::size_t i = 0; i < f.size(); ++i) {
+      const double weight = (mean - f[i]) / static_cast<double>(count);
+      weights[i] = weight * own[i], weights[f.size() + i] = weight * (1 - own[i]);
     }
     clear_gradients(q);
-    static_cast<void>(gradient(Batch(drawn.images, weights)));
+    static_cast<void>(gradient(Batch(both, weights)));
     clip_gradients(parameters(q), 1);
     optimizer.step(cosine_rate(steps)(step));
     if (step >= steps - last) tail += mean / beta / static_cast<double>(last);

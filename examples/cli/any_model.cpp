@@ -85,7 +85,10 @@ class ErasedModel : public ImageModel<AnyLayer, L> {
     spec.levels = likelihood->levels();
     if constexpr (requires { likelihood->components(); })
       spec.components = likelihood->components();
-    words.require_room(spec, bytes);
+    words.require_room(spec, bytes,
+                       spec.kind == "gated_pixel_cnn" ? words.gated_kernels(spec)
+                       : spec.kind == "wavenet"       ? words.wave_kernels(spec)
+                                                      : 0);
     Rng rng(0);  // every weight is replaced
     Net net = make_net(spec, rng);
     return ErasedModel(spec, std::move(net), *likelihood, rng);

@@ -217,6 +217,17 @@ TEST_CASE("Gated PixelCNN says what it is, and is made again of its words",
   const auto again = GatedGrey::made_of(ModelWords("test", model.describe()), 1 << 20);
   REQUIRE(again.has_value());
   CHECK(again->describe() == model.describe());
+  // The smallest file of it has two bytes a weight.
+  const GatedGrey wide({.image = {4, 5, 1}, .layers = 1, .hidden = 2, .head = 64}, rng);
+  std::uint64_t weights = 0;  // those that masks forbid are stored too
+  for (const auto& [name, parameter] : parameters(wide)) {
+    weights += static_cast<std::uint64_t>(parameter->value().size());
+  }
+  CHECK(GatedGrey::made_of(ModelWords("test", wide.describe()), 2 * weights));
+  words = wide.describe();
+  words["kernel"] = "16777215", words["layers"] = "2";
+  CHECK_THROWS_ERROR(GatedGrey::made_of(ModelWords("test", words), 1 << 20), ConfigError,
+                     "has at least");
   // By hand: 5·5 taps of which 10 above, 1x5 with 2 left; then 3x3 with 6, 1x3 with 2.
   const Index first = 10 * 12 + 12 + 12 * 12 + 12 + 2 * 12 + 12 + 6 * 6 + 6;
   const Index second = 6 * 6 * 12 + 12 + 12 * 12 + 12 + 2 * 6 * 12 + 12 + 6 * 6 + 6;

@@ -242,6 +242,15 @@ TEST_CASE("WaveNet says what it is, and is made again of its words", "[models][w
   const auto again = WaveNet<Categorical>::made_of(ModelWords("test", model.describe()), 1 << 20);
   REQUIRE(again.has_value());
   CHECK(again->describe() == model.describe());
+  std::uint64_t weights = 0;  // those that masks forbid are stored too
+  for (const auto& [name, parameter] : parameters(model)) {
+    weights += static_cast<std::uint64_t>(parameter->value().size());
+  }
+  CHECK(WaveNet<Categorical>::made_of(ModelWords("test", model.describe()), 2 * weights));
+  words = model.describe();
+  words["kernel"] = "16777215";
+  CHECK_THROWS_ERROR(WaveNet<Categorical>::made_of(ModelWords("test", words), 1 << 20), ConfigError,
+                     "has at least");
   // By hand: 3 taps back; 3 taps of 4 to 8 maps; skips and one residual; head and logits.
   const Index dilated = 3 * 4 * 8 + 8, skip = 4 * 5 + 5;
   CHECK(parameter_count(model) ==

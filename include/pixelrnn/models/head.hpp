@@ -100,7 +100,10 @@ template <class M>
   if constexpr (requires { config.first_kernel; }) words.read_kernels(config);
   if constexpr (requires { config.cycle; }) words.read_cycle(config);
   if constexpr (requires { config.residual; }) words.read_residual(config);
-  words.require_room(config, bytes);
+  double kernels = 0;
+  if constexpr (requires { config.first_kernel; }) kernels = words.gated_kernels(config);
+  if constexpr (requires { config.cycle; }) kernels = words.wave_kernels(config);
+  words.require_room(config, bytes, kernels);
   Rng rng(0);  // every weight is to be replaced
   return M(config, rng, *likelihood);
 }

@@ -140,26 +140,34 @@ class ModelWords {
     detail::fail<ConfigError>(where_, ": ", key, " is ", detail::in_quotes(found), ", expected ",
                               expected);
   }
-  /// Throws ConfigError if a net of such sizes has more weights than fit in so many bytes: a few
-  /// words could ask for any amount of memory.
+  /// Weights that a GatedPixelCNN has at least, and a WaveNet: their kernels as they are stored.
   template <class Config>
-  void require_room(const Config& config, std::uint64_t bytes) const {
+  [[nodiscard]] static double gated_kernels(const Config& c) {
+    const double first = static_cast<double>(c.first_kernel), k = static_cast<double>(c.kernel);
+    const double h = static_cast<double>(c.hidden);
+    return 2 * h *
+           (first * first * static_cast<double>(c.image.channels) +
+            static_cast<double>(c.layers - 1) * h * k * k);
+  }
+  template <class Config>
+  [[nodiscard]] static double wave_kernels(const Config& c) {
+    const double k = static_cast<double>(c.kernel), h = static_cast<double>(c.hidden);
+    const double head = static_cast<double>(c.head);
+    return head * head + 2 * k * h * static_cast<double>(c.image.channels) +
+           static_cast<double>(c.layers) * (2 * k - 1) * 2 * h * h;
+  }
+  /// Throws ConfigError if a net of such sizes has more weights than fit in so many bytes: a few
+  /// words could ask for any amount of memory. `kernels`: of nets that say theirs, in place of the
+  /// least that blocks have.
+  template <class Config>
+  void require_room(const Config& config, std::uint64_t bytes, double kernels = 0) const {
     const double hidden = static_cast<double>(config.hidden),
-                 head = static_cast<double>(config.head),
-                 channels = static_cast<double>(config.image.channels);
-    double least = static_cast<double>(config.layers) * 2 * hidden * hidden + hidden * head +
-                   head * head + head * channels +
-                   static_cast<double>(config.condition.width()) *
-                       (static_cast<double>(config.condition.classes) + 2 * hidden);
-    // Kernels as they are stored.
-    if constexpr (requires { config.first_kernel; }) {
-      const double k = static_cast<double>(config.kernel),
-                   first = static_cast<double>(config.first_kernel);
-      least += 2 * hidden *
-               (first * first * channels + static_cast<double>(config.layers - 1) * hidden * k * k);
-    } else if constexpr (requires { config.kernel; }) {
-      least += static_cast<double>(config.kernel) * hidden * (channels + 2 * hidden);
-    }
+                 head = static_cast<double>(config.head);
+    const double blocks = static_cast<double>(config.layers) * 2 * hidden * hidden + head * head;
+    const double least = (kernels > 0 ? kernels : blocks) + hidden * head +
+                         head * static_cast<double>(config.image.channels) +
+                         static_cast<double>(config.condition.width()) *
+                             (static_cast<double>(config.condition.classes) + 2 * hidden);
     // A weight takes two bytes or more.
     if (least <= static_cast<double>(bytes) / 2) return;
     detail::fail<ConfigError>(where_, ": a model of ", config.layers, " layers, hidden ",

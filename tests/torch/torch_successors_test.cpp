@@ -58,12 +58,9 @@ TEMPLATE_TEST_CASE("Gated PixelCNN is that of PyTorch", "[io][torch]", test::Xsi
 
 TEMPLATE_TEST_CASE("WaveNet is that of PyTorch", "[io][torch]", test::XsimdBackend,
                    test::FloatXsimdBackend) {
-  check_model<TestType, WaveNet<Bernoulli, TestType>>("wave_net", {.image = {1, 17, 1},
-                                                                   .layers = 4,
-                                                                   .hidden = 3,
-                                                                   .head = 4,
-                                                                   .kernel = 3,
-                                                                   .cycle = 3});
+  check_model<TestType, WaveNet<Bernoulli, TestType>>(
+      "wave_net",
+      {.image = {1, 17, 1}, .layers = 4, .hidden = 3, .head = 4, .kernel = 3, .cycle = 3});
   check_model<TestType, WaveNet<Bernoulli, TestType>>(
       "wave_net_stereo",
       {.image = {1, 11, 2}, .layers = 3, .hidden = 4, .head = 4, .kernel = 2, .cycle = 2});

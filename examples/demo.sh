@@ -1,11 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# demo.sh TOOL DATA [OUT]: trains a small Diagonal BiLSTM with the command line tool TOOL on the
-# Fashion-MNIST in folder DATA (on generated shapes if it is not there), then samples and completes.
-# PIXELRNN_DEMO_IMAGES: how many images to train on, 4000 unless it says otherwise.
+# demo.sh TOOL DATA [OUT]: draws digits from the weights that come with the tool TOOL, trains a small
+# Diagonal BiLSTM on the Fashion-MNIST in folder DATA (on generated shapes if it is not there) for
+# about a minute, then samples and completes.
+# PIXELRNN_DEMO_IMAGES: how many images to train on, 20000 unless it says otherwise.
 set -eu
-tool=$1 data=$2 out=${3:-demo} images=${PIXELRNN_DEMO_IMAGES:-4000}
+tool=$1 data=$2 out=${3:-demo} images=${PIXELRNN_DEMO_IMAGES:-20000}
 mkdir -p "$out"
+
+digits=$(dirname "$0")/models/mnist-diagonal-bilstm.safetensors
+echo "== digits from weights that come with the tool"
+"$tool" sample --model "$digits" --count 64 --columns 16 --seed 1 --out "$out/digits.png"
+"$tool" sample --model "$digits" --count 6 --seed 1 --show --out "$out/shown.png"
 
 train=$data/train-images-idx3-ubyte.gz test=$data/t10k-images-idx3-ubyte.gz
 if [ ! -r "$train" ] || [ ! -r "$test" ]; then
@@ -24,10 +30,10 @@ fit() {
 held_out() { "$tool" evaluate --model "$model" --data "$test" --limit 500; }
 
 echo "== one step, and what held-out images cost"
-fit --epochs 2 --steps 1
+fit --epochs 4 --steps 1
 held_out
 echo "== training"
-fit --epochs 2 --resume "$model"
+fit --epochs 4 --resume "$model" --curve
 held_out
 echo "== samples"
 "$tool" sample --model "$model" --count 32 --seed 1 --out "$out/samples.png"
@@ -38,4 +44,4 @@ echo "== completions: image, known part, completions"
 "$tool" complete --model "$model" --data "$test" --keep-rows 14 --count 2 --variants 1 --seed 1 \
   --show --out "$out/shown.png"
 rm -f "$out/shown.png"
-echo "== the images are in $out/samples.png and $out/completions.png"
+echo "== the images are in $out: digits.png, samples.png and completions.png"

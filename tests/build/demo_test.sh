@@ -17,7 +17,7 @@ awk '/ nats\/image .* 500 images/ { count++; nats[count] = $1 }
      END { print nats[1] " nats, then " nats[2]; exit !(count == 2 && nats[2] > 0 && nats[2] < nats[1]) }' \
   said || fail "training does not make held-out images cheaper"
 
-for image in samples completions; do
+for image in digits samples completions; do
   head -c 8 "out/$image.png" | od -An -tx1 | grep -q '89 50 4e 47 0d 0a 1a 0a' ||
     fail "no PNG in out/$image.png"
 done

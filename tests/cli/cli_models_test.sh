@@ -3,7 +3,8 @@
 # cli_models_test.sh TOOL FOLDER: model files as others use them: mixed, exported, known by name, of
 # two scales, and pictures of how they were trained. Works in FOLDER.
 set -eu
-. "$(dirname "$0")/helpers.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/helpers.sh"
 
 "$tool" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --epochs 1 --threads 1 \
   --average-decay 0.9 --curve --out image.st >trained.txt
@@ -53,6 +54,15 @@ cmp -s small.png image.png || fail "exported weights draw other images"
 grep -Eqx 'data.binarize +threshold' inspected.txt || fail "export forgets how data were made binary"
 refused 'cannot open "none"' sample --model none --count 1 --out none.png
 refused "" export --model image.st --out image.st
+
+echo "== weights that come with the tool"
+shipped=0
+for file in "$here"/../../examples/models/*.safetensors; do
+  "$tool" sample --model "$file" --count 2 --out shipped.png >said.txt || fail "$file"
+  grep -q fingerprint said.txt && fail "$file has nothing to tell by whether it is its model"
+  shipped=$((shipped + 1))
+done
+test $shipped -gt 0 || fail "no weights in examples/models"
 
 echo "== where the nats come from, as a picture"
 "$tool" evaluate --model small --data test.idx --nats-map map.png >/dev/null

@@ -11,7 +11,6 @@ mkdir -p "$folder"
 
 case $name in
   mnist-diagonal-bilstm) set -- --model diagonal_bilstm --layers 7 --hidden 16 --seed 1 ;;
-  mnist-pixel-cnn) set -- --model pixel_cnn --layers 7 --hidden 16 --seed 3 ;;
   *) echo "make.sh: there is no model $name" >&2; exit 2 ;;
 esac
 run=$folder/$name.safetensors

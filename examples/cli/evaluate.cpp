@@ -121,9 +121,9 @@ int Evaluate::run() const {
     for (const auto& one : nets) parts.push_back(one->evaluate(images, options));
     result = mixed(parts);
     if (small != nullptr) {
-      const Evaluation first = small->evaluate(subsampled(images, model.told_scale()), options);
-      for (std::size_t n = 0; n < first.image_nats.size(); ++n) {
-        result.image_nats[n].value += first.image_nats[n].value;
+      const Evaluation coarse = small->evaluate(subsampled(images, model.told_scale()), options);
+      for (std::size_t n = 0; n < coarse.image_nats.size(); ++n) {
+        result.image_nats[n].value += coarse.image_nats[n].value;
       }
     }
   }

@@ -66,11 +66,12 @@ int main(int argc, char** argv) {
       DiagonalBiLSTM<>({.in_channels = width, .hidden = width}, rng),
       MaskedConv2d<NoMask>({.in_channels = width, .out_channels = classes}, rng));
   const Categorical softmax(static_cast<int>(classes));
+  FeatureMap<float> x;  // a tape looks at it until its gradients are there
   const auto scores = [&](Tape<float>& tape, const Images& images) {
-    FeatureMap<float> x(images.pixels().shape());
+    x = FeatureMap<float>(images.pixels().shape());
     std::ranges::transform(images.pixels(), x.begin(),
                            [](int v) { return static_cast<float>(v) / 128 - 1; });
-    return pixel_mean(net.forward(tape.input(x)));
+    return pixel_mean(net.forward(tape.constant(x)));
   };
   Optimizer optimizer(Adam{.learning_rate = 4e-3}, parameters(net));
   Tape<float> tape;

@@ -104,10 +104,9 @@ class MaskedConvolution {
     kernels::Packed<const Scalar> ahead{};   ///< of the taps above, if split
     typename ConditionWeights<B>::Walking start{};
   };
-  /// What taps reach of the input: a ring of rows, for each image with its padding, if they reach
-  /// rows above. Else, pixel by pixel, a ring of left + 1 columns, so that a line may have no end;
-  /// where taps lie side by side each column stands in both halves of twice as much room, so that
-  /// they do so in memory.
+  /// What taps reach of the input: a ring of rows, for each image with its padding; or, if they
+  /// reach no rows above, of left + 1 columns, so that a line may have no end. Where taps lie side
+  /// by side each column stands twice, so that they do so in memory.
   struct Ring {
     FeatureMap<Scalar> rows;                   ///< (rows above + 1, batch, padded width, C_in)
     Index columns = 0;                         ///< of the ring of columns; 0: of whole rows
@@ -234,8 +233,7 @@ class MaskedConvolution {
   }
   /// Where a column stands in its line: those that taps reach stand before it, or at the end.
   [[nodiscard]] Index place_of(const Ring& ring, Index column) const {
-    if (ring.columns == 0) return padding_.left + column;
-    if (ring.columns == 1) return 0;
+    if (ring.columns < 2) return ring.columns == 0 ? padding_.left + column : 0;
     return column % ring.columns + (ring.is_twice ? ring.columns : 0);
   }
 

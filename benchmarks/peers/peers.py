@@ -50,6 +50,7 @@ RATE = 16000  # of sound, samples a second
 class Row:
     """A line of the table: medians in seconds, by contestant."""
 
+    net: str
     label: str
     seconds: dict
     peak_percent: float | None = None  # of sampling, not known
@@ -139,7 +140,7 @@ class Comparison:
                     if what == "train":
                         for worker in workers.values():
                             worker.forget_peak()
-                    row = Row(f"{title}: {what}", self.medians(timed(what), o.rounds))
+                    row = Row(net, f"{title}: {what}", self.medians(timed(what), o.rounds))
                     self.peaks.append(float(ours.ask("peak", o.threads)))
                     flop = facts[f"{what}_flop"]
                     row.peak_percent = 100 * flop / row.seconds[OURS] / max(self.peaks)
@@ -150,7 +151,11 @@ class Comparison:
                         }
                     self.add(row)
                 for count in sampling if EAGER in workers else []:
-                    self.add(self.sampling(title, workers, count))
+                    self.add(self.sampling(net, title, workers, count))
+                    if net == "wavenet":
+                        seconds = int(words["image"].split("x")[1]) / RATE
+                        row = self.rows[-1]
+                        row.real_time = {name: seconds / s for name, s in row.seconds.items()}
             finally:
                 for worker in workers.values():
                     worker.close()
@@ -159,7 +164,7 @@ class Comparison:
         """A line that asks a contestant for a forward pass or a training step."""
         return (what, *((self.options.threads,) if name == OURS else ()), self.options.least)
 
-    def sampling(self, title, workers, count):
+    def sampling(self, net, title, workers, count):
         """Whole images; one alone on one thread, where both are fastest."""
         o = self.options
         threads = 1 if count == 1 else o.threads
@@ -170,11 +175,7 @@ class Comparison:
             NAIVE: lambda: torch.ask("naive", count, o.passes),
         }
         label = f"{title}: sample {count} image{'s' if count > 1 else ''}"
-        row = Row(label, self.medians(calls, o.rounds))
-        if title.startswith(OTHERS["wavenet"]):
-            seconds = int(title.split("×")[1]) / RATE
-            row.real_time = {name: seconds / s for name, s in row.seconds.items()}
-        return row
+        return Row(net, label, self.medians(calls, o.rounds))
 
     def add(self, row):
         self.rows.append(row)
@@ -342,9 +343,8 @@ def main():
             comparison.workload(net, "cifar_grey", options.cifar_layers, [])
     options.out.mkdir(parents=True, exist_ok=True)
     # The paper's nets and the others are parts of their own: either may be measured alone.
-    is_other = {row.label: row.label.split(",")[0] in OTHERS.values() for row in comparison.rows}
-    others = [row for row in comparison.rows if is_other[row.label]]
-    papers = [row for row in comparison.rows if not is_other[row.label]]
+    others = [row for row in comparison.rows if row.net in OTHERS]
+    papers = [row for row in comparison.rows if row.net in NETS]
     if papers:
         write(options.out / "RESULTS.md", "peers", report(comparison, papers))
         groups = [(row.label, row.ratios()) for row in papers]

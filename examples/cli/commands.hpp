@@ -67,12 +67,10 @@ struct ModelFile {
   /// This model and those it is mixed with. Throws ConfigError unless all are of the same images
   /// and told the same.
   [[nodiscard]] std::vector<std::unique_ptr<AnyModel>> load_all(const Console& console) const;
-  /// The model of small images that `large` is told, if there is one. Throws ConfigError if it does
-  /// not fit.
-  [[nodiscard]] std::unique_ptr<AnyModel> load_small(const Console& console,
-                                                     const AnyModel& large) const;
-  /// Every so many pixels are what the model is told; 1: nothing.
-  [[nodiscard]] Index told_scale() const;
+  /// The model of small images, every told_scale-th pixel, that `large` is told, if there is one.
+  /// Throws ConfigError if it does not fit.
+  [[nodiscard]] std::unique_ptr<AnyModel> load_small(const Console& console, const AnyModel& large,
+                                                     Index told_scale) const;
 };
 
 struct Evaluate {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // pixelrnn sample, complete and shapes: the commands that make images.
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <utility>
@@ -9,7 +8,6 @@
 #include <pixelrnn/io/idx.hpp>
 #include <pixelrnn/io/png.hpp>
 #include <pixelrnn/io/wav.hpp>
-#include <pixelrnn/models/scales.hpp>
 #include <pixelrnn/training/mixture.hpp>
 #include <pixelrnn/training/multi_scale.hpp>
 
@@ -51,17 +49,8 @@ void require_lines(const Drawing& options, const ImageShape& image) {
 }
 /// Pieces one after the other, at the rate of what the model was trained on.
 void write_sound(const Drawing& options, const Images& drawn) {
-  const Metadata words = read_metadata(options.model.path);
-  const auto word = words.find("data.rate");
-  Index rate = 16000;
-  if (word != words.end()) {
-    const char* const end = word->second.data() + word->second.size();
-    const auto [stopped, error] = std::from_chars(word->second.data(), end, rate);
-    if (error != std::errc{} || stopped != end) {
-      detail::fail<ConfigError>(options.model.path, ": data.rate is ",
-                                detail::in_quotes(word->second), ", expected a whole number");
-    }
-  }
+  const ModelWords words(options.model.path, read_metadata(options.model.path));
+  const Index rate = words.contains("data.rate") ? words.size("data.rate") : Sound().rate;
   write_wav(options.out, sound_of(drawn, rate, {.levels = drawn.levels()}));
 }
 
@@ -175,8 +164,9 @@ int Sample::run() const {
   const std::unique_ptr<AnyModel>& net = nets[0];
   require_class(*this, *net);
   const ImageShape image = net->image_shape();
-  require_lines(
-      *this, {height > 0 ? height : image.height, width > 0 ? width : image.width, image.channels});
+  const ImageShape size{height > 0 ? height : image.height, width > 0 ? width : image.width,
+                        image.channels};
+  require_lines(*this, size);
   SampleOptions how{
       .seed = seed, .threads = threads, .first = first, .height = height, .width = width};
   // Classes by turns, if none is asked for: image i is of the same class in every call.
@@ -186,9 +176,10 @@ int Sample::run() const {
         static_cast<int>((first % classes + static_cast<std::uint64_t>(i)) % classes);
     how.conditions.labels.push_back(of_class.value_or(by_turns));
   }
-  const std::unique_ptr<AnyModel> small = model.load_small(console, *net);
-  const Index factor = model.told_scale();
-  if (factor > 1 && small == nullptr) {
+  const Index told_scale =
+      preparation_in(read_metadata(model.path), net->levels(), image).told_scale;
+  const std::unique_ptr<AnyModel> small = model.load_small(console, *net, told_scale);
+  if (told_scale > 1 && small == nullptr) {
     detail::fail<ConfigError>("the model is told smaller images; give the model that draws them ",
                               "as --small");
   }
@@ -198,16 +189,12 @@ int Sample::run() const {
   const auto draw = [&] {
     const AnyRule rule{temperature};
     if (small != nullptr) {
-      const Images first_images = small->sample(count, how, rule, chosen_sampler());
-      how.seed = detail::seed_of_scale(how.seed);
-      how.conditions = {.maps = enlarged(first_images, factor)};
+      how = detail::told(small->sample(count, how, rule, chosen_sampler()), told_scale, how);
     }
     if (nets.size() == 1) return net->sample(count, how, rule, chosen_sampler());
-    const ImageShape size{height > 0 ? height : image.height, width > 0 ? width : image.width,
-                          image.channels};
     Images all(count, size, net->levels(), "sampled");
     all.set_conditions(how.conditions);
-    const std::vector<double> equal(nets.size(), 1.0);
+    const std::vector<double> equal(nets.size(), 1.0 / static_cast<double>(nets.size()));
     detail::draw_mixed(all, equal, how,
                        [&](std::size_t k, const Images& part, const SampleOptions& own) {
                          const KeepMask none{Tensor<unsigned char, 2>({size.height, size.width})};
@@ -227,13 +214,13 @@ int Complete::run() const {
   const std::unique_ptr<AnyModel> net = model.load(console);
   require_class(*this, *net);
   require_lines(*this, net->image_shape());
-  if (model.told_scale() > 1) {
+  const Preparation how =
+      preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
+  if (how.told_scale > 1) {
     detail::fail<ConfigError>("the model is told a smaller image, of which what is unknown is a ",
                               "part too; complete by a model of one scale");
   }
   const KeepMask keep = known_pixels(*this, net->image_shape());
-  const Preparation how =
-      preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
   Images part = read_source({data, labels, first, count}, how);
   if (exact && part.count() < count) {
     detail::fail<ConfigError>("--count is ", count, ", but from image --first ", first,

@@ -10,8 +10,8 @@
 
 #include <pixelrnn/io/npy.hpp>
 #include <pixelrnn/io/png.hpp>
-#include <pixelrnn/models/scales.hpp>
 #include <pixelrnn/training/mixture.hpp>
+#include <pixelrnn/training/multi_scale.hpp>
 
 #include "commands.hpp"
 #include "independent_pixels.hpp"
@@ -55,17 +55,16 @@ Images mean_map(const Tensor<double, 4>& nats) {
 }
 }  // namespace
 
-std::unique_ptr<AnyModel> ModelFile::load_small(const Console& console,
-                                                const AnyModel& large) const {
+std::unique_ptr<AnyModel> ModelFile::load_small(const Console& console, const AnyModel& large,
+                                                Index told_scale) const {
   if (small.empty()) return nullptr;
-  const Index factor = told_scale();
   const ImageShape s = large.image_shape();
-  if (factor == 1) {
+  if (told_scale == 1) {
     detail::fail<ConfigError>("--small is told to a model that train --told-scale made, which ",
                               path, " is not");
   }
   std::unique_ptr<AnyModel> model = ModelFile{small, weights}.load(console);
-  const ImageShape expected{s.height / factor, s.width / factor, s.channels};
+  const ImageShape expected{s.height / told_scale, s.width / told_scale, s.channels};
   if (model->image_shape() != expected || model->levels() != large.levels() ||
       model->condition().width() > 0) {
     detail::fail<ConfigError>("--small ", small, " is a model of images ", model->image_shape(),
@@ -73,11 +72,6 @@ std::unique_ptr<AnyModel> ModelFile::load_small(const Console& console,
                               large.levels(), ", told nothing");
   }
   return model;
-}
-
-Index ModelFile::told_scale() const {
-  const ModelWords words(path, read_metadata(path));
-  return words.contains("data.told_scale") ? words.size("data.told_scale") : 1;
 }
 
 int Evaluate::run() const {
@@ -99,7 +93,7 @@ int Evaluate::run() const {
   const Images images = prepare(read_source({data, labels, first, limit}, how), how);
   const EvaluateOptions options{
       .batch_size = batch_size, .threads = threads, .walk_bits = walk_bits};
-  const std::unique_ptr<AnyModel> small = model.load_small(console, *net);
+  const std::unique_ptr<AnyModel> small = model.load_small(console, *net, how.told_scale);
   const bool is_told = net->condition().classes > 0;
   if (classify && !is_told) {
     detail::fail<ConfigError>("--classify needs a model that is told classes; see train ",
@@ -121,10 +115,7 @@ int Evaluate::run() const {
     for (const auto& one : nets) parts.push_back(one->evaluate(images, options));
     result = mixed(parts);
     if (small != nullptr) {
-      const Evaluation coarse = small->evaluate(subsampled(images, model.told_scale()), options);
-      for (std::size_t n = 0; n < coarse.image_nats.size(); ++n) {
-        result.image_nats[n].value += coarse.image_nats[n].value;
-      }
+      detail::add_nats(result, small->evaluate(subsampled(images, how.told_scale), options));
     }
   }
   const double seconds =

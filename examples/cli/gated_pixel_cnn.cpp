@@ -10,9 +10,6 @@ template <class L>
 using GatedPixelCNNOf = GatedPixelCNN<L>;
 
 Net make_gated_pixel_cnn(const ModelSpec& spec, Rng& rng) {
-  if (spec.skip) {
-    detail::fail<ConfigError>("--skip is of blocks, which gated_pixel_cnn has not");
-  }
   return take_net<GatedPixelCNNOf>(spec, rng);
 }
 

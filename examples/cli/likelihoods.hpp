@@ -34,7 +34,11 @@ template <template <class L> class ModelOf>
     config.layers = spec.layers;
     config.hidden = spec.hidden;
     config.head = spec.head;
-    if constexpr (requires { config.skip; }) config.skip = spec.skip;
+    if constexpr (requires { config.skip; }) {
+      config.skip = spec.skip;
+    } else if (spec.skip) {
+      detail::fail<ConfigError>("--skip is of blocks, which ", spec.kind, " has not");
+    }
     if constexpr (requires { config.residual; }) {
       config.residual = spec.residual;
     } else if (!spec.residual) {

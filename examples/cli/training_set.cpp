@@ -110,10 +110,12 @@ Images read_sound(const DataSource& source, const Preparation& how, bool mono) {
     detail::fail<ConfigError>("the data are sound, expected no labels (", source.labels.front(),
                               ')');
   }
-  const Index rate = rate_of_sound(source.paths);
-  Sound all{{}, 0, rate};
+  const Index end = source.count == 0 ? 0 : source.first + source.count;  // pieces; 0: all
+  constexpr Index most = std::numeric_limits<Index>::max();
+  const Index limit = end > most / piece ? most : end * piece;
+  Sound all{{}, 0, 0};
   for (const std::string& path : source.paths) {
-    Sound sound = read_wav(path);
+    Sound sound = read_wav(path, {.limit = limit});
     if (mono && sound.channels > 1) {
       const Index channels = sound.channels;
       Sound mixed{{}, 1, sound.rate};
@@ -124,10 +126,10 @@ Images read_sound(const DataSource& source, const Preparation& how, bool mono) {
       }
       sound = std::move(mixed);
     }
-    if (all.channels == 0) all.channels = sound.channels;
-    if (sound.channels != all.channels || sound.rate != rate) {
+    if (all.channels == 0) all.channels = sound.channels, all.rate = sound.rate;
+    if (sound.channels != all.channels || sound.rate != all.rate) {
       detail::fail<FileError>(path, ": ", sound.channels, " channels at ", sound.rate,
-                              " frames a second, expected ", all.channels, " at ", rate,
+                              " frames a second, expected ", all.channels, " at ", all.rate,
                               " as those before; with --grey channels are mixed to one");
     }
     // A piece does not go on from one file to the next.
@@ -138,9 +140,7 @@ Images read_sound(const DataSource& source, const Preparation& how, bool mono) {
   if (pieces.empty()) {
     detail::fail<ConfigError>("the data have no piece of ", piece, " samples; see --piece");
   }
-  const Index end =
-      source.count == 0 ? pieces.count() : std::min(pieces.count(), source.first + source.count);
-  return pieces.slice(0, end);
+  return pieces.slice(0, end == 0 ? pieces.count() : std::min(pieces.count(), end));
 }
 
 }  // namespace

@@ -9,11 +9,6 @@ namespace cli {
 template <class L>
 using WaveNetOf = WaveNet<L>;
 
-Net make_wave_net(const ModelSpec& spec, Rng& rng) {
-  if (spec.skip) {
-    detail::fail<ConfigError>("--skip is of blocks, which wavenet has not: its layers have skips");
-  }
-  return take_net<WaveNetOf>(spec, rng);
-}
+Net make_wave_net(const ModelSpec& spec, Rng& rng) { return take_net<WaveNetOf>(spec, rng); }
 
 }  // namespace cli

@@ -133,10 +133,7 @@ class GatedPixelCNN : public ImageModel<detail::GatedPixelCNNNet<B>, L> {
  private:
   static detail::GatedPixelCNNNet<B> make_net(const Config& config, const L& likelihood, Rng& rng) {
     const detail::Widths widths(config, likelihood);
-    if (config.hidden % widths.colours != 0) {
-      detail::fail<ConfigError>("GatedPixelCNN: Config::hidden is ", config.hidden,
-                                ", expected a multiple of ", widths.colours, ", the colours");
-    }
+    widths.require_groups("GatedPixelCNN", config.hidden, "the colours");
     return detail::GatedPixelCNNNet<B>(widths, config, rng);
   }
 };

@@ -58,6 +58,12 @@ struct Widths {
         {.in_channels = in, .out_channels = out, .colours = colours, .relu_input = relu_input},
         rng);
   }
+  /// Throws ConfigError unless maps of a gate are as many for each colour: see Gate.
+  void require_groups(const char* where, Index hidden, const char* of_what) const {
+    if (hidden % colours == 0) return;
+    fail<ConfigError>(where, ": Config::hidden is ", hidden, ", expected a multiple of ", colours,
+                      ", ", of_what);
+  }
   Index colours, stream, head, condition, logits;
 };
 

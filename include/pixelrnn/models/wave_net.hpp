@@ -98,17 +98,15 @@ class WaveNetNet : public Network<WaveNetNet<B>, typename B::Scalar> {
 /// WaveNet (van den Oord et al. 2016c, arXiv 1609.03499, sec. 2): a causal convolution of k samples
 /// before the present one, then layers of dilated ones of k taps, gated (eq. 2), told c (eq. 3):
 ///   z = tanh(W_f ∗ h + V_f c) ⊙ σ(W_g ∗ h + V_g c),   h = h + W_r z,   s = s + W_s z
-/// and of the sum s of all layers' skips ReLU, 1×1, ReLU, 1×1 logits. Samples are levels, 256 of
-/// mu_law() as a rule; images are lines (1, samples, channels). Kernels are stored as masked ones,
-/// 2k + 1 and 2k - 1 wide, whose taps to the right are zero. A global condition is a label or a
-/// vector; a local one a map, with numbers for each sample.
-/// It sees k + (k - 1) · (sum of dilations) samples. A walk keeps, for each layer, what its taps
-/// reach, whatever the length: see WalkerOptions::endless.
-/// Departures: levels are read as numbers from -1 to 1, not as one of 256; the biases that the
-/// paper does not speak of exist.
-/// Cost: 2·h·(2·k·h + h + head) FLOP a sample and layer.
-/// Throws ConfigError unless sizes are positive, the images' height 1, k 2 or more, cycle 1 to 16,
-/// and hidden a multiple of the channels.
+/// and of the sum s of all layers' skips ReLU, 1×1, ReLU, 1×1 logits. Samples are levels, the 256
+/// of Companding as a rule; images are lines (1, samples, channels). Kernels are stored as masked
+/// ones, 2k + 1 and 2k - 1 wide, whose taps to the right are zero. A global condition is a label or
+/// a vector; a local one a map, with numbers for each sample. It sees k + (k - 1) · (sum of
+/// dilations) samples. A walk keeps, for each layer, what its taps reach, whatever the length: see
+/// WalkerOptions::endless. Departures: levels are read as numbers from -1 to 1, not as one of 256;
+/// the biases that the paper does not speak of exist. Cost: 2·h·(2·k·h + h + head) FLOP a sample
+/// and layer. Throws ConfigError unless sizes are positive, the images' height 1, k 2 or more,
+/// cycle 1 to 16, and hidden a multiple of the channels.
 template <class L = Categorical, class B = Backend<>>
 class WaveNet : public ImageModel<detail::WaveNetNet<B>, L> {
  public:
@@ -142,10 +140,7 @@ class WaveNet : public ImageModel<detail::WaveNetNet<B>, L> {
           "WaveNet: Config is {kernel=", config.kernel, ", cycle=", config.cycle,
           "}, expected a kernel of 2 or more and a cycle of 1 to ", largest_cycle);
     }
-    if (config.hidden % widths.colours != 0) {
-      detail::fail<ConfigError>("WaveNet: Config::hidden is ", config.hidden,
-                                ", expected a multiple of ", widths.colours, ", the channels");
-    }
+    widths.require_groups("WaveNet", config.hidden, "the channels");
     return detail::WaveNetNet<B>(widths, config, rng);
   }
 };

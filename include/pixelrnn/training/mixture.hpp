@@ -32,6 +32,22 @@ namespace detail {
   for (double& v : w) v /= sum;
   return w;
 }
+/// Which part image `number` is drawn from. Weights sum to 1. The key of the draw has nothing to do
+/// with those of the image's pixels.
+[[nodiscard]] inline std::size_t part_of_image(std::span<const double> weights, std::uint64_t seed,
+                                               std::uint64_t number) {
+  const std::uint64_t key = Rng(seed, 1).below(std::uint64_t{1} << 63);
+  const double u = keyed_uniform(key, number, 0, 0);
+  double below = 0;
+  for (std::size_t k = 0; k + 1 < weights.size(); ++k) {
+    below += weights[k];
+    if (u < below) return k;
+  }
+  // Rounding may leave the last one with no weight a hair of the interval.
+  std::size_t last = weights.size() - 1;
+  while (weights[last] == 0) --last;
+  return last;
+}
 }  // namespace detail
 
 /// What a mixture says of images, of what its parts say: -ln Σ_k w_k exp(-part k) of each. Parts
@@ -95,33 +111,24 @@ template <Model M>
 }
 
 /// Which of several models, by their weights, image `number` of a mixture is drawn from: a pure
-/// function of the weights, the seed and the number. Its key has nothing to do with those of the
-/// image's pixels. Throws ConfigError if there is no weight, or they are none.
+/// function of the weights, the seed and the number. Throws ConfigError if there is no weight, or
+/// they are none.
 [[nodiscard]] inline std::size_t model_of_image(std::span<const double> weights, std::uint64_t seed,
                                                 std::uint64_t number) {
   const auto w = detail::normalised_weights("Mixture", weights, std::ssize(weights));
-  const std::uint64_t key = Rng(seed, 1).below(std::uint64_t{1} << 63);
-  const double u = keyed_uniform(key, number, 0, 0);
-  double below = 0;
-  for (std::size_t k = 0; k + 1 < w.size(); ++k) {
-    below += w[k];
-    if (u < below) return k;
-  }
-  // Rounding may leave the last one with no weight a hair of the interval.
-  std::size_t last = w.size() - 1;
-  while (w[last] == 0) --last;
-  return last;
+  return detail::part_of_image(w, seed, number);
 }
 
 namespace detail {
-/// Fills images by draw(k, images, options) of each model k, for those that it is to draw.
+/// Fills images by draw(k, images, options) of each model k, for those that it is to draw. Weights
+/// sum to 1.
 template <class Draw>
 void draw_mixed(Images& all, std::span<const double> weights, const SampleOptions& options,
                 const Draw& draw) {
   require_numbers(options, all.count());
   std::vector<std::vector<Index>> of_model(weights.size());
   for (Index n = 0; n < all.count(); ++n) {
-    of_model[model_of_image(weights, options.seed, number_of_image(options, n))].push_back(n);
+    of_model[part_of_image(weights, options.seed, number_of_image(options, n))].push_back(n);
   }
   for (std::size_t k = 0; k < of_model.size(); ++k) {
     if (of_model[k].empty()) continue;

@@ -59,17 +59,27 @@ namespace detail {
 [[nodiscard]] inline std::uint64_t seed_of_scale(std::uint64_t seed) {
   return Rng(seed).below(std::uint64_t{1} << 63);
 }
+/// How larger images are sampled given smaller ones, which were sampled by these options.
+[[nodiscard]] inline SampleOptions told(const Images& small, Index factor, SampleOptions options) {
+  options.seed = seed_of_scale(options.seed);
+  options.conditions = {.maps = enlarged(small, factor)};
+  return options;
+}
+/// Adds what other nats of the same images are: -ln of a product.
+inline void add_nats(Evaluation& sum, const Evaluation& more) {
+  for (std::size_t n = 0; n < sum.image_nats.size(); ++n) {
+    sum.image_nats[n].value += more.image_nats[n].value;
+  }
+}
 }  // namespace detail
 
 /// Small images, then large ones given them. Image i is a pure function of (models, seed, first +
 /// i, rule). Throws as sample(model, ...) does.
 template <class Small, class Large, SamplingRule Rule = Multinomial>
 [[nodiscard]] Images sample(const MultiScale<Small, Large>& scales, Index count,
-                            SampleOptions options = {}, Rule rule = {}) {
+                            const SampleOptions& options = {}, Rule rule = {}) {
   const Images small = sample(scales.small, count, options, rule);
-  options.seed = detail::seed_of_scale(options.seed);
-  options.conditions = {.maps = enlarged(small, scales.factor)};
-  return sample(scales.large, count, options, rule);
+  return sample(scales.large, count, detail::told(small, scales.factor, options), rule);
 }
 
 /// -ln p(small) - ln p(large | small) of each image. Throws as evaluate(model, ...) does.
@@ -78,9 +88,7 @@ template <class Small, class Large>
                                   const EvaluateOptions& options = {}) {
   const Evaluation small = evaluate(scales.small, scales.small_set(images), options);
   Evaluation sum = evaluate(scales.large, scales.large_set(images), options);
-  for (std::size_t n = 0; n < sum.image_nats.size(); ++n) {
-    sum.image_nats[n].value += small.image_nats[n].value;
-  }
+  detail::add_nats(sum, small);
   return sum;
 }
 

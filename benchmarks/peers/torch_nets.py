@@ -127,8 +127,7 @@ class SpatialLSTM(nn.Module):
         inputs = inputs.flatten(1, 2).contiguous()
         weights = self.state.flatten(0, 2)  # (2h, 5h): above, left
         hidden = weights.shape[0] // 2
-        inside = torch.ones(height, width, 1).bool()
-        inside = skew(inside.float()).bool().transpose(0, 1)  # (T, H, 1)
+        inside = skew(torch.ones(height, width, 1)).bool().transpose(0, 1)  # (T, H, 1)
         h = c = inputs.new_zeros(n, height, hidden)
         columns = []
         for t in range(height + width - 1):

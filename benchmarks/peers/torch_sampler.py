@@ -36,6 +36,13 @@ def naive_seconds(model, net, count, passes):
     return (time.perf_counter() - begin) / passes * net.height * net.width * net.colours
 
 
+def check_logits(net, found):
+    """Raises AssertionError unless a walk's logits of each sub-pixel are those of the file."""
+    logits = torch.stack(found, 1).view(net.logits.shape).numpy()
+    error = np.abs(logits - net.logits).max() / np.abs(net.logits).max()
+    assert error <= TOLERANCE, f"the walk's logits differ by {error:.1e} of the largest"
+
+
 def cell(z, c):
     """One LSTM step from pre-activations o, f, i, g."""
     hidden = c.shape[-1]
@@ -254,9 +261,7 @@ class CachedSampler:
             return given[:, row, column, channel]
 
         self.run(len(given), choose)
-        logits = torch.stack(found, 1).view(net.logits.shape).numpy()
-        error = np.abs(logits - net.logits).max() / np.abs(net.logits).max()
-        assert error <= TOLERANCE, f"the walk's logits differ by {error:.1e} of the largest"
+        check_logits(net, found)
 
 
 class WaveSampler:
@@ -323,9 +328,7 @@ class WaveSampler:
             return given[:, t]
 
         self.run(len(given), choose)
-        logits = torch.stack(found, 1).view(net.logits.shape).numpy()
-        error = np.abs(logits - net.logits).max() / np.abs(net.logits).max()
-        assert error <= TOLERANCE, f"the walk's logits differ by {error:.1e} of the largest"
+        check_logits(net, found)
 
 
 def make_sampler(net, compiled):

@@ -101,10 +101,11 @@ void forward_and_backward(benchmark::State& state) {
   const L layer = make(std::type_identity<L>{});
   const FeatureMap<float> x = random_input(), dy = random_input();
   Tape<float> tape({.threads = threads});
+  Gradients gradients(layer);
   for (auto _ : state) {
     tape.reset();
     const Variable<float> in = tape.input(x);
-    tape.backward(layer.forward(in), dy);
+    tape.backward(layer.forward(in), dy, gradients);
     benchmark::DoNotOptimize(tape.gradient(in).data());
   }
   report(state, 5);

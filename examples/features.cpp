@@ -75,15 +75,17 @@ int main(int argc, char** argv) {
   };
   Optimizer optimizer(Adam{.learning_rate = 4e-3}, parameters(net));
   Tape<float> tape;
+  Gradients gradients(net);
   const Index steps = is_given ? 4000 : 160, batch = 32;
   for (Index step = 0; step < steps; ++step) {
     const Images some = train_set.slice(step * batch % (train_set.count() - batch + 1), batch);
     Tensor<Images::Level, 4> labels({batch, 1, 1, 1});
     std::ranges::copy(some.labels(), labels.begin());
     tape.reset();
-    clear_gradients(net);
-    tape.backward(mean(image_nats<execution::OpenMP>(softmax, scores(tape, some), labels.view())));
-    optimizer.step(cosine_rate(steps)(step));
+    gradients.clear();
+    const auto nats = image_nats<execution::OpenMP>(softmax, scores(tape, some), labels.view());
+    tape.backward(mean(nats), gradients);
+    optimizer.step(gradients, cosine_rate(steps)(step));
   }
 
   Index right = 0;

@@ -53,7 +53,8 @@ int main(int argc, char** argv) {
   // with all spins turned, the mean is taken: else q would keep to one magnetisation at this beta.
   using Recurrence = DiagonalBiLSTM<LearnedState, Backend<double>>;
   PixelRNN<Recurrence> q({.image = {side, side, 1}, .layers = 2, .hidden = 16}, rng);
-  BatchGradient gradient(q, 0);
+  BatchGradient loss(q, 0);
+  Gradients gradients(q);
   Optimizer optimizer(Adam{.learning_rate = 5e-3}, parameters(q));
   std::vector<double> f(static_cast<std::size_t>(count)), own(f.size()), weights(2 * f.size());
   double tail = 0;
@@ -79,10 +80,10 @@ int main(int argc, char** argv) {
       const double weight = (mean - f[i]) / static_cast<double>(count);
       weights[i] = weight * own[i], weights[f.size() + i] = weight * (1 - own[i]);
     }
-    clear_gradients(q);
-    static_cast<void>(gradient(Batch(both, weights)));
-    clip_gradients(parameters(q), 1);
-    optimizer.step(cosine_rate(steps)(step));
+    gradients.clear();
+    static_cast<void>(loss(Batch(both, weights), gradients));
+    clip_gradients(gradients, 1);
+    optimizer.step(gradients, cosine_rate(steps)(step));
     if (step >= steps - last) tail += mean / beta / static_cast<double>(last);
   }
   const double exact = exact_free_energy(side), spins = static_cast<double>(side * side);

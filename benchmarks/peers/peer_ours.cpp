@@ -61,7 +61,7 @@ class Peer : public AnyPeer {
 
   void write(const std::string& path) const override {
     Tape<float> tape({.threads = 2});
-    clear_gradients(model_);
+    Gradients gradients(model_);
     const Variable<float> logits = model_.logits(tape.constant(x_));
     const Variable<float> loss =
         mean(image_nats<execution::OpenMP>(model_.likelihood(), logits, images_.pixels()));
@@ -73,15 +73,14 @@ class Peer : public AnyPeer {
                                {"forward_flop", forward_flop(model_, images_.count())},
                                {"train_flop", train_flop(model_, images_.count())},
                                {"parameters", parameter_count(model_)}};
-    tape.backward(loss);
+    tape.backward(loss, gradients);
     for (const auto& [name, parameter] : parameters(model_)) {
       tensors.push_back(stored("weights." + name, parameter->value()));
-      tensors.push_back(stored("gradients." + name, parameter->gradient()));
+      tensors.push_back(stored("gradients." + name, gradients[*parameter]));
     }
     std::map<std::string, std::string> words = model_.describe();
     words["facts"] = facts.dump();
     write_safetensors(path, tensors, words);
-    clear_gradients(model_);
   }
 
   double time(const std::string& what, int threads, double least, Index count) override {

@@ -21,10 +21,11 @@ void layer_forward(benchmark::State& state, const std::string& name, Make make, 
 
   const FeatureMap<float> x = noise_map(shape), dy = noise_map(layer.output_shape(shape), 8);
   Tape<float> tape({.threads = threads, .record = backward});
+  Gradients gradients(layer);
   for (auto _ : state) {
     tape.reset();
     const Variable<float> y = layer.forward(tape.input(x));
-    if (backward) tape.backward(y, dy);
+    if (backward) tape.backward(y, dy, gradients);
     benchmark::DoNotOptimize(y.value().data());
   }
   const double pixels = static_cast<double>(shape.n() * shape.h() * shape.w());

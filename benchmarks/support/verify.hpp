@@ -44,16 +44,15 @@ template <class L>
 [[nodiscard]] std::map<std::string, FeatureMap<float>> everything(const L& layer,
                                                                   const FeatureMap<float>& x) {
   std::map<std::string, FeatureMap<float>> found;
-  clear_gradients(layer);
+  Gradients gradients(layer);
   Tape<float> tape({.threads = 2});
   const Variable<float> in = tape.input(x), y = layer.forward(in);
   found["output"] = FeatureMap<float>(y.value());
-  tape.backward(y, noise_map(y.shape(), 8));
+  tape.backward(y, noise_map(y.shape(), 8), gradients);
   found["input gradient"] = FeatureMap<float>(tape.gradient(in));
   for (const auto& [name, parameter] : parameters(layer)) {
-    found[name] = FeatureMap<float>(FeatureView<const float>(parameter->gradient()));
+    found[name] = FeatureMap<float>(std::as_const(gradients)[*parameter]);
   }
-  clear_gradients(layer);
   return found;
 }
 

@@ -59,39 +59,19 @@ struct Masked {
 
 }  // namespace
 
-TEST_CASE("A parameter has a zero value and a zero gradient at birth", "[autodiff][parameter]") {
+TEST_CASE("A parameter is zero at birth", "[autodiff][parameter]") {
   const Parameter<float> parameter({1, 2, 3, 4});
   CHECK(parameter.shape() == Shape<4>{1, 2, 3, 4});
   CHECK(parameter.size() == 24);
-  CHECK(parameter.gradient().shape() == parameter.shape());
   for (const float v : parameter.value()) CHECK(v == 0);
-  for (const float g : parameter.gradient()) CHECK(g == 0);
-}
-
-TEST_CASE("A const parameter can be differentiated but not changed", "[autodiff][parameter]") {
-  const Parameter<float> parameter({1, 1, 1, 2});
-  parameter.gradient().data()[1] += 3;
-  CHECK(parameter.gradient().data()[1] == 3);
-  parameter.clear_gradient();
-  CHECK(parameter.gradient().data()[1] == 0);
   STATIC_REQUIRE(std::is_same_v<decltype(parameter.value()), FeatureView<const float>>);
 }
 
 TEST_CASE("A copied parameter is another parameter", "[autodiff][parameter]") {
   Parameter<float> first({1, 1, 1, 1});
-  first.gradient().data()[0] = 1;
   Parameter<float> second = first;
   second.value().data()[0] = 5;
-  second.gradient().data()[0] = 7;
   CHECK(first.value().data()[0] == 0);
-  CHECK(first.gradient().data()[0] == 1);
-}
-
-TEST_CASE("An empty parameter has an empty gradient", "[autodiff][parameter]") {
-  const Parameter<float> nothing({1, 2, 1, 0}), default_made;
-  CHECK(nothing.gradient().empty());
-  CHECK(default_made.gradient().empty());
-  CHECK_NOTHROW(default_made.clear_gradient());
 }
 
 TEST_CASE("Parameters are listed in visiting order under their full names",
@@ -126,13 +106,6 @@ TEST_CASE("A parameter visited twice is refused by both its names", "[autodiff][
 TEST_CASE("Trained values are counted over all parameters", "[autodiff][parameter]") {
   CHECK(parameter_count(Net()) == 2 * (2 * 28 + 1));
   CHECK(parameter_count(Nothing()) == 0);
-}
-
-TEST_CASE("All gradients of an owner are cleared together", "[autodiff][parameter]") {
-  Net net;
-  for (const auto& [name, parameter] : parameters(net)) parameter->gradient().data()[0] = 9;
-  clear_gradients(net);
-  for (const auto& [name, parameter] : parameters(net)) CHECK(parameter->gradient().data()[0] == 0);
 }
 
 TEST_CASE("What a mask forbids is not counted, and zeroed on demand", "[autodiff][parameter]") {

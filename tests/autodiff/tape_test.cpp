@@ -21,6 +21,12 @@ FeatureMap<double> number(double value) { return FeatureMap<double>({1, 1, 1, 1}
 
 double value_of(const Variable<double>& scalar) { return scalar.value().data()[0]; }
 
+struct One {
+  using Scalar = double;
+  Parameter<double> parameter{Shape<4>{1, 1, 1, 2}};
+  void for_each_parameter(auto&& visit) { visit("parameter", parameter); }
+};
+
 /// Copies its first input; backward does what a test wants to look at.
 template <class F>
 Variable<double> copy_with_backward(std::initializer_list<Variable<double>> inputs, F f) {
@@ -81,7 +87,7 @@ TEST_CASE("Constants want no gradient", "[autodiff][tape]") {
   CHECK_THROWS_ERROR(
       tape.gradient(constant), ConfigError,
       "Tape::gradient: the variable is of constant, expected one of Tape::input(), whose "
-      "gradients alone are kept; parameters' are in Parameter::gradient()");
+      "gradients alone are kept; parameters' are in the Gradients of backward()");
   CHECK_THROWS_ERROR(tape.gradient(y), ConfigError, "expected one of Tape::input()");
 }
 
@@ -183,22 +189,24 @@ TEST_CASE("input_gradient begins at zero", "[autodiff][tape]") {
 }
 
 TEST_CASE("A parameter's gradient sums over sweeps until it is cleared", "[autodiff][tape]") {
-  Parameter<double> parameter({1, 1, 1, 2});
-  parameter.value().data()[0] = 5, parameter.value().data()[1] = 7;
+  One owner;
+  const Parameter<double>& parameter = owner.parameter;
+  owner.parameter.value().data()[0] = 5, owner.parameter.value().data()[1] = 7;
+  Gradients gradients(owner);
   Tape<double> tape;
   const auto sweep = [&] {
     tape.reset();
     const Variable<double> p = tape.leaf(parameter);
-    tape.backward(sum(mul(p, p)));
+    tape.backward(sum(mul(p, p)), gradients);
   };
   sweep();
-  CHECK(parameter.gradient().data()[0] == 10);
+  CHECK(gradients[parameter].data()[0] == 10);
   sweep();
-  CHECK(parameter.gradient().data()[0] == 20);
-  CHECK(parameter.gradient().data()[1] == 28);
-  parameter.clear_gradient();
+  CHECK(gradients[parameter].data()[0] == 20);
+  CHECK(gradients[parameter].data()[1] == 28);
+  gradients.clear();
   sweep();
-  CHECK(parameter.gradient().data()[1] == 14);
+  CHECK(gradients[parameter].data()[1] == 14);
 }
 
 TEST_CASE("A sweep can begin with a gradient of any shape", "[autodiff][tape]") {

@@ -57,6 +57,22 @@ void check_comes_back(const M& model) {
 
 }  // namespace
 
+TEST_CASE("A model of other blocks than the paper's comes out of its file", "[io][load_model]") {
+  Rng rng(1);
+  PaddedDiagonal model({.image = {3, 4, 1},
+                        .layers = 2,
+                        .hidden = 3,
+                        .head = 5,
+                        .stream = 3,
+                        .upsample = false,
+                        .padding_bias = true,
+                        .head_relu_first = false},
+                       rng, Categorical(4));
+  test::randomise(model, 3, 0.5);
+  apply_masks(model);
+  check_comes_back(model);
+}
+
 TEST_CASE("A model comes out of its file as what it is", "[io][load_model]") {
   check_comes_back(loadable<BinaryCNN>({}, Encoding::scaled));
   check_comes_back(loadable<LevelsCNN>({.channels = 3}, Encoding::zero_one, Categorical(16)));

@@ -138,7 +138,9 @@ TEMPLATE_TEST_CASE("Gradients of a model that is told labels are right, the tabl
   REQUIRE(table.name == "condition.labels.table");
   CHECK(table.parameter->shape() == Shape<4>{1, 1, 3, 2});
   // The row of the label that no image has gets nothing.
-  const auto& gradient = table.parameter->gradient();
+  Gradients gradients(model);
+  static_cast<void>(BatchGradient(model, 1)(Batch(images.pixels(), told), gradients));
+  const FeatureView<double> gradient = gradients[*table.parameter];
   CHECK(gradient(0, 0, 0, 0) != 0);
   CHECK(gradient(0, 0, 1, 0) == 0);
   CHECK(gradient(0, 0, 2, 1) != 0);

@@ -151,14 +151,14 @@ TEMPLATE_TEST_CASE("An order is that of a raster model of mirrored and transpose
       CHECK(test::bit_difference(reordered<double>(logits_map(model, images).view(), o),
                                  logits_map(raster, turned)) == "");
       // Gradients.
-      auto trained = model, trained_raster = raster;
-      BatchGradient gradient(trained, 2), gradient_raster(trained_raster, 2);
-      CHECK(gradient(images) == gradient_raster(turned));
-      const auto a = parameters(trained), b = parameters(trained_raster);
+      Gradients gradients(model), gradients_raster(raster);
+      CHECK(BatchGradient(model, 2)(images, gradients) ==
+            BatchGradient(raster, 2)(turned, gradients_raster));
+      const auto a = parameters(model), b = parameters(raster);
       for (std::size_t p = 0; p < a.size(); ++p) {
         CHECK(test::bit_difference(
-                  FeatureMap<double>(FeatureView<const double>(a[p].parameter->gradient())),
-                  FeatureMap<double>(FeatureView<const double>(b[p].parameter->gradient()))) == "");
+                  FeatureMap<double>(std::as_const(gradients)[*a[p].parameter]),
+                  FeatureMap<double>(std::as_const(gradients_raster)[*b[p].parameter])) == "");
       }
       // The control: in raster order the images are others.
       if (!o.is_raster()) {

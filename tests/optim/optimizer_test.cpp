@@ -33,11 +33,13 @@ struct SignStep {
 };
 
 template <class T>
-void set_gradients(Pair<T>& pair, std::vector<double> values) {
+Gradients<T> gradients_of(const Pair<T>& pair, const std::vector<double>& values) {
+  Gradients<T> gradients(pair);
   std::size_t i = 0;
   for (const auto& [name, parameter] : parameters(pair)) {
-    for (T& g : parameter->gradient()) g = static_cast<T>(values[i++]);
+    for (T& g : gradients[*parameter]) g = static_cast<T>(values[i++]);
   }
+  return gradients;
 }
 
 }  // namespace
@@ -56,8 +58,7 @@ TEST_CASE("The optimizer applies its rule to every parameter, with a state of it
     Rng rng(static_cast<std::uint64_t>(t));
     std::vector<double> g(8);
     for (double& value : g) value = rng.uniform(-1, 1);
-    set_gradients(pair, g);
-    optimizer.step(factor);
+    optimizer.step(gradients_of(pair, g), factor);
     const auto by_hand = parameters(copy);
     const std::span<const double> all(g);
     for (std::size_t p = 0; p < 2; ++p) {
@@ -97,8 +98,7 @@ TEST_CASE("Setting the step count continues Adam's bias correction", "[optim][op
     Pair<double> pair;
     Optimizer<Adam, double> optimizer(Adam{.learning_rate = 1}, parameters(pair));
     optimizer.set_steps(steps);
-    set_gradients(pair, {1, 1, 1, 1, 1, 1, 1, 1});
-    optimizer.step();
+    optimizer.step(gradients_of(pair, {1, 1, 1, 1, 1, 1, 1, 1}));
     return pair.a.value().data()[0];
   };
   CHECK(step_at(0) == Approx(-1));
@@ -110,8 +110,7 @@ TEST_CASE("A user's rule without state works", "[optim][optimizer]") {
   STATIC_REQUIRE(UpdateRule<SignStep>);
   Pair<float> pair;
   Optimizer<SignStep, float> optimizer(SignStep{}, parameters(pair));
-  set_gradients(pair, {3, -3, 0, 1, 1, 1, 1, 1});
-  optimizer.step();
+  optimizer.step(gradients_of(pair, {3, -3, 0, 1, 1, 1, 1, 1}));
   CHECK(pair.a.value().data()[0] == -0.5f);
   CHECK(pair.a.value().data()[1] == 0.5f);
   CHECK(pair.a.value().data()[2] == 0.0f);
@@ -125,53 +124,61 @@ TEST_CASE("An optimizer checks its rule", "[optim][optimizer]") {
 
 TEST_CASE("The gradient norm is that of all parameters together", "[optim][clip]") {
   Pair<float> pair;
-  set_gradients(pair, {3, 0, 0, 0, 0, 0, 0, 4});
-  CHECK(gradient_norm(parameters(pair)) == Approx(5));
-  set_gradients(pair, {1e30, 0, 0, 0, 0, 0, 0, 1e30});
-  CHECK(gradient_norm(parameters(pair)) == Approx(std::sqrt(2.0) * 1e30));  // no overflow of floats
-  set_gradients(pair, {0, 0, 0, 0, 0, 0, 0, 0});
-  CHECK(gradient_norm(parameters(pair)) == 0);
+  const auto norm = [&](const std::vector<double>& values) {
+    return gradient_norm(gradients_of(pair, values));
+  };
+  CHECK(norm({3, 0, 0, 0, 0, 0, 0, 4}) == Approx(5));
+  // No overflow of floats.
+  CHECK(norm({1e30, 0, 0, 0, 0, 0, 0, 1e30}) == Approx(std::sqrt(2.0) * 1e30));
+  CHECK(norm({0, 0, 0, 0, 0, 0, 0, 0}) == 0);
 }
 
 TEST_CASE("Clipping scales all gradients to the largest norm allowed, or leaves them",
           "[optim][clip]") {
   Pair<double> pair;
+  const auto first = [&](const Gradients<double>& of) { return of[pair.a].data()[0]; };
+  const auto last = [&](const Gradients<double>& of) { return of[pair.b].data()[1]; };
   const std::vector<double> g{3, 0, 0, 0, 0, 0, 0, 4};
-  set_gradients(pair, g);
-  CHECK(clip_gradients(parameters(pair), 10) == Approx(5));
-  CHECK(pair.a.gradient().data()[0] == 3);
-  CHECK(clip_gradients(parameters(pair), 5) == 5);
-  CHECK(pair.b.gradient().data()[1] == 4);
+  Gradients gradients = gradients_of(pair, g);
+  CHECK(clip_gradients(gradients, 10) == Approx(5));
+  CHECK(first(gradients) == 3);
+  CHECK(clip_gradients(gradients, 5) == 5);
+  CHECK(last(gradients) == 4);
   // Also if the norm is only a little above, not twice what is allowed.
-  for (const double max_norm : {4.999, 4.0, 2.6}) {
+  for (const double max_norm : {4.999, 4.0, 2.6, 1.0}) {
     CAPTURE(max_norm);
-    set_gradients(pair, g);
-    CHECK(clip_gradients(parameters(pair), max_norm) == Approx(5));
-    CHECK(gradient_norm(parameters(pair)) == Approx(max_norm).epsilon(1e-12));
-    CHECK(pair.a.gradient().data()[0] == Approx(0.6 * max_norm));
-    CHECK(pair.b.gradient().data()[1] == Approx(0.8 * max_norm));
+    gradients = gradients_of(pair, g);
+    CHECK(clip_gradients(gradients, max_norm) == Approx(5));
+    CHECK(gradient_norm(gradients) == Approx(max_norm).epsilon(1e-12));
+    CHECK(first(gradients) == Approx(0.6 * max_norm));
+    CHECK(last(gradients) == Approx(0.8 * max_norm));
   }
-  set_gradients(pair, g);
-  CHECK(clip_gradients(parameters(pair), 1) == Approx(5));
-  CHECK(pair.a.gradient().data()[0] == Approx(0.6));
-  CHECK(pair.b.gradient().data()[1] == Approx(0.8));
-  CHECK(gradient_norm(parameters(pair)) == Approx(1));
 }
 
 TEST_CASE("Clipping leaves NaN to be found", "[optim][clip]") {
-  Pair<float> pair;
-  set_gradients(pair, {std::numeric_limits<double>::quiet_NaN(), 7, 0, 0, 0, 0, 0, 0});
-  CHECK(std::isnan(clip_gradients(parameters(pair), 1)));
-  CHECK(std::isnan(pair.a.gradient().data()[0]));
-  CHECK(pair.a.gradient().data()[1] == 7);
+  const Pair<float> pair;
+  Gradients gradients =
+      gradients_of(pair, {std::numeric_limits<double>::quiet_NaN(), 7, 0, 0, 0, 0, 0, 0});
+  CHECK(std::isnan(clip_gradients(gradients, 1)));
+  CHECK(std::isnan(gradients[pair.a].data()[0]));
+  CHECK(gradients[pair.a].data()[1] == 7);
 }
 
 TEST_CASE("Clipping wants a norm above 0", "[optim][clip]") {
-  Pair<float> pair;
-  CHECK_THROWS_ERROR(clip_gradients(parameters(pair), 0), ConfigError,
+  const Pair<float> pair;
+  Gradients gradients(pair);
+  CHECK_THROWS_ERROR(clip_gradients(gradients, 0), ConfigError,
                      "clip_gradients: max_norm is 0, expected more than 0");
-  CHECK_THROWS_AS(clip_gradients(parameters(pair), std::numeric_limits<double>::quiet_NaN()),
-                  ConfigError);
+  CHECK_THROWS_AS(clip_gradients(gradients, std::numeric_limits<double>::quiet_NaN()), ConfigError);
+}
+
+TEST_CASE("A step along the gradients of another model is refused, and moves nothing",
+          "[optim][optimizer]") {
+  Pair<float> pair, other;
+  Optimizer<SGD, float> optimizer(SGD{}, parameters(pair));
+  CHECK_THROWS_ERROR(optimizer.step(Gradients(other)), ConfigError,
+                     "Optimizer: there is no gradient of a");
+  CHECK(optimizer.steps() == 0);
 }
 
 TEMPLATE_TEST_CASE("What a mask forbids is not moved by 100 steps of any rule",
@@ -187,12 +194,13 @@ TEMPLATE_TEST_CASE("What a mask forbids is not moved by 100 steps of any rule",
   rule.learning_rate = 0.05;
   Optimizer<TestType, double> optimizer(rule, parameters(layer));
   const auto x = test::random_map<double>({2, 4, 5, 3}, 1);
+  Gradients gradients(layer);
   for (std::uint64_t t = 0; t < 100; ++t) {
-    clear_gradients(layer);
+    gradients.clear();
     Tape<double> tape({.threads = 1});
     const auto y = layer.forward(tape.constant(x));
-    tape.backward(y, test::random_map<double>(y.shape(), t));
-    optimizer.step();
+    tape.backward(y, test::random_map<double>(y.shape(), t), gradients);
+    optimizer.step(gradients);
   }
   const auto after = parameters(layer)[0].parameter->value();
   Index moved = 0, forbidden = 0;

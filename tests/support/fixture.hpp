@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 
-#include <pixelrnn/autodiff/parameter.hpp>
+#include <pixelrnn/autodiff/gradients.hpp>
 #include <pixelrnn/io/safetensors.hpp>
 
 #include "support/catch.hpp"
@@ -87,10 +87,12 @@ template <class T>
 
 /// The gradients of all parameters against `gradients.<name>`: where the first ones disagree.
 template <class Owner>
-[[nodiscard]] std::string gradient_disagreement(const Owner& owner, Fixture& fixture) {
+[[nodiscard]] std::string gradient_disagreement(const Owner& owner,
+                                                const Gradients<typename Owner::Scalar>& gradients,
+                                                Fixture& fixture) {
   using T = typename Owner::Scalar;
   for (const auto& [name, parameter] : parameters(owner)) {
-    const FeatureMap<T> gradient{FeatureView<const T>(parameter->gradient())};
+    const FeatureMap<T> gradient(gradients[*parameter]);
     const std::string where = disagreement(gradient, fixture, "gradients." + name, Kind::gradient);
     if (!where.empty()) return where;
   }

@@ -18,19 +18,19 @@ namespace pixelrnn::test {
 template <class L>
 [[nodiscard]] std::string layer_disagreement(const L& layer, Fixture& fixture) {
   using T = typename L::Scalar;
-  clear_gradients(layer);
+  Gradients gradients(layer);
   Tape<T> tape({.threads = 2});
   const FeatureMap<T> input = fixture.map<T>("input");
   const Variable<T> x = tape.input(input);
   const Variable<T> y = layer.forward(x);
   const FeatureMap<T> output_gradient = fixture.map<T>("output_gradient");
-  tape.backward(y, output_gradient);
+  tape.backward(y, output_gradient, gradients);
   std::string where = disagreement(FeatureMap<T>(y.value()), fixture, "output", Kind::output);
   if (where.empty()) {
     where =
         disagreement(FeatureMap<T>(tape.gradient(x)), fixture, "input_gradient", Kind::gradient);
   }
-  return where.empty() ? gradient_disagreement(layer, fixture) : where;
+  return where.empty() ? gradient_disagreement(layer, gradients, fixture) : where;
 }
 
 /// A layer with the parameters of the fixture `name` computes what stands there.
@@ -56,17 +56,17 @@ template <class B, class M>
   require_images("model_disagreement", model, images);
   FeatureMap<T> encoded(images.pixels().shape());
   encode(model, images.pixels(), encoded);
-  clear_gradients(model);
+  Gradients gradients(model);
   Tape<T> tape({.threads = 2});
   const Variable<T> logits = model.logits(tape.constant(encoded));
   const Variable<T> nats =
       image_nats<typename B::Execution>(model.likelihood(), logits, images.pixels());
-  tape.backward(mean(nats));
+  tape.backward(mean(nats), gradients);
   std::string where = disagreement(FeatureMap<T>(logits.value()), fixture, "logits", Kind::output);
   if (where.empty()) {
     where = disagreement(FeatureMap<T>(nats.value()), fixture, "nats", Kind::output);
   }
-  return where.empty() ? gradient_disagreement(model, fixture) : where;
+  return where.empty() ? gradient_disagreement(model, gradients, fixture) : where;
 }
 
 /// A model with the parameters of a fixture.

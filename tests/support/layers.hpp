@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 #include <pixelrnn/nn/layer.hpp>
 
@@ -24,32 +25,32 @@ template <class L>
 
 /// Everything one backward sweep gives.
 template <class T>
-struct Gradients {
+struct AllGradients {
   FeatureMap<T> x;
   std::map<std::string, FeatureMap<T>> parameters;
 };
 
 /// The gradients of Σ weight ⊙ y, with weights fixed by `seed`.
 template <class L>
-[[nodiscard]] Gradients<typename L::Scalar> gradients(const L& layer,
-                                                      const FeatureMap<typename L::Scalar>& x,
-                                                      int threads = 2, std::uint64_t seed = 77) {
+[[nodiscard]] AllGradients<typename L::Scalar> gradients(const L& layer,
+                                                         const FeatureMap<typename L::Scalar>& x,
+                                                         int threads = 2, std::uint64_t seed = 77) {
   using T = typename L::Scalar;
-  clear_gradients(layer);
+  Gradients of_parameters(layer);
   Tape<T> tape({.threads = threads});
   const Variable<T> in = tape.input(x);
   const Variable<T> y = layer.forward(in);
-  tape.backward(y, random_map<T>(y.shape(), seed));
-  Gradients<T> found{FeatureMap<T>(tape.gradient(in)), {}};
+  tape.backward(y, random_map<T>(y.shape(), seed), of_parameters);
+  AllGradients<T> found{FeatureMap<T>(tape.gradient(in)), {}};
   for (const auto& [name, parameter] : parameters(layer)) {
-    found.parameters[name] = FeatureMap<T>(FeatureView<const T>(parameter->gradient()));
+    found.parameters[name] = FeatureMap<T>(std::as_const(of_parameters)[*parameter]);
   }
   return found;
 }
 
 /// Where two sets of gradients first differ in a bit.
 template <class T>
-[[nodiscard]] std::string bit_difference(const Gradients<T>& a, const Gradients<T>& b) {
+[[nodiscard]] std::string bit_difference(const AllGradients<T>& a, const AllGradients<T>& b) {
   if (const std::string where = bit_difference(a.x, b.x); !where.empty()) return "x " + where;
   for (const auto& [name, gradient] : a.parameters) {
     const std::string where = bit_difference(gradient, b.parameters.at(name));
@@ -60,8 +61,8 @@ template <class T>
 
 /// Where two sets of gradients first differ by more than absolute + relative · |b|.
 template <class T>
-[[nodiscard]] std::string difference(const Gradients<T>& a, const Gradients<T>& b, double absolute,
-                                     double relative) {
+[[nodiscard]] std::string difference(const AllGradients<T>& a, const AllGradients<T>& b,
+                                     double absolute, double relative) {
   if (const std::string where = difference(a.x, b.x, absolute, relative); !where.empty()) {
     return "x " + where;
   }

@@ -62,9 +62,9 @@ template <class Single, class Double>
     std::copy(in_single[p].parameter->value().begin(), in_single[p].parameter->value().end(),
               in_double[p].parameter->value().begin());
   }
-  clear_gradients(single);
+  Gradients gradients(single);
   Tape<float> tape({.threads = 1});
-  tape.backward(mean_nats(tape, single, encoded(single, images), images));
+  tape.backward(mean_nats(tape, single, encoded(single, images), images), gradients);
 
   const auto loss_along = [&](const std::vector<double>& direction, double step) {
     std::vector<double> saved;
@@ -90,7 +90,7 @@ template <class Single, class Double>
     std::vector<double> direction;
     double by_gradient = 0;
     for (const auto& [name, parameter] : in_single) {
-      for (const float g : parameter->gradient()) {
+      for (const float g : gradients[*parameter]) {
         direction.push_back(rng.uniform(-1, 1));
         by_gradient += static_cast<double>(g) * direction.back();
       }

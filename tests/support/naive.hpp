@@ -251,7 +251,10 @@ enum class Edge { initial_state, padding_is_scanned };
             return t == 0 ? initial(w, "h0", unit) : h(n, r, t - 1, unit);
           };
           const auto z = [&](Index gate) {
-            double sum = is(n, r, t, gate * hidden + k);
+            // A bias of the padding's own: the bias of the input was there before the map was skewed.
+            const bool is_own = is_padding && w.contains("padding_bias");
+            double sum = is_own ? w.at("padding_bias")(0, 0, 0, gate * hidden + k)
+                                : is(n, r, t, gate * hidden + k);
             for (Index unit = 0; unit < hidden; ++unit) {
               sum += kernel(0, 0, unit, gate * hidden + k) * above(unit) +
                      kernel(1, 0, unit, gate * hidden + k) * left(unit);

@@ -23,15 +23,16 @@ void check_steps(Fixture& fixture, const Rule& rule) {
   Pair<T> pair;
   test::load_parameters(pair, fixture, "initial.");
   Optimizer<Rule, T> optimizer(rule, parameters(pair));
+  Gradients gradients(pair);
   const Index steps = fixture.map<T>("gradients.a").shape()[0];
   REQUIRE(steps == 5);
   for (Index t = 0; t < steps; ++t) {
     CAPTURE(t);
     for (const auto& [name, parameter] : parameters(pair)) {
       const Tensor<T, 4> all = fixture.map<T>("gradients." + name);
-      std::copy_n(all.view().slice(t, 1).begin(), parameter->size(), parameter->gradient().begin());
+      std::copy_n(all.view().slice(t, 1).begin(), parameter->size(), gradients[*parameter].begin());
     }
-    optimizer.step();
+    optimizer.step(gradients);
     for (const auto& [name, parameter] : parameters(pair)) {
       CAPTURE(name);
       const FeatureMap<double> all = fixture.map<double>("values." + name);
@@ -61,16 +62,17 @@ TEMPLATE_TEST_CASE("SGD, RMSProp and Adam take the steps of PyTorch", "[io][torc
 
 TEMPLATE_TEST_CASE("Gradients are clipped as by PyTorch", "[io][torch]", double, float) {
   Fixture fixture("optim_clip");
-  Pair<TestType> pair;
+  const Pair<TestType> pair;
+  Gradients gradients(pair);
   for (const auto& [name, parameter] : parameters(pair)) {
     const auto gradient = fixture.map<TestType>("gradients." + name);
-    std::copy(gradient.begin(), gradient.end(), parameter->gradient().begin());
+    std::copy(gradient.begin(), gradient.end(), gradients[*parameter].begin());
   }
-  const double norm = clip_gradients(parameters(pair), fixture.number("max_norm"));
+  const double norm = clip_gradients(gradients, fixture.number("max_norm"));
   CHECK(norm ==
         Approx(fixture.number("norm")).epsilon(std::same_as<TestType, double> ? 1e-9 : 1e-5));
   for (const auto& [name, parameter] : parameters(pair)) {
-    const FeatureMap<TestType> clipped{FeatureView<const TestType>(parameter->gradient())};
+    const FeatureMap<TestType> clipped(std::as_const(gradients)[*parameter]);
     CHECK(test::disagreement(clipped, fixture, "clipped." + name, Kind::output) == "");
   }
   CHECK(fixture.unread() == "");

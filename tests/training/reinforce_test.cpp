@@ -70,9 +70,8 @@ TEST_CASE("Weights q f over all images give the gradient of the variational free
   // d E_q[f] = E_q[f d ln q], and the loss is Σ weight · (-ln q).
   std::vector<double> weights;
   for (std::size_t n = 0; n < v.q.size(); ++n) weights.push_back(-v.q[n] * v.f[n]);
-  BatchGradient gradient(model, 2);
-  clear_gradients(model);
-  static_cast<void>(gradient(Batch(all, weights)));
+  Gradients gradients(model);
+  static_cast<void>(BatchGradient(model, 2)(Batch(all, weights), gradients));
   Index compared = 0;
   for (const auto& [name, parameter] : parameters(model)) {
     for (Index i = 0; i < parameter->size(); i += 5) {
@@ -83,7 +82,7 @@ TEST_CASE("Weights q f over all images give the gradient of the variational free
       value = before - step;
       const double below = variational(model, all).value;
       value = before;
-      const double found = parameter->gradient().data()[i];
+      const double found = gradients[*parameter].data()[i];
       CAPTURE(name, i);
       CHECK(found == Approx((above - below) / (2 * step)).margin(1e-7));
       ++compared;
@@ -99,7 +98,8 @@ TEST_CASE("REINFORCE brings the variational free energy to the exact one, and no
   const Images all = test::all_images(lattice, 2);
   const double exact = exact_free_energy(all), before = variational(model, all).value;
   CHECK(before > exact + 1);
-  BatchGradient gradient(model, 2);
+  BatchGradient loss(model, 2);
+  Gradients gradients(model);
   Optimizer optimizer(Adam({.learning_rate = 0.01}), parameters(model));
   constexpr Index images = 100;
   for (std::uint64_t step = 0; step < 300; ++step) {
@@ -111,9 +111,9 @@ TEST_CASE("REINFORCE brings the variational free energy to the exact one, and no
       mean += f.back() / images;
     }
     for (double& w : f) w = (mean - w) / images;  // the mean is a baseline: it halves the variance
-    clear_gradients(model);
-    static_cast<void>(gradient(Batch(drawn.images, f)));
-    optimizer.step();
+    gradients.clear();
+    static_cast<void>(loss(Batch(drawn.images, f), gradients));
+    optimizer.step(gradients);
   }
   const double after = variational(model, all).value;
   CHECK(after >= exact);

@@ -83,7 +83,7 @@ template <class F>
 /// Compares the gradients of function(tape, inputs) with central differences, for every element of
 /// every input and of every parameter of `owner`. `function` takes (Tape<double>&, const
 /// std::vector<Variable<double>>&) and returns a Variable<double>; it must compute the same thing
-/// each time. Values are restored, also if `function` throws; gradients are overwritten.
+/// each time. Values are restored, also if `function` throws.
 ///
 /// At a kink (a ReLU of exactly 0, as where biases begin at 0 and nothing else is seen) there is no
 /// derivative: what an operation gives there is its own choice, and need not even lie between the
@@ -119,16 +119,16 @@ template <class Owner, class Function>
 
   // Of all targets, one after the other.
   const auto sweep = [&] {
-    clear_gradients(owner);
+    Gradients<double> gradients(owner);
     const std::vector<Variable<double>> on_tape = place();
-    tape.backward(detail::project(function(tape, on_tape), options));
-    std::vector<std::vector<double>> gradients;
-    const auto keep = [&gradients](const FeatureView<const double>& gradient) {
-      gradients.emplace_back(gradient.begin(), gradient.end());
+    tape.backward(detail::project(function(tape, on_tape), options), gradients);
+    std::vector<std::vector<double>> found;
+    const auto keep = [&found](const FeatureView<const double>& gradient) {
+      found.emplace_back(gradient.begin(), gradient.end());
     };
     for (const Variable<double>& x : on_tape) keep(tape.gradient(x));
-    for (const auto& [name, parameter] : owned) keep(parameter->gradient());
-    return gradients;
+    for (const auto& [name, parameter] : owned) keep(gradients[*parameter]);
+    return found;
   };
 
   GradcheckReport report;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Parameter: a trained tensor and its gradient; visiting the parameters of a layer or model by
-// name.
+// Parameter: a trained tensor; visiting the parameters of a layer or model by name.
 #pragma once
 
 #include <algorithm>
@@ -14,32 +13,9 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-template <class T>
-class Parameter;
-
-namespace detail {
-
-/// Where gradients of this thread go instead of to their parameters: see GradientRooms.
-template <class T>
-class GradientTarget {
- public:
-  virtual FeatureView<T> gradient_of(const Parameter<T>& parameter) = 0;
-  /// That of the calling thread; null: to the parameters.
-  static GradientTarget*& current() {
-    static thread_local GradientTarget* target = nullptr;
-    return target;
-  }
-
- protected:
-  ~GradientTarget() = default;
-};
-
-}  // namespace detail
-
 /// A trained tensor of rank 4: weights are [kernel height][kernel width][C_in][C_out], a bias is
-/// (1, 1, 1, C). Elements that a mask forbids are zero and stay so. The gradient is scratch of
-/// whoever trains, not part of the value, so it is mutable: a const model can be differentiated, by
-/// one thread at a time or, with GradientRooms, by several.
+/// (1, 1, 1, C). Elements that a mask forbids are zero and stay so. Its gradient is whoever
+/// differentiates it to keep: see Gradients.
 template <class T>
 class Parameter {
  public:
@@ -65,16 +41,6 @@ class Parameter {
   [[nodiscard]] FeatureView<T> value() { return value_; }
   [[nodiscard]] FeatureView<const T> value() const { return value_; }
 
-  /// dL/dvalue, summed over all backward sweeps since clear_gradient(); made on first use. While
-  /// the calling thread has a GradientRooms::Use: what it has added since that began.
-  [[nodiscard]] FeatureView<T> gradient() const {
-    auto* const elsewhere = detail::GradientTarget<T>::current();
-    if (elsewhere != nullptr) return elsewhere->gradient_of(*this);
-    if (gradient_.empty() && !value_.empty()) gradient_ = FeatureMap<T>(shape());
-    return gradient_;
-  }
-  void clear_gradient() const { gradient_.fill(T{0}); }
-
  private:
   template <class Use>
   void for_each_forbidden(Use use) const {
@@ -95,7 +61,6 @@ class Parameter {
   FeatureMap<T> value_;
   Allowed allowed_;
   Index trained_ = 0;
-  mutable FeatureMap<T> gradient_;
 };
 
 /// A parameter with its full name ("blocks.3.left.input_weights").
@@ -178,11 +143,6 @@ template <class Owner>
 template <class Owner>
 void apply_masks(Owner& owner) {
   for (const auto& [name, parameter] : parameters(owner)) parameter->apply_mask();
-}
-
-template <class Owner>
-void clear_gradients(const Owner& owner) {
-  for (const auto& [name, parameter] : parameters(owner)) parameter->clear_gradient();
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include <pixelrnn/autodiff/gradient_memory.hpp>
+#include <pixelrnn/autodiff/gradients.hpp>
 #include <pixelrnn/autodiff/map_memory.hpp>
-#include <pixelrnn/autodiff/parameter.hpp>
 #include <pixelrnn/autodiff/prepared.hpp>
 #include <pixelrnn/autodiff/variable.hpp>
 #include <pixelrnn/core/parallel.hpp>
@@ -36,8 +36,8 @@ class MapPass;
 
 /// Memory and history of one computation. Values live in a workspace that reset() recycles, so a
 /// repeated training step allocates nothing. Gradients live only from their first contribution
-/// until their operation has been reversed. One thread at a time; a model may be used from several
-/// threads if each has its own tape with record = false, or records and has a GradientRooms::Use.
+/// until their operation has been reversed. One thread at a time; several may use one model, each
+/// with a tape of its own.
 template <class T>
 class Tape {
  public:
@@ -63,7 +63,7 @@ class Tape {
                      .needs_gradient = options_.record,
                      .keeps_gradient = true});
   }
-  /// A parameter as a value; its gradient is added to parameter.gradient().
+  /// A parameter as a value, whose gradient goes to the Gradients of the sweep.
   [[nodiscard]] Variable<T> leaf(const Parameter<T>& parameter) {
     return add_node({.name = "parameter",
                      .value = unconst(parameter.value()),
@@ -79,15 +79,15 @@ class Tape {
   }
   [[nodiscard]] const std::optional<Variable<T>>& condition() const { return condition_; }
 
-  /// Tapes of this tape's own, one for each worker of a parallel part of a computation that is not
-  /// recorded; each is sequential, and keeps its memory and what layers prepare(). Valid until the
-  /// next call.
+  /// Tapes of this tape's own, one for each worker of a parallel part of a computation, recorded or
+  /// not as on this one; each is sequential and keeps its memory and, without a recording, what
+  /// layers prepare(). Valid until the next call.
   [[nodiscard]] std::span<const std::unique_ptr<Tape>> worker_tapes(Index workers) {
     for (const auto& tape : workers_) tape->prepared_.clear();
     while (std::ssize(workers_) < workers) {
       workers_.push_back(std::make_unique<Tape>(
-          TapeOptions{.threads = 1, .record = false, .walk_bits = options_.walk_bits}));
-      workers_.back()->keeps_prepared_ = true;
+          TapeOptions{.threads = 1, .record = records(), .walk_bits = options_.walk_bits}));
+      workers_.back()->keeps_prepared_ = !records();
     }
     return workers_;
   }
@@ -117,7 +117,7 @@ class Tape {
   /// adds its share to their gradients. If no input wants a gradient, op is dropped at once. Op may
   /// own memory; it is destroyed by reset(). `name` appears in error messages; it is not copied.
   /// An operation with parameters of its own names one of them, tape.leaf(p), among its inputs, so
-  /// that it is reversed even if x is constant, and adds to Parameter::gradient() itself.
+  /// that it is reversed even if x is constant, and adds to Backward::gradient(p) itself.
   template <class Op>
   Variable<T> record(const char* name, FeatureView<T> value,
                      std::initializer_list<Variable<T>> inputs, Op op) {
@@ -145,48 +145,20 @@ class Tape {
     return add_node(node);
   }
 
-  /// Adds dL/dθ to every parameter and dL/dx to every input, L being the single number `loss`.
-  /// One sweep a recording: operations may reuse what they saved. Throws ShapeError if loss is not
-  /// one number, ConfigError if it is on another tape or this one does not record or was swept
-  /// already.
-  void backward(Variable<T> loss) {
-    if (loss.shape().count() != 1) {
-      detail::fail<ShapeError>("Tape::backward: loss is ", loss.shape(),
-                               ", expected one number (N=1, H=1, W=1, C=1); see mean() and sum()");
-    }
-    static constexpr T one{1};
-    backward(loss, FeatureView<const T>(&one, loss.shape()));
-  }
+  /// Finds dL/dx of every input, see gradient(), and adds dL/dθ to `gradients`, L being the single
+  /// number `loss`. What is found of parameters that those are not for is dropped. One sweep a
+  /// recording: operations may reuse what they saved. Throws ShapeError if loss is not one number,
+  /// ConfigError if it is on another tape or this one does not record or was swept already.
+  void backward(Variable<T> loss, Gradients<T>& gradients) { sweep(loss, &gradients); }
+  /// Of inputs alone.
+  void backward(Variable<T> loss) { sweep(loss, nullptr); }
   /// The same from a given dL/doutput of any shape.
-  void backward(Variable<T> output, FeatureView<const T> output_gradient) {
-    require_own(output, "Tape::backward");
-    if (!options_.record) {
-      detail::fail<ConfigError>("Tape::backward: the tape does not record; make it with ",
-                                "TapeOptions::record = true");
-    }
-    if (output.shape() != output_gradient.shape()) {
-      detail::fail<ShapeError>("Tape::backward: output_gradient is ", output_gradient.shape(),
-                               ", expected ", output.shape());
-    }
-    if (std::exchange(swept_, true)) {
-      detail::fail<ConfigError>("Tape::backward: the tape was swept already; call reset() and ",
-                                "run forward again");
-    }
-    if (!nodes_[index(output.id_)].needs_gradient) return;
-    const auto claim = claim_gradient(output.id_);
-    std::transform(claim.gradient.begin(), claim.gradient.end(), output_gradient.begin(),
-                   claim.gradient.begin(),
-                   [&](const T& old, T d) { return claim.fresh ? d : old + d; });
-    for (Index id = output.id_; id >= 0; --id) {
-      Node& node = nodes_[index(id)];
-      if (node.backward == nullptr || node.gradient == no_gradient) continue;
-      Backward<T> context(*this, id);
-      const Scratch scratch(scratch_);
-      node.backward(node.op, context);
-      if (!node.keeps_gradient) release(nodes_[index(id)]);
-    }
+  void backward(Variable<T> output, FeatureView<const T> output_gradient, Gradients<T>& gradients) {
+    sweep(output, output_gradient, &gradients);
   }
-
+  void backward(Variable<T> output, FeatureView<const T> output_gradient) {
+    sweep(output, output_gradient, nullptr);
+  }
   /// dL/dx of an input() after backward(); zero if the loss does not depend on it.
   [[nodiscard]] FeatureView<const T> gradient(Variable<T> variable) {
     require_own(variable, "Tape::gradient");
@@ -194,7 +166,7 @@ class Tape {
     if (!node.keeps_gradient) {
       detail::fail<ConfigError>("Tape::gradient: the variable is of ", node.name,
                                 ", expected one of Tape::input(), whose gradients alone are kept; ",
-                                "parameters' are in Parameter::gradient()");
+                                "parameters' are in the Gradients of backward()");
     }
     return zeroed_gradient(variable.id_);
   }
@@ -275,6 +247,7 @@ class Tape {
     maps_.give_back(block);
   }
   static std::size_t index(Index id) { return static_cast<std::size_t>(id); }
+  [[nodiscard]] const Node& node(Index id) const { return nodes_[index(id)]; }
   /// Leaves look at memory the tape never writes.
   static FeatureView<T> unconst(FeatureView<const T> view) {
     return {const_cast<T*>(view.data()), view.shape()};
@@ -287,9 +260,57 @@ class Tape {
     return Variable<T>(*this, static_cast<Index>(nodes_.size()) - 1, recording_);
   }
 
+  void sweep(Variable<T> loss, Gradients<T>* gradients) {
+    if (loss.shape().count() != 1) {
+      detail::fail<ShapeError>("Tape::backward: loss is ", loss.shape(),
+                               ", expected one number (N=1, H=1, W=1, C=1); see mean() and sum()");
+    }
+    static constexpr T one{1};
+    sweep(loss, FeatureView<const T>(&one, loss.shape()), gradients);
+  }
+  void sweep(Variable<T> output, FeatureView<const T> output_gradient, Gradients<T>* gradients) {
+    require_own(output, "Tape::backward");
+    if (!options_.record) {
+      detail::fail<ConfigError>("Tape::backward: the tape does not record; make it with ",
+                                "TapeOptions::record = true");
+    }
+    if (output.shape() != output_gradient.shape()) {
+      detail::fail<ShapeError>("Tape::backward: output_gradient is ", output_gradient.shape(),
+                               ", expected ", output.shape());
+    }
+    if (std::exchange(swept_, true)) {
+      detail::fail<ConfigError>("Tape::backward: the tape was swept already; call reset() and ",
+                                "run forward again");
+    }
+    if (!nodes_[index(output.id_)].needs_gradient) return;
+    of_parameters_ = gradients;
+    const auto claim = claim_gradient(output.id_);
+    std::transform(claim.gradient.begin(), claim.gradient.end(), output_gradient.begin(),
+                   claim.gradient.begin(),
+                   [&](const T& old, T d) { return claim.fresh ? d : old + d; });
+    for (Index id = output.id_; id >= 0; --id) {
+      Node& node = nodes_[index(id)];
+      if (node.backward == nullptr || node.gradient == no_gradient) continue;
+      Backward<T> context(*this, id);
+      const Scratch scratch(scratch_);
+      node.backward(node.op, context);
+      if (!node.keeps_gradient) release(nodes_[index(id)]);
+    }
+    of_parameters_ = nullptr;
+  }
+  [[nodiscard]] bool is_kept(const Parameter<T>& parameter) const {
+    return of_parameters_ != nullptr && of_parameters_->contains(parameter);
+  }
+  FeatureView<T> gradient_of(const Parameter<T>& parameter) {
+    if (is_kept(parameter)) return (*of_parameters_)[parameter];
+    return {scratch_.template allocate_zero<T>(parameter.size()), parameter.shape()};
+  }
+
   typename Backward<T>::Claim claim_gradient(Index id) {
     Node& node = nodes_[index(id)];
-    if (node.parameter != nullptr) return {node.parameter->gradient(), false};
+    if (node.parameter != nullptr && is_kept(*node.parameter)) {
+      return {(*of_parameters_)[*node.parameter], false};
+    }
     const bool fresh = node.gradient == no_gradient;
     if (fresh) {
       node.gradient = gradients_.take(workspace(), node.value.size());
@@ -311,7 +332,8 @@ class Tape {
   }
   void pass_gradient(const Node& from, Index to) {
     Node& node = nodes_[index(to)];
-    if (node.parameter == nullptr && node.gradient == no_gradient) {
+    const bool is_elsewhere = node.parameter != nullptr && is_kept(*node.parameter);
+    if (!is_elsewhere && node.gradient == no_gradient) {
       node.gradient = from.gradient;
       gradients_.share(node.gradient);
       return;
@@ -336,6 +358,7 @@ class Tape {
   Workspace scratch_;       ///< what one forward or backward needs while it runs
   std::vector<Node> nodes_;
   detail::GradientMemory<T> gradients_;
+  Gradients<T>* of_parameters_ = nullptr;  ///< in a sweep
   std::optional<Variable<T>> condition_;
   std::vector<std::unique_ptr<Tape>> workers_;
   detail::Prepared prepared_;
@@ -343,43 +366,5 @@ class Tape {
   bool swept_ = false;
   Index recording_ = 0;  ///< how often it was reset
 };
-
-template <class T>
-FeatureView<const T> Backward<T>::output_gradient() const {
-  return tape_.gradient_of(tape_.nodes_[tape_.index(node_)]);
-}
-template <class T>
-FeatureView<const T> Backward<T>::output() const {
-  return tape_.nodes_[tape_.index(node_)].value;
-}
-template <class T>
-FeatureView<const T> Backward<T>::input(Index i) const {
-  return tape_.nodes_[tape_.index(tape_.nodes_[tape_.index(node_)].inputs[i])].value;
-}
-template <class T>
-bool Backward<T>::wants_gradient(Index i) const {
-  return tape_.nodes_[tape_.index(tape_.nodes_[tape_.index(node_)].inputs[i])].needs_gradient;
-}
-template <class T>
-FeatureView<T> Backward<T>::input_gradient(Index i) const {
-  return tape_.zeroed_gradient(tape_.nodes_[tape_.index(node_)].inputs[i]);
-}
-template <class T>
-typename Backward<T>::Claim Backward<T>::claim_gradient(Index i) const {
-  return tape_.claim_gradient(tape_.nodes_[tape_.index(node_)].inputs[i]);
-}
-template <class T>
-void Backward<T>::pass_gradient(Index i) const {
-  const auto& node = tape_.nodes_[tape_.index(node_)];
-  tape_.pass_gradient(node, node.inputs[i]);
-}
-template <class T>
-int Backward<T>::threads() const {
-  return tape_.threads();
-}
-template <class T>
-Workspace& Backward<T>::scratch() const {
-  return tape_.scratch_;
-}
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

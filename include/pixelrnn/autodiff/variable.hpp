@@ -9,6 +9,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 template <class T>
 class Tape;
+template <class T>
+class Parameter;
 
 /// A value on a tape: a light handle, valid until the tape is reset or, within a net on a tape that
 /// does not record, until its memory is given back (MapPass); a use after that throws ConfigError.
@@ -38,29 +40,40 @@ template <class T>
 class Backward {
  public:
   /// dL/doutput, of the output's shape.
-  [[nodiscard]] FeatureView<const T> output_gradient() const;
-  [[nodiscard]] FeatureView<const T> output() const;
-  [[nodiscard]] FeatureView<const T> input(Index i) const;
+  [[nodiscard]] FeatureView<const T> output_gradient() const {
+    return tape_.gradient_of(tape_.node(node_));
+  }
+  [[nodiscard]] FeatureView<const T> output() const { return tape_.node(node_).value; }
+  [[nodiscard]] FeatureView<const T> input(Index i) const { return tape_.node(source(i)).value; }
   /// False for constants: their gradient need not (and cannot) be computed.
-  [[nodiscard]] bool wants_gradient(Index i) const;
+  [[nodiscard]] bool wants_gradient(Index i) const { return tape_.node(source(i)).needs_gradient; }
   /// dL/dinput(i) so far (zero at first): add to it.
-  [[nodiscard]] FeatureView<T> input_gradient(Index i) const;
+  [[nodiscard]] FeatureView<T> input_gradient(Index i) const {
+    return tape_.zeroed_gradient(source(i));
+  }
   /// The same without the zeroing: `fresh` memory must be overwritten, other memory added to.
   struct Claim {
     FeatureView<T> gradient;
     bool fresh;
   };
-  [[nodiscard]] Claim claim_gradient(Index i) const;
+  [[nodiscard]] Claim claim_gradient(Index i) const { return tape_.claim_gradient(source(i)); }
   /// dL/dinput(i) += dL/doutput, as for either operand of a sum: the first contribution shares the
   /// output's memory instead of copying it.
-  void pass_gradient(Index i) const;
-  [[nodiscard]] int threads() const;
+  void pass_gradient(Index i) const { tape_.pass_gradient(tape_.node(node_), source(i)); }
+  /// dL/dθ so far, to add to. If the Gradients of the sweep are not for this parameter, memory that
+  /// is thrown away.
+  [[nodiscard]] FeatureView<T> gradient(const Parameter<T>& parameter) const {
+    return tape_.gradient_of(parameter);
+  }
+  [[nodiscard]] int threads() const { return tape_.threads(); }
   /// Memory that is given back when the operation's backward returns.
-  [[nodiscard]] Workspace& scratch() const;
+  [[nodiscard]] Workspace& scratch() const { return tape_.scratch(); }
 
  private:
   friend class Tape<T>;
   Backward(Tape<T>& tape, Index node) : tape_(tape), node_(node) {}
+  /// The node of input i.
+  [[nodiscard]] Index source(Index i) const { return tape_.node(node_).inputs[i]; }
   Tape<T>& tape_;
   Index node_;
 };

@@ -17,6 +17,7 @@ using ModelLayers = Sequential<MaskedConv2d<MaskA, B>, Blocks, MaskedConv2d<Mask
                                MaskedConv2d<MaskB, B>, MaskedConv2d<MaskB, B>>;
 
 /// Table 1 of van den Oord et al. 2016: 7×7 conv mask A; blocks; ReLU, 1×1; ReLU, 1×1; 1×1 logits.
+/// Without Config::head_relu_first the ReLUs stand behind these two layers.
 template <class Blocks, class B>
 class ModelNet : public ModelLayers<Blocks, B> {
  public:
@@ -40,7 +41,7 @@ struct Widths {
   template <class Config, class L>
   Widths(const Config& config, const L& likelihood)
       : colours(L::masks_colours ? config.image.channels : 1),
-        stream(2 * config.hidden),
+        stream(stream_of(config)),
         head(config.head),
         condition(checked(config.condition).width()),
         logits(likelihood.outputs(config.image.channels)) {
@@ -57,6 +58,18 @@ struct Widths {
     return MaskedConv2d<MaskB, B>(
         {.in_channels = in, .out_channels = out, .colours = colours, .relu_input = relu_input},
         rng);
+  }
+  /// Maps between blocks.
+  template <class Config>
+  [[nodiscard]] static Index stream_of(const Config& config) {
+    if constexpr (requires { config.stream; }) {
+      if (config.stream < 0) {
+        fail<ConfigError>("model: Config::stream is ", config.stream,
+                          ", expected 0 (twice Config::hidden) or more");
+      }
+      if (config.stream > 0) return config.stream;
+    }
+    return 2 * config.hidden;
   }
   /// Throws ConfigError unless maps of a gate are as many for each colour: see Gate.
   void require_groups(const char* where, Index hidden, const char* of_what) const {
@@ -87,9 +100,10 @@ auto make_net(const Widths& widths, const Config& config, MakeBlock make_block, 
       skips.push_back(widths.template pointwise<B>(widths.stream, widths.stream, rng));
     }
   }
-  auto wide = widths.template pointwise<B>(widths.stream, widths.head, rng, true);
+  const bool first_relu = config.head_relu_first;
+  auto wide = widths.template pointwise<B>(widths.stream, widths.head, rng, first_relu);
   auto deep = widths.template pointwise<B>(widths.head, widths.head, rng, true);
-  auto logits = widths.template pointwise<B>(widths.head, widths.logits, rng);
+  auto logits = widths.template pointwise<B>(widths.head, widths.logits, rng, !first_relu);
   return ModelNet<Blocks, B>(std::move(first), Blocks(std::move(blocks), std::move(skips)),
                              std::move(wide), std::move(deep), std::move(logits));
 }
@@ -106,6 +120,8 @@ template <class M>
   if constexpr (requires { config.first_kernel; }) words.read_kernels(config);
   if constexpr (requires { config.cycle; }) words.read_cycle(config);
   if constexpr (requires { config.residual; }) words.read_residual(config);
+  if constexpr (requires { config.stream; }) words.read_stream(config);
+  if constexpr (requires { config.upsample; }) words.read_block(config);
   double kernels = 0;
   if constexpr (requires { config.first_kernel; }) kernels = words.gated_kernels(config);
   if constexpr (requires { config.cycle; }) kernels = words.wave_kernels(config);
@@ -126,6 +142,10 @@ std::map<std::string, std::string> describe(std::string_view kind, const Config&
   }
   if constexpr (requires { config.kernel; }) words["kernel"] = std::to_string(config.kernel);
   if constexpr (requires { config.cycle; }) words["cycle"] = std::to_string(config.cycle);
+  if constexpr (requires { config.stream; }) {
+    if (config.stream > 0) words["stream"] = std::to_string(config.stream);
+    if (!config.head_relu_first) words["head_relu_first"] = "false";
+  }
   return words;
 }
 

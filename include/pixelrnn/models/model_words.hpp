@@ -125,6 +125,17 @@ class ModelWords {
   void read_residual(Config& config) const {
     config.residual = !contains("residual") || flag("residual");
   }
+  /// Maps between blocks, and where the head's ReLUs are, of models that are not the paper's.
+  template <class Config>
+  void read_stream(Config& config) const {
+    if (contains("stream")) config.stream = size("stream");
+    config.head_relu_first = !contains("head_relu_first") || flag("head_relu_first");
+  }
+  template <class Config>
+  void read_block(Config& config) const {
+    config.upsample = !contains("upsample") || flag("upsample");
+    config.padding_bias = contains("padding_bias") && flag("padding_bias");
+  }
   template <class Config>
   void read_kernels(Config& config) const {
     config.first_kernel = size("first_kernel");
@@ -164,7 +175,11 @@ class ModelWords {
     const double hidden = static_cast<double>(config.hidden),
                  head = static_cast<double>(config.head);
     const double blocks = static_cast<double>(config.layers) * 2 * hidden * hidden + head * head;
-    const double least = (kernels > 0 ? kernels : blocks) + hidden * head +
+    double stream = hidden;  // at least
+    if constexpr (requires { config.stream; }) {
+      if (config.stream > 0) stream = static_cast<double>(config.stream);
+    }
+    const double least = (kernels > 0 ? kernels : blocks) + stream * head +
                          head * static_cast<double>(config.image.channels) +
                          static_cast<double>(config.condition.width()) *
                              (static_cast<double>(config.condition.classes) + 2 * hidden);

@@ -12,10 +12,12 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 struct PixelCNNConfig {
   ImageShape image{};
   Index layers = 15;   ///< residual blocks
-  Index hidden = 128;  ///< h: blocks have h maps inside, the stream between them 2h
+  Index hidden = 128;  ///< h: blocks have h maps inside
   Index head =
       32;  ///< maps of the two 1×1 layers before the logits (the paper: 32 for MNIST, 1024)
-  bool skip = false;                     ///< learned skip connections from each block to the output
+  bool skip = false;            ///< learned skip connections from each block to the output
+  Index stream = 0;             ///< maps between blocks; 0: 2h
+  bool head_relu_first = true;  ///< ReLUs stand before the head's layers (the paper), or behind
   Encoding encoding = Encoding::scaled;  ///< of levels, as the net reads them
   Condition condition{};                 ///< what the model is told of each image
   Orientation orientation{};             ///< the order in which it goes through the pixels

@@ -2,6 +2,8 @@
 // PixelRNN: residual blocks around a recurrence, Row LSTM or Diagonal BiLSTM.
 #pragma once
 
+#include <optional>
+
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/models/head.hpp>
 #include <pixelrnn/nn/diagonal_lstm/diagonal_lstm.hpp>
@@ -14,11 +16,15 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 struct PixelRNNConfig {
   ImageShape image{};
   Index layers = 7;   ///< residual blocks
-  Index hidden = 16;  ///< h: units of the recurrence; the stream between blocks has 2h maps
+  Index hidden = 16;  ///< h: units of the recurrence
   Index head =
       32;  ///< maps of the two 1×1 layers before the logits (the paper: 32 for MNIST, 1024)
-  bool skip = false;                     ///< learned skip connections from each block to the output
-  bool residual = true;                  ///< blocks add their input to their output
+  bool skip = false;            ///< learned skip connections from each block to the output
+  bool residual = true;         ///< blocks add their input to their output
+  Index stream = 0;             ///< maps between blocks; 0: 2h
+  bool upsample = true;         ///< a 1×1 layer from h maps to the stream; without it that has h
+  bool padding_bias = false;    ///< of DiagonalBiLSTM<PaddedScanState>: see DiagonalConfig
+  bool head_relu_first = true;  ///< ReLUs stand before the head's layers (the paper), or behind
   Encoding encoding = Encoding::scaled;  ///< of levels, as the net reads them
   Condition condition{};                 ///< what the model is told of each image
   Orientation orientation{};             ///< the order in which it goes through the pixels
@@ -36,7 +42,7 @@ concept Recurrence = IncrementalLayer<R> && requires(typename R::Config config, 
 namespace detail {
 
 /// x + 1×1(recurrence(x)), 2h -> h -> 2h (van den Oord et al. 2016, sec. 3.3); or without x, which
-/// the paper compares with (Table 2).
+/// the paper compares with (Table 2); or without the 1×1, h -> h.
 template <class R>
 class PixelRNNBlock : public Network<PixelRNNBlock<R>, typename R::Scalar> {
  public:
@@ -44,27 +50,29 @@ class PixelRNNBlock : public Network<PixelRNNBlock<R>, typename R::Scalar> {
   using Upsample = MaskedConv2d<MaskB, typename R::BackendPolicy>;
   static constexpr bool separates_images = SeparatesImages<R>;
 
-  PixelRNNBlock(R recurrence, Upsample upsample, bool residual)
+  PixelRNNBlock(R recurrence, std::optional<Upsample> upsample, bool residual)
       : recurrence_(std::move(recurrence)),
         upsample_(std::move(upsample)),
         is_residual_(residual) {}
 
   template <class Pass>
   [[nodiscard]] auto run(Pass& p, typename Pass::Value x) const {
-    if (!is_residual_) return p(upsample_, p(recurrence_, std::move(x)));
-    return p.add(x, upsample_, p(recurrence_, x));
+    if (!upsample_) return is_residual_ ? p.add(x, recurrence_, x) : p(recurrence_, std::move(x));
+    if (!is_residual_) return p(*upsample_, p(recurrence_, std::move(x)));
+    return p.add(x, *upsample_, p(recurrence_, x));
   }
   [[nodiscard]] std::string describe() const {
-    return (is_residual_ ? "Residual(" : "Sequential(") + description_of(recurrence_) + ", " +
-           description_of(upsample_) + ')';
+    return (is_residual_ ? "Residual(" : "Sequential(") + description_of(recurrence_) +
+           (upsample_ ? ", " + description_of(*upsample_) : "") + ')';
   }
   void for_each_parameter(auto&& visit) {
-    visit("recurrence", recurrence_), visit("upsample", upsample_);
+    visit("recurrence", recurrence_);
+    if (upsample_) visit("upsample", *upsample_);
   }
 
  private:
   R recurrence_;
-  Upsample upsample_;
+  std::optional<Upsample> upsample_;
   bool is_residual_;
 };
 template <class R>
@@ -111,11 +119,23 @@ class PixelRNN : public ImageModel<detail::PixelRNNNet<R>, L> {
         detail::fail<ConfigError>("model: Config::condition is given, but ", kind,
                                   " has no Config::condition_channels");
       }
+      if constexpr (requires { recurrence.padding_bias; }) {
+        recurrence.padding_bias = config.padding_bias;
+      } else if (config.padding_bias) {
+        detail::fail<ConfigError>("model: Config::padding_bias is true, but ", kind,
+                                  " has no padding; see DiagonalBiLSTM<PaddedScanState>");
+      }
       // Two statements: the order of construction is the order of random numbers.
       R layer(recurrence, rng);
-      return detail::PixelRNNBlock<R>(
-          std::move(layer), widths.template pointwise<B>(config.hidden, widths.stream, rng),
-          config.residual);
+      std::optional<typename detail::PixelRNNBlock<R>::Upsample> upsample;
+      if (config.upsample) {
+        upsample = widths.template pointwise<B>(config.hidden, widths.stream, rng);
+      } else if (widths.stream != config.hidden) {
+        detail::fail<ConfigError>("model: Config::upsample is false and Config::stream ",
+                                  widths.stream, ", expected Config::hidden, which is ",
+                                  config.hidden);
+      }
+      return detail::PixelRNNBlock<R>(std::move(layer), std::move(upsample), config.residual);
     };
     return detail::make_net<B>(widths, config, block, rng);
   }
@@ -123,6 +143,8 @@ class PixelRNN : public ImageModel<detail::PixelRNNNet<R>, L> {
     auto words = detail::describe(kind, config);
     words["initial_state"] = R::state_kind;
     if (!config.residual) words["residual"] = "false";
+    if (!config.upsample) words["upsample"] = "false";
+    if (config.padding_bias) words["padding_bias"] = "true";
     return words;
   }
 };

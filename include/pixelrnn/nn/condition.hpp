@@ -159,7 +159,7 @@ class ConditionWeights {
       }
     });
     add_chunks<B>(ctx.threads(), parts, chunks.size(), weights_.size(), weights_.size(),
-                  weights_.gradient().data());
+                  ctx.gradient(weights_).data());
   }
 
   /// What the sums of a walk begin with, pixel by pixel.

@@ -61,7 +61,7 @@ class Embedding {
       void backward(pixelrnn::Backward<Scalar>& ctx) const {
         const FeatureView<const Scalar> in = ctx.input(0);
         const Scalar* dy = ctx.output_gradient().data();
-        const FeatureView<Scalar> gradient = layer->table_.gradient();
+        const FeatureView<Scalar> gradient = ctx.gradient(layer->table_);
         const Index dimension = layer->config_.dimension;
         for (Index i = 0; i < in.size(); ++i, dy += dimension) {
           Scalar* const to = layer->row_of(gradient.data(), static_cast<Index>(in.data()[i]), i);

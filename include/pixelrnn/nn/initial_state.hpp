@@ -27,7 +27,8 @@ struct LearnedState {
 /// For Diagonal LSTM weights that were trained by running the recurrence over the padding of the
 /// skewed map: the state at (r, -1) is what r steps over zero inputs give, h and c starting from
 /// zero. Depends on the weights and on r, not on the image; computed once a forward pass. Without
-/// it such weights compute another function.
+/// it such weights compute another function. Whether the bias of the input is part of such a step
+/// depends on when the map was skewed: see DiagonalConfig::padding_bias.
 struct PaddedScanState {
   static constexpr std::string_view name = "padded_scan";
   static constexpr bool is_learned = false;

@@ -31,12 +31,11 @@ concept Layer = requires(const L& layer, L& owner, Variable<typename L::Scalar> 
 
 /// The promise of a layer, net or model that what becomes of an image depends on that image alone,
 /// and that several threads may go through it at once, forward and in reverse, each with a tape of
-/// its own; an operation's backward calls Parameter::gradient() on the thread it was called on.
-/// Whoever makes it says so: static constexpr bool separates_images = true. All layers of the
-/// library do, and what is made of such layers. A trainer then may work through a batch in parts,
-/// which small nets do faster and in less memory. A layer that normalises over the batch, or draws
-/// random numbers as it goes, must not promise it, and if it derives from one that does takes it
-/// back with = false; verify_determinism finds one whose outputs break it.
+/// its own. Whoever makes it says so: static constexpr bool separates_images = true. All layers of
+/// the library do, and what is made of such layers. A trainer then may work through a batch in
+/// parts, which small nets do faster and in less memory. A layer that normalises over the batch, or
+/// draws random numbers as it goes, must not promise it, and if it derives from one that does takes
+/// it back with = false; verify_determinism finds one whose outputs break it.
 template <class L>
 concept SeparatesImages = requires {
   requires L::separates_images;

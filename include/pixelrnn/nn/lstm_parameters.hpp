@@ -2,6 +2,7 @@
 // LstmParameters: what an LSTM over a map learns.
 #pragma once
 
+#include <pixelrnn/autodiff/variable.hpp>
 #include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/nn/init.hpp>
 #include <pixelrnn/nn/initial_state.hpp>
@@ -45,8 +46,8 @@ class LstmParameters {
   }
   void apply_mask() { input_weights.apply_mask(); }
   /// For gradients that were summed over all weights.
-  void mask_gradient() const {
-    if (mask.has_parts()) mask.apply(input_weights.gradient(), kernels::gate_count);
+  void mask_gradient(const Backward<Scalar>& ctx) const {
+    if (mask.has_parts()) mask.apply(ctx.gradient(input_weights), kernels::gate_count);
   }
   [[nodiscard]] FeatureView<const Scalar> masked_input_weights(Workspace& workspace) const {
     return mask.masked(std::as_const(input_weights).value(), kernels::gate_count, workspace);

@@ -4,22 +4,16 @@
 
 #include <vector>
 
-#include <pixelrnn/autodiff/parameter.hpp>
+#include <pixelrnn/autodiff/gradients.hpp>
 #include <pixelrnn/optim/rules.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// Global gradient norm: √(Σ over all parameters of |g|²), summed in double in a fixed order.
 template <class T>
-[[nodiscard]] double gradient_norm(const std::vector<NamedParameter<T>>& parameters) {
+[[nodiscard]] double gradient_norm(const Gradients<T>& gradients) {
   double sum = 0;
-  for (const auto& [name, parameter] : parameters) {
-    double part = 0;
-    for (const T g : parameter->gradient()) {
-      part += static_cast<double>(g) * static_cast<double>(g);
-    }
-    sum += part;
-  }
+  for (const T g : gradients.values()) sum += static_cast<double>(g) * static_cast<double>(g);
   return std::sqrt(sum);
 }
 
@@ -27,16 +21,14 @@ template <class T>
 /// 2013); returns the norm before. Not-a-number gradients are left for the caller to find.
 /// Throws ConfigError unless max_norm > 0.
 template <class T>
-double clip_gradients(const std::vector<NamedParameter<T>>& parameters, double max_norm) {
+double clip_gradients(Gradients<T>& gradients, double max_norm) {
   if (!(max_norm > 0)) {
     detail::fail<ConfigError>("clip_gradients: max_norm is ", max_norm, ", expected more than 0");
   }
-  const double norm = gradient_norm(parameters);
+  const double norm = gradient_norm(gradients);
   if (!(norm > max_norm)) return norm;
   const T factor = static_cast<T>(max_norm / norm);
-  for (const auto& [name, parameter] : parameters) {
-    for (T& g : parameter->gradient()) g *= factor;
-  }
+  for (T& g : gradients.values()) g *= factor;
   return norm;
 }
 
@@ -65,16 +57,21 @@ class Optimizer {
     return state_[p * states + s];
   }
 
-  /// One step along the parameters' gradients; `rate_factor` is the schedule's.
-  void step(double rate_factor = 1) {
+  /// One step along gradients; `rate_factor` is the schedule's. Throws ConfigError if they are not
+  /// for all of the parameters.
+  void step(const Gradients<T>& gradients, double rate_factor = 1) {
+    for (const auto& [name, parameter] : parameters_) {
+      if (gradients.contains(*parameter)) continue;
+      detail::fail<ConfigError>("Optimizer: there is no gradient of ", name,
+                                ", expected Gradients for the model whose parameters these are");
+    }
     ++steps_;
     for (std::size_t p = 0; p < parameters_.size(); ++p) {
       Parameter<T>& parameter = *parameters_[p].parameter;
       std::array<std::span<T>, states> state;
       for (std::size_t s = 0; s < states; ++s) state[s] = this->state(p, s).flat();
-      const FeatureView<const T> gradient = parameter.gradient();
       rule_.update(steps_, rule_.learning_rate * rate_factor, parameter.value().flat(),
-                   gradient.flat(), state);
+                   gradients[parameter].flat(), state);
     }
   }
 

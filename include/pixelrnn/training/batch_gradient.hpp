@@ -4,17 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include <pixelrnn/autodiff/functions.hpp>
-#include <pixelrnn/autodiff/gradient_rooms.hpp>
+#include <pixelrnn/autodiff/gradients.hpp>
 #include <pixelrnn/core/thread_choice.hpp>
 #include <pixelrnn/core/tuning.hpp>
 #include <pixelrnn/kernels/backend.hpp>
 #include <pixelrnn/models/model.hpp>
+#include <pixelrnn/models/parts.hpp>
 #include <pixelrnn/training/batch.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -22,62 +22,67 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// L = mean nats per image of a batch, or Σ weight · nats if it has weights, and dL/dθ.
 ///
 /// Of a small net what a reverse sweep needs of all images is far larger than its weights and does
-/// not stay in a cache from forward to reverse. So a batch goes through the net an image at a
-/// time, forward and back, on a tape for each worker: threads meet once in a round of 8 parts or
-/// more, not in each layer, and memory is that of the images under way. Parts are the same for any
-/// number of threads and their gradients are added in order, and so bits are the same. Large nets,
-/// which would have to read their weights once more for each part, take the whole batch at once,
-/// and so do nets that do not promise SeparatesImages.
+/// not stay in a cache from forward to reverse. So a batch goes through the net a few images at a
+/// time, forward and back, on a tape for each worker: one of MNIST's, twelve of 8 × 8 pixels.
+/// Threads meet once in a round of 8 such parts or more, not in each layer, and memory is that of
+/// the images under way. Parts are the same for any number of threads, and of eight at a time the
+/// gradients are added in pairs, pairs of pairs and so on: bits are the same. Large nets, which
+/// would have to read their weights once more for each part, take the whole batch at once, and so
+/// do nets that do not promise SeparatesImages.
 template <Model M>
 class BatchGradient {
  public:
   using Scalar = typename M::Scalar;
 
   /// The model must outlive this and stay where it is.
-  BatchGradient(M& model, int threads)
+  BatchGradient(const M& model, int threads)
       : model_(model),
-        rooms_(parameters(model)),
+        parameters_(parameters(model)),
         in_parts_(SeparatesImages<M> && parameter_count(model) <= tuning::small_net),
         threads_(threads),
-        whole_({.threads = threads}) {}
+        tape_({.threads = threads}) {}
 
-  /// Adds dL/dθ to the parameters' gradients and returns L. If that is not finite, they are
-  /// incomplete. After the first calls of each number of images, and of each number of threads
-  /// where that is left open (0), it allocates no memory. Throws ShapeError if there is no image,
-  /// not a weight for each (or none), or what the model is told does not fit; ConfigError if it
-  /// must be told something and is not; ValueError if a level is none of the likelihood's.
-  double operator()(const Batch& batch) {
+  /// Adds dL/dθ to `gradients` and returns L. If that is not finite, they are incomplete. After the
+  /// first calls of each number of images, and of each number of threads where that is left open
+  /// (0), it allocates no memory. Throws ShapeError if there is no image, not a weight for each (or
+  /// none), or what the model is told does not fit; ConfigError if it must be told something and is
+  /// not; ValueError if a level is none of the likelihood's.
+  double operator()(const Batch& batch, Gradients<Scalar>& gradients) {
     require_batch(batch);
-    return choice_.template run<E>(threads_, batch.count(), [&] { return add_gradient(batch); });
+    return choice_.template run<E>(threads_, batch.count(),
+                                   [&] { return add_gradient(batch, gradients); });
   }
 
   /// The first operation on the way from x to the loss whose output is not finite, with its
   /// position; empty if none. Goes there once more, by the parts of the batch.
   [[nodiscard]] std::string first_non_finite(const Batch& batch) {
     require_batch(batch);
-    const Index images = batch.count();
-    const Chunks parts = parts_of(images);
+    const Chunks parts = parts_of(batch);
     std::string found;
     for (Index i = 0; i < parts.size() && found.empty(); ++i) {
       const Index first = parts.first(i), size = parts.last(i) - first;
-      static_cast<void>(loss(whole_, batch.slice(first, size), images));
-      found = whole_.first_non_finite();
+      static_cast<void>(loss(tape_, batch.slice(first, size), batch.count()));
+      found = tape_.first_non_finite();
     }
     return found;
   }
 
   /// Bytes of activations, saved state and gradients, at most.
   [[nodiscard]] std::size_t peak_bytes() const {
-    std::size_t bytes = whole_.peak_bytes() + rooms_.bytes();
-    for (const auto& tape : tapes_) bytes += tape->peak_bytes();
+    std::size_t bytes = tape_.peak_bytes();
+    for (const auto& part : of_parts_) bytes += part.values().size_bytes();
     return bytes;
   }
 
  private:
   using E = ExecutionOf<M>;
 
-  [[nodiscard]] Chunks parts_of(Index images) const {
-    return in_parts_ ? Chunks::of(images, 1) : Chunks{images, 1};
+  [[nodiscard]] Chunks parts_of(const Batch& batch) const {
+    const Shape<4> s = batch.levels.shape();
+    if (!in_parts_) return {s.n(), 1};
+    const Index images =
+        std::max<Index>(1, tuning::part_pixels / std::max<Index>(1, s.h() * s.w()));
+    return {s.n(), (s.n() + images - 1) / images};
   }
   void require_batch(const Batch& batch) const {
     const Index images = batch.count();
@@ -90,30 +95,47 @@ class BatchGradient {
     detail::require_levels("BatchGradient", model_.likelihood(), batch.levels);
   }
 
-  double add_gradient(const Batch& batch) {
+  double add_gradient(const Batch& batch, Gradients<Scalar>& gradients) {
     const Index images = batch.count();
-    const Chunks parts = parts_of(images);
-    if (parts.size() == 1) return add_gradient(whole_, batch, images);
+    const Chunks parts = parts_of(batch);
+    if (parts.size() == 1) return add_gradient(tape_, batch, images, gradients);
+    // A round is eight parts, or twice as many, or ..., so that no worker goes without.
+    constexpr Index eight = tuning::summed_parts;
     const Index workers = E::workers(threads_, parts.size());
-    while (std::ssize(tapes_) < workers) {
-      tapes_.push_back(std::make_unique<Tape<Scalar>>(TapeOptions{.threads = 1}));
-    }
-    // Rooms for the gradients of so many parts at a time, each worker having as many.
-    const Index turns = (reduction_chunks + workers - 1) / workers;
-    const Index round = std::min(parts.size(), turns * workers);
-    rooms_.make(round);
+    const Index round = std::min(parts.size(), (workers + eight - 1) / eight * eight);
+    while (std::ssize(of_parts_) < round) of_parts_.emplace_back(model_);
     losses_.resize(static_cast<std::size_t>(parts.size()));
     for (Index begin = 0; begin < parts.size(); begin += round) {
       const Index count = std::min(round, parts.size() - begin);
-      E::for_each(threads_, count, [&](Index i, Index worker) {
-        const typename GradientRooms<Scalar>::Use room(rooms_, i);
-        const Index first = parts.first(begin + i), size = parts.last(begin + i) - first;
-        losses_[static_cast<std::size_t>(begin + i)] = add_gradient(
-            *tapes_[static_cast<std::size_t>(worker)], batch.slice(first, size), images);
-      });
-      rooms_.template add_up<E>(threads_, count);
+      detail::for_each_image_part<E>(
+          tape_, parts, begin, count, [&](Index i, Tape<Scalar>& tape, Index first, Index size) {
+            Gradients<Scalar>& own = of_parts_[static_cast<std::size_t>(i)];
+            own.clear();
+            losses_[static_cast<std::size_t>(begin + i)] =
+                add_gradient(tape, batch.slice(first, size), images, own);
+          });
+      for (Index i = 0; i < count; i += eight) add_up(i, std::min(eight, count - i), gradients);
     }
     return std::accumulate(losses_.begin(), losses_.end(), 0.0);
+  }
+
+  /// gradients += ((p_0 + p_1) + (p_2 + p_3)) + ... of `count` parts from `first` on.
+  void add_up(Index first, Index count, Gradients<Scalar>& gradients) {
+    const auto part = [&](Index i) {
+      return of_parts_[static_cast<std::size_t>(first + i)].values();
+    };
+    detail::for_each_part<E>(threads_, std::ssize(part(0)), [&](Index at, Index size) {
+      for (Index apart = 1; apart < count; apart *= 2) {
+        for (Index i = 0; i + apart < count; i += 2 * apart) {
+          detail::add_to(size, part(i + apart).data() + at, part(i).data() + at);
+        }
+      }
+    });
+    const Gradients<Scalar>& sum = of_parts_[static_cast<std::size_t>(first)];
+    for (const auto& [name, parameter] : parameters_) {
+      if (!gradients.contains(*parameter)) continue;
+      detail::add_to(parameter->size(), sum[*parameter].data(), gradients[*parameter].data());
+    }
   }
 
   /// Σ of the nats of a part of a batch, by their weights or, without, by the number of images of
@@ -129,21 +151,22 @@ class BatchGradient {
                           levels, part.weights));
     return part.weights.empty() ? scale(total, Scalar{1} / static_cast<Scalar>(images)) : total;
   }
-  double add_gradient(Tape<Scalar>& tape, const Batch& batch, Index images) const {
+  double add_gradient(Tape<Scalar>& tape, const Batch& batch, Index images,
+                      Gradients<Scalar>& gradients) const {
     const Variable<Scalar> part = loss(tape, batch, images);
     const Scalar value = part.value().data()[0];
-    if (std::isfinite(value)) tape.backward(part);
+    if (std::isfinite(value)) tape.backward(part, gradients);
     return static_cast<double>(value);
   }
 
   const M& model_;
-  GradientRooms<Scalar> rooms_;
+  std::vector<NamedConstParameter<Scalar>> parameters_;
   bool in_parts_;
   int threads_;
   ThreadChoice choice_;
-  Tape<Scalar> whole_;
-  std::vector<std::unique_ptr<Tape<Scalar>>> tapes_;  ///< one a worker
-  std::vector<double> losses_;                        ///< of the parts
+  Tape<Scalar> tape_;
+  std::vector<Gradients<Scalar>> of_parts_;  ///< of a round
+  std::vector<double> losses_;               ///< of the parts
 };
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

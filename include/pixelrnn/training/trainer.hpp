@@ -30,7 +30,8 @@ class Trainer {
       : model_(model),
         options_(std::move(options)),
         optimizer_(rule, parameters(model)),
-        gradient_(model, options_.threads) {
+        loss_(model, options_.threads),
+        gradients_(model) {
     if (!options_.schedule) {
       detail::fail<ConfigError>("Trainer: TrainerOptions::schedule is an empty function, expected ",
                                 "constant_rate(), cosine_rate() or any factor by step");
@@ -55,7 +56,9 @@ class Trainer {
   [[nodiscard]] std::optional<BestEpoch> best() const { return best_; }
   /// Bytes of activations, saved state and gradients the largest step so far has used, at most:
   /// each worker's largest count, whether they fell together or not.
-  [[nodiscard]] std::size_t peak_bytes() const { return gradient_.peak_bytes(); }
+  [[nodiscard]] std::size_t peak_bytes() const {
+    return loss_.peak_bytes() + gradients_.values().size_bytes();
+  }
 
   /// Trains on Images, DynamicImages or another DataSet. Throws ShapeError or ConfigError if the
   /// data do not fit the model or the schedule gives no rate, NumericError if a loss or gradient is
@@ -265,15 +268,14 @@ class Trainer {
     const Index images = std::min(options.batch_size, data.count() - position_);
     const Batch batch = gather(data, images, std::min(options.batch_size, data.count()));
 
-    for (const auto& [name, parameter] : optimizer_.parameters()) parameter->clear_gradient();
-    StepReport report{steps() + 1, epoch_, position_ + images, images, gradient_(batch), 0};
+    gradients_.clear();
+    StepReport report{steps() + 1, epoch_, position_ + images, images, loss_(batch, gradients_), 0};
     if (!std::isfinite(report.nats_per_image)) fail_non_finite(report, batch);
-    report.gradient_norm = options_.clip_norm > 0
-                               ? clip_gradients(optimizer_.parameters(), options_.clip_norm)
-                               : gradient_norm(optimizer_.parameters());
+    report.gradient_norm = options_.clip_norm > 0 ? clip_gradients(gradients_, options_.clip_norm)
+                                                  : gradient_norm(gradients_);
     if (!std::isfinite(report.gradient_norm)) fail_non_finite(report, batch);
     require_squares(report);
-    optimizer_.step(rate_factor);
+    optimizer_.step(gradients_, rate_factor);
     if (average_) average_->update();
     position_ += images;
     epoch_nats_ += report.nats_per_image * static_cast<double>(images);
@@ -341,9 +343,9 @@ class Trainer {
     for (const auto& [name, parameter] : optimizer_.parameters()) {
       if (culprit.empty() && !finite(parameter->value())) culprit = "parameter " + name;
     }
-    if (culprit.empty()) culprit = gradient_.first_non_finite(batch);
+    if (culprit.empty()) culprit = loss_.first_non_finite(batch);
     for (const auto& [name, parameter] : optimizer_.parameters()) {
-      if (culprit.empty() && !finite(parameter->gradient())) culprit = "gradient of " + name;
+      if (culprit.empty() && !finite(gradients_[*parameter])) culprit = "gradient of " + name;
     }
     // Of a loss that is not finite there is no gradient.
     std::ostringstream norm;
@@ -362,7 +364,8 @@ class Trainer {
   std::optional<WeightAverage<Scalar>> average_;
   std::optional<BestWeights<Scalar>> best_weights_;
   std::optional<BestEpoch> best_;
-  BatchGradient<M> gradient_;
+  BatchGradient<M> loss_;
+  Gradients<Scalar> gradients_;
   Tensor<Images::Level, 4> levels_;  ///< of a batch
   Conditions told_;                  ///< of its images
   std::vector<Index> order_;

@@ -36,7 +36,6 @@ template <Model M>
   const Orientation::Place at = orientation_of(model).in_order(image, row, column);
   for (Index c = 0; c < outputs; ++c) seed(0, at.row, at.column, c) = T{1};
   tape.backward(logits, seed);
-  clear_gradients(model);
   Tensor<unsigned char, 2> field({image.height, image.width});
   const std::vector<Index> of_order = detail::pixels_of_order(model, image);
   const auto see = [&](Index i) {

@@ -240,7 +240,6 @@ template <Model M, class Promise>
       x.data()[from] = level;
     }
   }
-  clear_gradients(model);
   VerifyReport report;
   for (Index to = 0; to < groups.count(); ++to) {
     for (Index from = 0; from < n; ++from) {

@@ -76,9 +76,9 @@ void MaskedConvolution<B>::weight_gradient(pixelrnn::Backward<Scalar>& ctx) cons
         });
     gradients.end(worker, dk);
   });
-  add_chunks<B>(threads, parts, chunks, part, weights_.size(), weights_.gradient().data());
-  add_chunks<B>(threads, parts + weights_.size(), chunks, part, out, bias_.gradient().data());
-  if (mask_.has_parts()) mask_.apply(weights_.gradient());
+  add_chunks<B>(threads, parts, chunks, part, weights_.size(), ctx.gradient(weights_).data());
+  add_chunks<B>(threads, parts + weights_.size(), chunks, part, out, ctx.gradient(bias_).data());
+  if (mask_.has_parts()) mask_.apply(ctx.gradient(weights_));
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI::detail

@@ -246,8 +246,8 @@ class OneHotConv2d {
   void add_gradients(pixelrnn::Backward<Scalar>& ctx) const {
     const FeatureView<const Scalar> in = ctx.input(0), dy = ctx.output_gradient();
     const Shape<4> s = in.shape();
-    Scalar* const dk = weights_.gradient().data();
-    Scalar* const db = bias_.gradient().data();
+    Scalar* const dk = ctx.gradient(weights_).data();
+    Scalar* const db = ctx.gradient(bias_).data();
     for (Index n = 0; n < s.n(); ++n) {
       for (Index row = 0; row < s.h(); ++row) {
         for (Index column = 0; column < s.w(); ++column) {

@@ -42,6 +42,7 @@ class DiagonalSum {
     text += sizeof...(Scans) == 2 ? "<" : First::row_shift > 0 ? "<from right, " : "<from left, ";
     text += First::state_name;
     return text + '>' + describe_sizes(config().in_channels, config().hidden, config().colours) +
+           (config().padding_bias ? ", padding bias" : "") +
            std::get<0>(scans_).condition().describe();
   }
   /// Zeroes what the mask forbids: for weights that come from elsewhere.
@@ -237,8 +238,8 @@ class DiagonalSum {
       scan.condition_gradient(ctx, s, std::get<i>(saved.maps));
       // The first chunk's part becomes the sum.
       add_chunks<B>(ctx.threads(), parts[i] + part, chunks - 1, part, part, parts[i]);
-      scan.finish(scan.geometry(s, true), std::get<i>(saved.prepared).edges, std::get<i>(prepared),
-                  scratch, parts[i]);
+      scan.finish(ctx, scan.geometry(s, true), std::get<i>(saved.prepared).edges,
+                  std::get<i>(prepared), parts[i]);
     });
   }
 };

@@ -15,6 +15,7 @@ struct DiagonalConfig {
   Index hidden = 1;
   Index colours = 1;
   Index condition_channels = 0;  ///< of what images are told (Tape::set_condition); 0: nothing
+  bool padding_bias = false;     ///< the steps of PaddedScanState have a bias of their own
 };
 
 /// One direction of the Diagonal BiLSTM (van den Oord et al. 2016, sec. 3.2). Cell (r, j), columns
@@ -23,7 +24,8 @@ struct DiagonalConfig {
 ///   [o, f, i, g] = σ(z)     c(r, j) = f ⊙ c(r, j-1) + i ⊙ g     h(r, j) = o ⊙ tanh(c(r, j))
 /// c comes from the left only: that is what the column-wise 2×1 convolution on the skewed map
 /// means. h(-1, j) = 0; h and c at column -1 by the initial-state policy. With a condition z begins
-/// with b + K_c c(r, j) (ConditionWeights); the steps of PaddedScanState begin with b.
+/// with b + K_c c(r, j) (ConditionWeights); the steps of PaddedScanState begin with b, or with the
+/// padding_bias of code that adds the bias of the input before it skews the map.
 ///   K_is [1][1][C][4·hidden] mask B    K_ss [2][1][hidden][4·hidden], above then left, no mask
 ///
 /// The cells of a diagonal r + j = d need only the diagonal before it, so each diagonal of an image
@@ -52,6 +54,9 @@ class DiagonalScan {
   DiagonalScan(const DiagonalConfig& config, Rng& rng)
       : config_(checked(config)),
         parameters_(config_, 1, 2, 1, rng),
+        padding_bias_(config.padding_bias
+                          ? Parameter<Scalar>({1, 1, 1, kernels::gate_count * config.hidden})
+                          : Parameter<Scalar>()),
         condition_("DiagonalLSTM", config.condition_channels, config.hidden, kernels::gate_count,
                    config.colours) {
     condition_.draw(rng);
@@ -66,6 +71,7 @@ class DiagonalScan {
   }
   void for_each_parameter(auto&& visit) {
     parameters_.for_each_parameter(visit);
+    if (config_.padding_bias) visit("padding_bias", padding_bias_);
     condition_.for_each_parameter(visit);
   }
   void apply_mask() { parameters_.apply_mask(); }
@@ -188,8 +194,8 @@ class DiagonalScan {
   void condition_gradient(pixelrnn::Backward<Scalar>& ctx, const Shape<4>& x,
                           const Maps& maps) const;
   /// Adds the summed gradients of all images to the parameters.
-  void finish(const DiagonalGeometry& g, const Edges& edges, const PreparedBackward& p,
-              Workspace& workspace, Scalar* gradient) const;
+  void finish(pixelrnn::Backward<Scalar>& ctx, const DiagonalGeometry& g, const Edges& edges,
+              const PreparedBackward& p, Scalar* gradient) const;
 
   /// The incremental walk (diagonal_scan_walk.hpp): h of this row and the one before, c of this
   /// row; FromRight also keeps the row's inputs, since it runs from the far end once the row is
@@ -223,6 +229,10 @@ class DiagonalScan {
       detail::fail<ConfigError>("DiagonalLSTM: Config is {in_channels=", c.in_channels,
                                 ", hidden=", c.hidden, ", colours=", c.colours,
                                 "}, expected 1 or more of each");
+    }
+    if (c.padding_bias && !State::is_scanned) {
+      detail::fail<ConfigError>("DiagonalLSTM: Config::padding_bias is true, but the state is ",
+                                State::name, ", expected PaddedScanState, which has such a bias");
     }
     return c;
   }
@@ -286,10 +296,14 @@ class DiagonalScan {
       Scalar* const c = workspace.template allocate_zero<Scalar>(height * hidden);
       const Scalar* const x = workspace.template allocate_zero<Scalar>(config_.in_channels);
       Scalar* const z = workspace.template allocate_zero<Scalar>(height * gates());
+      const kernels::Rows<const Scalar> bias =
+          config_.padding_bias ? kernels::pack_gate_bias<Kernels>(
+                                     workspace, padding_bias_.value().data(), config_.hidden)
+                               : weights.bias;
       for (Index r = 1; r < height; ++r) {
         // In the skewed map the padding left of row r: above and left of it is the same state.
         const Scalar* const before = h + (r - 1) * hidden;
-        step(1, {before, 0}, {x, 0}, {before, 0}, weights.packed, weights.bias,
+        step(1, {before, 0}, {x, 0}, {before, 0}, weights.packed, bias,
              kernels::LstmStep<Scalar>{.c_prev = {c + (r - 1) * hidden, 0},
                                        .c = {c + r * hidden, 0},
                                        .h = {h + r * hidden, 0},
@@ -324,6 +338,7 @@ class DiagonalScan {
 
   DiagonalConfig config_;
   detail::LstmParameters<State, B> parameters_;
+  Parameter<Scalar> padding_bias_;
   detail::ConditionWeights<B> condition_;
 };
 

@@ -113,11 +113,12 @@ void DiagonalScan<Side, State, B>::condition_gradient(pixelrnn::Backward<Scalar>
 }
 
 template <ScanSide Side, InitialState State, class B>
-void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Edges& edges,
-                                          const PreparedBackward& p, Workspace& workspace,
-                                          Scalar* gradient) const {
+void DiagonalScan<Side, State, B>::finish(pixelrnn::Backward<Scalar>& ctx,
+                                          const DiagonalGeometry& g, const Edges& edges,
+                                          const PreparedBackward& p, Scalar* gradient) const {
   const Index hidden = config_.hidden;
   const GradientLayout at = gradient_layout(g.height);
+  Workspace& workspace = ctx.scratch();
   const Scratch guard(workspace);
   // dL/dh(r, -1): the state at column -1 is the left neighbour of the row's first cell only.
   Scalar* const dh = workspace.template allocate<Scalar>(g.height * hidden);
@@ -130,6 +131,8 @@ void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Edges
     // Back through the steps over the padding; state 0 is the constant zero.
     Scalar* const dc = gradient + at.edge_c;
     Scalar* const dc_prev = workspace.template allocate<Scalar>(hidden);
+    Scalar* const d_bias =
+        config_.padding_bias ? ctx.gradient(padding_bias_).data() : gradient + at.bias;
     for (Index r = g.height - 1; r > 0; --r) {
       Scalar* const dz = edges.gates + r * gates();
       Kernels::lstm_step_backward(1, hidden,
@@ -152,22 +155,22 @@ void DiagonalScan<Side, State, B>::finish(const DiagonalGeometry& g, const Edges
             kernels::RowShape{gates(), gates()},
             kernels::Rows<Scalar>{gradient + at.state_weights + tap * hidden * gates(), gates()});
       }
-      Kernels::add(gates(), dz, gradient + at.bias);
+      Kernels::add(gates(), dz, d_bias);
     }
   }
   Kernels::add(parameters_.input_weights.size(), gradient,
-               parameters_.input_weights.gradient().data());
+               ctx.gradient(parameters_.input_weights).data());
   Kernels::add(parameters_.state_weights.size(), gradient + at.state_weights,
-               parameters_.state_weights.gradient().data());
-  Kernels::add(gates(), gradient + at.bias, parameters_.bias.gradient().data());
+               ctx.gradient(parameters_.state_weights).data());
+  Kernels::add(gates(), gradient + at.bias, ctx.gradient(parameters_.bias).data());
   if constexpr (State::is_learned) {
     Kernels::add_column_sums(g.height, hidden, kernels::Rows<const Scalar>{dh, hidden},
-                             parameters_.h0.gradient().data());
+                             ctx.gradient(parameters_.h0).data());
     Kernels::add_column_sums(g.height, hidden,
                              kernels::Rows<const Scalar>{gradient + at.edge_c, hidden},
-                             parameters_.c0.gradient().data());
+                             ctx.gradient(parameters_.c0).data());
   }
-  parameters_.mask_gradient();
+  parameters_.mask_gradient(ctx);
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -121,7 +121,7 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
   const auto reduce = [&](const Parameter<Scalar>& parameter, Index count) {
     if (parameter.size() > 0) {
       detail::add_chunks<B>(ctx.threads(), from, chunks.size(), part, count,
-                            parameter.gradient().data());
+                            ctx.gradient(parameter).data());
     }
     from += count;
   };
@@ -130,7 +130,7 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
   reduce(parameters_.bias, gates());
   reduce(parameters_.h0, hidden);
   reduce(parameters_.c0, hidden);
-  parameters_.mask_gradient();
+  parameters_.mask_gradient(ctx);
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -80,10 +80,10 @@ void SpatialScan<B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& maps)
   });
   const auto add = [&](Index from, const Parameter<Scalar>& parameter) {
     add_chunks<B>(ctx.threads(), parts + from, chunks.size(), part, parameter.size(),
-                  parameter.gradient().data());
+                  ctx.gradient(parameter).data());
   };
   add(0, input_weights_), add(of_state, state_weights_), add(of_bias, bias_);
-  if (mask_.has_parts()) mask_.apply(input_weights_.gradient(), gate_count);
+  if (mask_.has_parts()) mask_.apply(ctx.gradient(input_weights_), gate_count);
   condition_.backward(ctx, 2, s.h(), 1, gates(), [&](Index n, Index r) {
     return
         typename ConditionWeights<B>::Line{dz + n * padded * gates() + r * line, r * s.w(), s.w()};

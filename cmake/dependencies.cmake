@@ -55,7 +55,7 @@ macro(pixelrnn_require_xsimd)
   endif()
 endmacro()
 
-# nlohmann_json can be fetched; zlib, libpng and libsndfile are libraries of the system.
+# nlohmann_json can be fetched; zlib, libpng, libsndfile and libzip are libraries of the system.
 macro(pixelrnn_find_io)
   include(${PROJECT_SOURCE_DIR}/cmake/pixelrnn-io.cmake)
   if(PIXELRNN_FETCH AND pixelrnn_io_missing MATCHES "^nlohmann_json")

@@ -23,8 +23,22 @@ if(NOT TARGET SndFile::sndfile AND NOT CMAKE_DISABLE_FIND_PACKAGE_SndFile)
   endif()
 endif()
 
-set(pixelrnn_io_libraries ZLIB::ZLIB PNG::PNG SndFile::sndfile nlohmann_json::nlohmann_json)
-set(pixelrnn_io_packages zlib1g-dev libpng-dev libsndfile1-dev nlohmann-json3-dev)
+# Debian's package has CMake files that ask for programs of other packages.
+if(NOT TARGET libzip::zip AND NOT CMAKE_DISABLE_FIND_PACKAGE_libzip)
+  find_path(PIXELRNN_ZIP_INCLUDE zip.h)
+  find_library(PIXELRNN_ZIP_LIBRARY zip)
+  mark_as_advanced(PIXELRNN_ZIP_INCLUDE PIXELRNN_ZIP_LIBRARY)
+  if(PIXELRNN_ZIP_INCLUDE AND PIXELRNN_ZIP_LIBRARY)
+    add_library(libzip::zip UNKNOWN IMPORTED GLOBAL)
+    set_target_properties(
+      libzip::zip PROPERTIES IMPORTED_LOCATION "${PIXELRNN_ZIP_LIBRARY}"
+                             INTERFACE_INCLUDE_DIRECTORIES "${PIXELRNN_ZIP_INCLUDE}")
+  endif()
+endif()
+
+set(pixelrnn_io_libraries ZLIB::ZLIB PNG::PNG SndFile::sndfile libzip::zip
+                          nlohmann_json::nlohmann_json)
+set(pixelrnn_io_packages zlib1g-dev libpng-dev libsndfile1-dev libzip-dev nlohmann-json3-dev)
 set(pixelrnn_io_missing "")
 foreach(library package IN ZIP_LISTS pixelrnn_io_libraries pixelrnn_io_packages)
   if(NOT TARGET ${library})

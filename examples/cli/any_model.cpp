@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include <pixelrnn/io/foreign_weights.hpp>
 #include <pixelrnn/io/load_model.hpp>
 #include <pixelrnn/pixelrnn.hpp>
 
@@ -60,9 +61,11 @@ ModelSpec spec_in(const ModelWords& words) {
     words.read_cycle(spec);
   } else {
     words.read_skip(spec);
+    words.read_stream(spec);
     if (spec.kind != "pixel_cnn") {
       spec.initial_state = words["initial_state"];
       words.read_residual(spec);
+      words.read_block(spec);
     }
   }
   return spec;
@@ -166,6 +169,12 @@ class ModelOf final : public AnyModel {
   }
   void save(const std::filesystem::path& path, const Metadata& extra) const override {
     save_weights(path, model_, extra);
+  }
+  void import_weights(const std::filesystem::path& path, const WeightNames& names) override {
+    pixelrnn::import_weights(path, model_, names);
+  }
+  void export_weights(const std::filesystem::path& path, const WeightNames& names) const override {
+    pixelrnn::export_weights(path, model_, names);
   }
   std::unique_ptr<AnyTrainer> trainer(const AnyUpdateRule& rule,
                                       const TrainerOptions& options) override {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <pixelrnn/io/checkpoint.hpp>
+#include <pixelrnn/io/weight_names.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/classify.hpp>
 #include <pixelrnn/training/trainer.hpp>
@@ -95,6 +96,9 @@ class AnyModel {
                                                            int threads) const = 0;
   /// Weights alone, with words beside those that describe the model.
   virtual void save(const std::filesystem::path& path, const Metadata& extra) const = 0;
+  virtual void import_weights(const std::filesystem::path& path, const WeightNames& names) = 0;
+  virtual void export_weights(const std::filesystem::path& path,
+                              const WeightNames& names) const = 0;
   /// The model must outlive the trainer.
   [[nodiscard]] virtual std::unique_ptr<AnyTrainer> trainer(const AnyUpdateRule& rule,
                                                             const TrainerOptions& options) = 0;

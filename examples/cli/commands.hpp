@@ -131,10 +131,18 @@ struct Inspect {
   [[nodiscard]] int run() const;
 };
 
-/// Writes weights without what only a training needs.
+/// Writes weights without what only a training needs, or by the names of another program.
 struct Export {
   ModelFile model;
-  std::string out, json;
+  std::string names, out, json;
+
+  [[nodiscard]] int run() const;
+};
+
+/// Makes a model file of another program's weights.
+struct Import {
+  ModelSpec model{.image = {28, 28, 1}};
+  std::string from, names, out, json;
 
   [[nodiscard]] int run() const;
 };

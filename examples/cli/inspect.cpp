@@ -92,22 +92,4 @@ int Inspect::run() const {
   return 0;
 }
 
-int Export::run() const {
-  require_separate({{"--model", model.path}}, {{"--out", out}, {"--json", json}});
-  const Console console(json);
-  const std::unique_ptr<AnyModel> net = model.load(console);
-  Metadata kept;  // how data become levels
-  for (const auto& [key, value] : read_metadata(model.path)) {
-    if (key.starts_with("data.")) kept.insert({key, value});
-  }
-  net->save(out, kept);
-  console.write(
-      format("wrote %s: %td parameters\n", harmless(out).c_str(), net->parameter_count()));
-  Figures figures;
-  figures.set("parameters", net->parameter_count());
-  figures.set("out", out);
-  figures.write(json);
-  return 0;
-}
-
 }  // namespace cli

@@ -45,6 +45,21 @@ template <template <class L> class ModelOf>
       detail::fail<ConfigError>("--no-residual is of blocks with an LSTM, which ", spec.kind,
                                 " has not");
     }
+    if constexpr (requires { config.stream; }) {
+      config.stream = spec.stream;
+      config.head_relu_first = spec.head_relu_first;
+    } else if (spec.stream > 0 || !spec.head_relu_first) {
+      detail::fail<ConfigError>("--stream and --head-relu-after are of residual blocks, which ",
+                                spec.kind, " has not");
+    }
+    if constexpr (requires { config.upsample; }) {
+      config.upsample = spec.upsample;
+      config.padding_bias = spec.padding_bias;
+    } else if (!spec.upsample || spec.padding_bias) {
+      detail::fail<ConfigError>(
+          "--no-upsample and --padding-bias are of blocks with an LSTM, which ", spec.kind,
+          " has not");
+    }
     if constexpr (requires { config.first_kernel; }) config.first_kernel = spec.first_kernel;
     if constexpr (requires { config.kernel; }) {
       if (spec.kernel > 0) config.kernel = spec.kernel;

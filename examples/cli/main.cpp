@@ -131,15 +131,33 @@ Command add_inspect(CLI::App& app) {
   return {parser, [=] { return inspect->run(); }};
 }
 
+/// Options for what is neither in a file nor said by images: levels and size.
+void add_whole_spec(CLI::App& parser, ModelSpec& spec) {
+  add_model_spec(parser, spec);
+  parser.add_option("--levels", spec.levels, "Levels of a pixel")
+      ->transform(whole(2, 256))
+      ->capture_default_str();
+  const auto read = [&spec](const std::string& image) {
+    ImageShape& shape = spec.image;
+    char excess = 0;
+    const int found = std::sscanf(image.c_str(), "%tdx%tdx%td%c", &shape.height, &shape.width,
+                                  &shape.channels, &excess);
+    if (found != 3) {
+      detail::fail<ConfigError>("--image is ", image,
+                                ", expected HEIGHTxWIDTHxCHANNELS such as 28x28x1");
+    }
+    if (!ModelWords::is_small(shape)) {
+      detail::fail<ConfigError>("--image is ", image, ", expected 1 to 2^24 sub-pixels");
+    }
+  };
+  parser.add_option_function<std::string>("--image", read, "HEIGHTxWIDTHxCHANNELS")
+      ->default_str("28x28x1");
+}
+
 Command add_benchmark(CLI::App& app) {
   CLI::App* const parser = app.add_subcommand("benchmark", "Measure how fast a model is");
   const auto benchmark = std::make_shared<Benchmark>();
-  const auto image = std::make_shared<std::string>("28x28x1");
-  add_model_spec(*parser, benchmark->model);
-  parser->add_option("--levels", benchmark->model.levels, "Levels of a pixel")
-      ->transform(whole(2, 256))
-      ->capture_default_str();
-  parser->add_option("--image", *image, "HEIGHTxWIDTHxCHANNELS")->capture_default_str();
+  add_whole_spec(*parser, benchmark->model);
   parser->add_option("--batch-size", benchmark->batch_size, "Images of a pass")
       ->transform(whole(1))
       ->capture_default_str();
@@ -148,20 +166,23 @@ Command add_benchmark(CLI::App& app) {
       ->capture_default_str();
   add_threads(*parser, benchmark->threads);
   add_json(*parser, benchmark->json);
-  return {parser, [=] {
-            ImageShape& shape = benchmark->model.image;
-            char excess = 0;
-            const int found = std::sscanf(image->c_str(), "%tdx%tdx%td%c", &shape.height,
-                                          &shape.width, &shape.channels, &excess);
-            if (found != 3) {
-              detail::fail<ConfigError>("--image is ", *image,
-                                        ", expected HEIGHTxWIDTHxCHANNELS such as 28x28x1");
-            }
-            if (!ModelWords::is_small(shape)) {
-              detail::fail<ConfigError>("--image is ", *image, ", expected 1 to 2^24 sub-pixels");
-            }
-            return benchmark->run();
-          }};
+  return {parser, [=] { return benchmark->run(); }};
+}
+
+Command add_import(CLI::App& app) {
+  CLI::App* const parser =
+      app.add_subcommand("import", "Make a model file of another program's weights");
+  const auto command = std::make_shared<Import>();
+  parser->add_option("--from", command->from, "Their weights: safetensors or .npz")
+      ->required()
+      ->check(file_name());
+  parser->add_option("--names", command->names, "Table of names, a line each: OURS THEIRS")
+      ->required()
+      ->check(file_name());
+  add_whole_spec(*parser, command->model);
+  parser->add_option("--out", command->out, "Model file")->required()->check(file_name());
+  add_json(*parser, command->json);
+  return {parser, [=] { return command->run(); }};
 }
 
 Command add_export(CLI::App& app) {
@@ -169,6 +190,10 @@ Command add_export(CLI::App& app) {
       app.add_subcommand("export", "Write the weights of a model alone, without its training");
   const auto command = std::make_shared<Export>();
   add_model_file(*parser, command->model);
+  parser
+      ->add_option("--names", command->names,
+                   "For another program: table of names, a line each: OURS THEIRS")
+      ->check(file_name());
   parser->add_option("--out", command->out, "Model file")->required()->check(file_name());
   add_json(*parser, command->json);
   return {parser, [=] { return command->run(); }};
@@ -229,9 +254,10 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", format("pixelrnn %d.%d.%d", PIXELRNN_VERSION_MAJOR,
                                            PIXELRNN_VERSION_MINOR, PIXELRNN_VERSION_PATCH));
   const std::vector<std::string> arguments(argv, argv + argc);
-  const std::vector<Command> commands{add_train(app, arguments), add_evaluate(app), add_sample(app),
-                                      add_complete(app),         add_inspect(app),  add_export(app),
-                                      add_benchmark(app),        add_shapes(app)};
+  const std::vector<Command> commands{
+      add_train(app, arguments), add_evaluate(app),  add_sample(app),
+      add_complete(app),         add_inspect(app),   add_export(app),
+      add_import(app),           add_benchmark(app), add_shapes(app)};
   try {
     app.parse(argc, argv);
     for (const Command& command : commands) {

@@ -28,6 +28,8 @@ struct ModelSpec {
   Index first_kernel = 7;  ///< of gated_pixel_cnn
   Index kernel = 0;        ///< of gated_pixel_cnn and wavenet; 0: the model's own default
   Index cycle = 10;        ///< of wavenet's dilations
+  Index stream = 0;        ///< maps between blocks; 0: twice hidden
+  bool upsample = true, padding_bias = false, head_relu_first = true;  ///< as in PixelRNNConfig
   Encoding encoding = Encoding::scaled;
   Condition condition{};      ///< what it is told of each image
   Orientation orientation{};  ///< the order in which it goes through the pixels

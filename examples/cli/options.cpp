@@ -121,6 +121,16 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
   parser.add_flag_callback(
       "--zero-one", [&spec] { spec.encoding = Encoding::zero_one; },
       "Levels enter the net as 0 to 1, not as -1 to 1");
+  parser.add_option("--stream", spec.stream, "Maps between residual blocks [twice --hidden]")
+      ->transform(whole(1, ModelWords::largest));
+  parser.add_flag_callback(
+      "--no-upsample", [&spec] { spec.upsample = false; },
+      "No 1x1 layer behind an LSTM; --stream is --hidden then");
+  parser.add_flag("--padding-bias", spec.padding_bias,
+                  "With --initial-state padded_scan: the padding has a bias of its own");
+  parser.add_flag_callback(
+      "--head-relu-after", [&spec] { spec.head_relu_first = false; },
+      "ReLUs behind the first two layers of the head, not before them");
   std::vector<std::string> names;
   for (const Orientation& o : all_orientations) names.push_back(name_of(o));
   parser

@@ -111,19 +111,17 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
       }
     }
     train.keep_best = train.keep_best || words.contains("trainer.keep_best");
-    const auto skip = words.find("skip");
-    if (skip != words.end() && skip->second == "true") train.model.skip = true;
-    const auto residual = words.find("residual");
-    if (residual != words.end() && residual->second == "false") train.model.residual = false;
-    const auto encoding = words.find("encoding");
-    if (encoding != words.end() && encoding->second == name_of(Encoding::zero_one)) {
-      train.model.encoding = Encoding::zero_one;
-    }
     const ModelSpec spec = spec_of(train.resume);
-    if (parser.get_option("--mixture")->count() == 0) train.model.components = spec.components;
-    if (parser.get_option("--orientation")->count() == 0) {
-      train.model.orientation = spec.orientation;
-    }
+    ModelSpec& model = train.model;  // whose flags can only be given
+    model.skip = model.skip || spec.skip;
+    model.residual = model.residual && spec.residual;
+    model.upsample = model.upsample && spec.upsample;
+    model.padding_bias = model.padding_bias || spec.padding_bias;
+    model.head_relu_first = model.head_relu_first && spec.head_relu_first;
+    if (spec.encoding == Encoding::zero_one) model.encoding = spec.encoding;
+    if (parser.get_option("--stream")->count() == 0) model.stream = spec.stream;
+    if (parser.get_option("--mixture")->count() == 0) model.components = spec.components;
+    if (parser.get_option("--orientation")->count() == 0) model.orientation = spec.orientation;
     fallback = preparation_in(words, spec.levels, spec.image);
     // They are the same data, of which that has been said already.
     if (words.contains("data.levels")) fallback.must_reach = 0;

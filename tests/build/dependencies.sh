@@ -55,8 +55,10 @@ expect 1 'pixelrnn needs xsimd 8.1 or later (Debian, Ubuntu: libxsimd-dev) Call'
 expect 1 'pixelrnn needs xsimd 8.1 or later (found 8.0.9) Call' old_xsimd "$@"
 # io is optional, unless it is asked for.
 io='ZLIB::ZLIB (Debian, Ubuntu: zlib1g-dev), PNG::PNG (Debian, Ubuntu: libpng-dev), '\
-'SndFile::sndfile (Debian, Ubuntu: libsndfile1-dev), nlohmann_json::nlohmann_json (Debian, Ubuntu: nlohmann-json3-dev)'
-without_io="${without}ZLIB=ON ${without}PNG=ON ${without}SndFile=ON ${without}nlohmann_json=ON"
+'SndFile::sndfile (Debian, Ubuntu: libsndfile1-dev), libzip::zip (Debian, Ubuntu: libzip-dev), '\
+'nlohmann_json::nlohmann_json (Debian, Ubuntu: nlohmann-json3-dev)'
+without_io="${without}ZLIB=ON ${without}PNG=ON ${without}SndFile=ON ${without}libzip=ON
+  ${without}nlohmann_json=ON"
 # The list of words is meant to be split.
 # shellcheck disable=SC2086
 {

@@ -14,6 +14,7 @@
 #include <pixelrnn/io/idx.hpp>
 #include <pixelrnn/io/image_files.hpp>
 #include <pixelrnn/io/npy.hpp>
+#include <pixelrnn/io/npz.hpp>
 #include <pixelrnn/io/png.hpp>
 #include <pixelrnn/io/safetensors.hpp>
 

@@ -35,6 +35,7 @@ class Fixture {
     read_.insert(name);
     return values;
   }
+  [[nodiscard]] bool has(const std::string& name) const { return file_.find(name) != nullptr; }
   [[nodiscard]] double number(const std::string& name) { return map<double>(name)(0, 0, 0, 0); }
 
   /// The tensors that nobody asked for.

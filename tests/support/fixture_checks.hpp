@@ -58,7 +58,14 @@ template <class B, class M>
   encode(model, images.pixels(), encoded);
   Gradients gradients(model);
   Tape<T> tape({.threads = 2});
-  const Variable<T> logits = model.logits(tape.constant(encoded));
+  Conditions told;
+  if (fixture.has("labels")) {
+    for (const std::uint8_t label : fixture.map<std::uint8_t>("labels")) {
+      told.labels.push_back(label);
+    }
+  }
+  if (fixture.has("maps")) told.maps = fixture.map<float>("maps");
+  const Variable<T> logits = logits_given(model, tape.constant(encoded), told);
   const Variable<T> nats =
       image_nats<typename B::Execution>(model.likelihood(), logits, images.pixels());
   tape.backward(mean(nats), gradients);

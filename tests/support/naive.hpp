@@ -251,7 +251,8 @@ enum class Edge { initial_state, padding_is_scanned };
             return t == 0 ? initial(w, "h0", unit) : h(n, r, t - 1, unit);
           };
           const auto z = [&](Index gate) {
-            // A bias of the padding's own: the bias of the input was there before the map was skewed.
+            // A bias of the padding's own: the bias of the input was there before the map was
+            // skewed.
             const bool is_own = is_padding && w.contains("padding_bias");
             double sum = is_own ? w.at("padding_bias")(0, 0, 0, gate * hidden + k)
                                 : is(n, r, t, gate * hidden + k);

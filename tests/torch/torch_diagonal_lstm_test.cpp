@@ -28,6 +28,8 @@ TEMPLATE_TEST_CASE("Diagonal BiLSTM whose state is scanned over the padding is t
   check_layer<DiagonalLSTM<FromRight, State, TestType>>("diagonal_right_padded_scan", grey);
   check_layer<DiagonalBiLSTM<State, TestType>>("diagonal_bilstm_padded_scan", grey);
   check_layer<DiagonalBiLSTM<State, TestType>>("diagonal_bilstm_rgb_padded_scan", rgb);
+  check_layer<DiagonalBiLSTM<State, TestType>>(
+      "diagonal_bilstm_padding_bias", {.in_channels = 2, .hidden = 3, .padding_bias = true});
 }
 
 TEST_CASE("The comparison with PyTorch reports another state outside the image", "[io][torch]") {

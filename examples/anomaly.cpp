@@ -10,24 +10,9 @@
 #include <pixelrnn/io/image_files.hpp>
 #include <pixelrnn/pixelrnn.hpp>
 
-using namespace pixelrnn;
+#include "stand_ins.hpp"
 
-/// Where no data are given: squares of texture on black; the other kind is strokes, of which most
-/// is black, which a model of squares finds likelier than any square.
-Images patterns(Index count, bool is_other, Rng& rng) {
-  Images images(count, {12, 12, 1}, 256);
-  for (Index n = 0; n < count; ++n) {
-    const auto size = static_cast<Index>(5 + rng.below(3));
-    const auto top = static_cast<Index>(rng.below(5)), left = static_cast<Index>(rng.below(5));
-    for (Index i = 0; i < size * size; ++i) {
-      const Index y = i / size, x = i % size;
-      if (is_other && x != y) continue;
-      const double level = 140 + 45 * rng.normal();
-      images[n](top + y, left + x, 0) = static_cast<Images::Level>(std::clamp(level, 0.0, 255.0));
-    }
-  }
-  return images;
-}
+using namespace pixelrnn;
 
 /// A model of the images; of images a fifth of whose levels are noise, a model of their background
 /// (Ren et al. 2019, arXiv 1906.02845).
@@ -63,8 +48,8 @@ int main(int argc, char** argv) {
   const bool is_given = argc == 4;
   const auto get = [&](int i, Index limit, bool is_other) {
     const ImageFileOptions options{.grey = true, .limit = limit};
-    return quantize(is_given ? read_images({argv[i]}, options) : patterns(limit, is_other, rng),
-                    16);
+    return quantize(
+        is_given ? read_images({argv[i]}, options) : stand_ins::patterns(limit, is_other, rng), 16);
   };
   const Images train_set = get(1, is_given ? 10000 : 512, false);
   const Images sets[] = {get(2, 200, false), get(3, 200, true)};

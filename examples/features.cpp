@@ -7,57 +7,17 @@
 #include <pixelrnn/io/image_files.hpp>
 #include <pixelrnn/pixelrnn.hpp>
 
+#include "stand_ins.hpp"
+
 using namespace pixelrnn;
-
-/// The mean over the pixels of each image: (N, H, W, C) to (N, 1, 1, C).
-template <class T>
-Variable<T> pixel_mean(Variable<T> x) {
-  struct Op {
-    void backward(Backward<T>& ctx) const {
-      const FeatureView<T> dx = ctx.input_gradient(0);
-      const Shape<4> s = dx.shape();
-      const Index image = s.h() * s.w() * s.c();
-      for (Index i = 0; i < dx.size(); ++i) {
-        dx.data()[i] +=
-            ctx.output_gradient()(i / image, 0, 0, i % s.c()) / static_cast<T>(s.h() * s.w());
-      }
-    }
-  };
-  const Shape<4> s = x.shape();
-  const FeatureView<T> y = x.tape().allocate({s.n(), 1, 1, s.c()});
-  std::fill(y.begin(), y.end(), T{0});
-  for (Index i = 0; i < x.value().size(); ++i) {
-    y(i / (s.h() * s.w() * s.c()), 0, 0, i % s.c()) +=
-        x.value().data()[i] / static_cast<T>(s.h() * s.w());
-  }
-  return x.tape().record("pixel_mean", y, {x}, Op{});
-}
-
-/// Where no data are given: waves along one of four directions (the class), with noise.
-Images waves(Index count, Rng& rng) {
-  Images images(count, {12, 12, 1}, 256);
-  std::vector<int> labels;
-  for (Index n = 0; n < count; ++n) {
-    labels.push_back(static_cast<int>(rng.below(4)));
-    const double angle = labels.back() * 0.785 + rng.uniform(-0.2, 0.2), phase = rng.uniform(0, 6);
-    for (Index i = 0; i < 144; ++i) {
-      const double along = std::cos(angle) * static_cast<double>(i % 12) +
-                           std::sin(angle) * static_cast<double>(i / 12);
-      const double level = 128 + 60 * std::sin(along + phase) + 30 * rng.normal();
-      images[n].data()[i] = static_cast<Images::Level>(std::clamp(level, 0.0, 255.0));
-    }
-  }
-  images.set_labels(std::move(labels));
-  return images;
-}
 
 int main(int argc, char** argv) {
   Rng rng(1);
   const bool is_given = argc == 5;
   const Images train_set =
-      is_given ? read_images({argv[1]}, {.labels = {argv[2]}}) : waves(1024, rng);
+      is_given ? read_images({argv[1]}, {.labels = {argv[2]}}) : stand_ins::waves(1024, rng);
   const Images test_set =
-      is_given ? read_images({argv[3]}, {.labels = {argv[4]}}) : waves(256, rng);
+      is_given ? read_images({argv[3]}, {.labels = {argv[4]}}) : stand_ins::waves(256, rng);
   const Index classes = *std::ranges::max_element(train_set.labels()) + 1, width = 24;
 
   // Nothing here is drawn, so masks may look everywhere.

@@ -5,44 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <numbers>
 #include <string>
 #include <vector>
 
 #include <pixelrnn/pixelrnn.hpp>
 
+#include "ising.hpp"
+
 using namespace pixelrnn;
 
 constexpr double beta = 0.44;
-
-/// -Σ s_i s_j over neighbours; levels 0 and 1 are spins -1 and 1.
-double energy(TensorView<const Images::Level, 3> image) {
-  const Index side = image.shape()[0];
-  const auto spin = [&](Index y, Index x) { return 2.0 * image(y % side, x % side, 0) - 1; };
-  double sum = 0;
-  for (Index y = 0; y < side; ++y) {
-    for (Index x = 0; x < side; ++x) sum -= spin(y, x) * (spin(y, x + 1) + spin(y + 1, x));
-  }
-  return sum;
-}
-/// Of all 2^(n²) states, in closed form (Kaufman 1949, Phys. Rev. 76, 1232):
-///   Z = ½ (2 sinh 2K)^(n²/2) Σ of four products of 2 cosh or 2 sinh (n γ_l / 2), l odd or even,
-///   cosh γ_l = cosh 2K coth 2K - cos(π l / n),   γ_0 = 2K + ln tanh K
-double exact_free_energy(Index n) {
-  const double size = static_cast<double>(n), k = beta;
-  double products[4] = {1, 1, 1, 1};
-  const double scale = std::sqrt(2 * std::sinh(2 * k));  // of each factor, so that none overflows
-  for (Index l = 0; l < 2 * n; ++l) {
-    const double gamma =
-        l == 0 ? 2 * k + std::log(std::tanh(k))
-               : std::acosh(std::cosh(2 * k) / std::tanh(2 * k) -
-                            std::cos(std::numbers::pi * static_cast<double>(l) / size));
-    const double half = size * gamma / 2, factor = std::pow(scale, size);
-    products[l % 2 * 2] *= 2 * std::cosh(half) * factor;
-    products[l % 2 * 2 + 1] *= 2 * std::sinh(half) * factor;
-  }
-  return -std::log((products[0] + products[1] + products[2] + products[3]) / 2) / beta;
-}
 
 int main(int argc, char** argv) {
   const bool is_given = argc == 3;
@@ -72,7 +44,7 @@ int main(int argc, char** argv) {
       // ln ½(q(x) + q(-x)), and how much of it is q(x)'s.
       own[i] = 1 / (1 + std::exp(-turned.image_nats[i].value - drawn.log_p[i]));
       const double log_q = drawn.log_p[i] - std::log(2 * own[i]);
-      f[i] = beta * energy(both[static_cast<Index>(i)]) + log_q;
+      f[i] = beta * ising::energy(both[static_cast<Index>(i)]) + log_q;
       mean += f[i] / static_cast<double>(count);
     }
     // dF = E[(f - mean f) d ln q]; the loss is Σ weight · (-ln q).
@@ -86,7 +58,8 @@ int main(int argc, char** argv) {
     optimizer.step(gradients, cosine_rate(steps)(step));
     if (step >= steps - last) tail += mean / beta / static_cast<double>(last);
   }
-  const double exact = exact_free_energy(side), spins = static_cast<double>(side * side);
+  const double exact = ising::exact_free_energy(side, beta),
+               spins = static_cast<double>(side * side);
   const double error = (tail - exact) / std::abs(exact);
   std::cout << "free energy a spin: " << tail / spins << ", exactly " << exact / spins
             << ", relative error " << error << '\n';

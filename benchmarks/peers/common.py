@@ -20,6 +20,8 @@ OTHERS = {
     "spatial_lstm": "Spatial LSTM",
     "gated_pixel_cnn": "Gated PixelCNN",
     "wavenet": "WaveNet",
+    "multiscale": "Multi-scale, large model, of Diagonal BiLSTM",
+    "mixture": "PixelCNN, 10 logistics of 256 levels",
 }
 BEGAN = time.perf_counter()
 

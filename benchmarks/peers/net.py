@@ -31,6 +31,8 @@ class Net:
         self.loss = facts["loss"]
         self.images = tensors.pop("images")  # (N, H, W, C), levels
         self.logits = tensors.pop("logits")  # (N, H, W, C · outputs)
+        self.told = tensors.pop("told", None)  # (N, H, W, numbers), of the large model of a pair
+        self.is_mixture = words["likelihood"].startswith("logistic_mixture")
         self.weights, self.gradients = (
             {
                 name.removeprefix(kind): tensor
@@ -49,7 +51,8 @@ class Net:
         """Ones where mask A (of the first layer) or B lets the named weights be; for a state's
         weights and for what is no weights, ones."""
         shape = height, width, n_in, n_out = self.weights[name].shape
-        if not name.endswith("weights") or name.endswith("state_weights"):
+        free = ("state_weights", "condition_weights")
+        if not name.endswith("weights") or name.endswith(free) or name.startswith("condition."):
             return np.ones(shape, np.float32)
         kind = "A" if name.startswith(("input.", "layer0.horizontal.")) else "B"
         gates = 1

@@ -45,8 +45,9 @@ class AnyPeer {
 template <class M>
 class Peer : public AnyPeer {
  public:
-  Peer(const Case& c, Index layers)
-      : model_(make(c, layers)),
+  /// `told` numbers of each pixel go through a network of 16 maps: the large model of a pair.
+  Peer(const Case& c, Index layers, const typename M::Likelihood& likelihood = {}, Index told = 0)
+      : model_(make(c, layers, likelihood, told)),
         images_(noise(c.batch, c.image, model_.likelihood().levels())),
         x_(images_.pixels().shape()) {
     // Biases and initial states are born zero: a peer could forget them unnoticed.
@@ -57,17 +58,22 @@ class Peer : public AnyPeer {
       for (float& v : parameter->value()) v = static_cast<float>(rng.uniform(-0.1, 0.1));
     }
     encode(model_, images_.pixels(), x_);
+    if (told > 0) {
+      images_.set_condition_maps(noise_map({c.batch, c.image.height, c.image.width, told}));
+    }
   }
 
   void write(const std::string& path) const override {
     Tape<float> tape({.threads = 2});
     Gradients gradients(model_);
-    const Variable<float> logits = model_.logits(tape.constant(x_));
+    const Variable<float> logits = logits_given(model_, tape.constant(x_), images_.conditions());
     const Variable<float> loss =
         mean(image_nats<execution::OpenMP>(model_.likelihood(), logits, images_.pixels()));
     Tensor<std::uint8_t, 4> levels(images_.pixels().shape());
     std::copy(images_.pixels().begin(), images_.pixels().end(), levels.view().begin());
     std::vector<StoredTensor> tensors{stored("images", levels), stored("logits", logits.value())};
+    const ConditionView told = images_.conditions();
+    if (!told.maps.empty()) tensors.push_back(stored("told", told.maps));
     const nlohmann::json facts{{"loss", loss.value().data()[0]},
                                {"levels", model_.likelihood().levels()},
                                {"forward_flop", forward_flop(model_, images_.count())},
@@ -112,11 +118,12 @@ class Peer : public AnyPeer {
   }
 
  private:
-  static M make(const Case& c, Index layers) {
+  static M make(const Case& c, Index layers, const typename M::Likelihood& likelihood, Index told) {
     Rng rng(1);
     auto config = config_of<M>(c);
     if (layers > 0) config.layers = layers;
-    return M(config, rng);
+    if (told > 0) config.condition = {.channels = told, .features = 16};
+    return M(config, rng, likelihood);
   }
   /// The first calls make room; the tape then merges what it was given into one block.
   template <class F>
@@ -125,7 +132,7 @@ class Peer : public AnyPeer {
   }
   void forward() {
     tape_->reset();
-    static_cast<void>(model_.logits(tape_->constant(x_)));
+    static_cast<void>(logits_given(model_, tape_->constant(x_), images_.conditions()));
   }
   void train() {
     trainer_->fit(images_, {.epochs = std::numeric_limits<Index>::max(),
@@ -150,6 +157,13 @@ std::unique_ptr<AnyPeer> make_peer(const std::string& net, const Case& c, Index 
   if (net == "pixel_cnn") return std::make_unique<Peer<ConvNet<L, Xsimd>>>(c, layers);
   if (net == "spatial_lstm") return std::make_unique<Peer<SpatialNet<L, Xsimd>>>(c, layers);
   if (net == "gated_pixel_cnn") return std::make_unique<Peer<GatedNet<L, Xsimd>>>(c, layers);
+  if (net == "multiscale") {
+    return std::make_unique<Peer<DiagonalNet<L, Xsimd>>>(c, layers, L(), 2);
+  }
+  if (net == "mixture") {
+    using Net = ConvNet<LogisticMixture, Xsimd>;
+    return std::make_unique<Peer<Net>>(c, layers, LogisticMixture(256, 10));
+  }
   throw std::invalid_argument("unknown net: " + net);
 }
 std::unique_ptr<AnyPeer> make_peer(const std::string& net, const std::string& name, Index layers,

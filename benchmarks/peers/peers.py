@@ -250,7 +250,7 @@ def report_others(comparison, rows):
     samples = [row for row in rows if NAIVE in row.seconds]
     text = [
         *heading(comparison, "Before and after the paper, beside PyTorch"),
-        "Checked, timed and counted as above. Images are 28×28 and black or white, 16 a batch; a "
+        "Checked, timed and counted as above. Images are 28×28 and black or white, but for the mixture's, 16 a batch; a "
         "line of sound is 4,000 samples of 256 levels, 4 a batch.",
         "",
         table([EAGER], passes, memory=True),

@@ -32,10 +32,14 @@ class MaskedConv(nn.Module):
         mask = torch.from_numpy(net.mask(f"{name}.{weights}")).permute(3, 2, 0, 1).contiguous()
         self.register_buffer("mask", None if mask.all() else mask)
         self.padding = tuple(side // 2 for side in self.weight.shape[2:])
+        told = f"{name}.condition_weights"
+        self.of_told = parameter(net, told, (3, 2, 0, 1)) if told in net.weights else None
+        self.net = net
 
     def forward(self, x):
         weight = self.weight if self.mask is None else self.weight * self.mask
-        return F.conv2d(x, weight, self.bias.view(-1), padding=self.padding)
+        y = F.conv2d(x, weight, self.bias.view(-1), padding=self.padding)
+        return y if self.of_told is None else y + F.conv2d(self.net.condition, self.of_told)
 
 
 class RowLSTM(nn.Module):
@@ -176,6 +180,10 @@ class Model(nn.Module):
         super().__init__()
         block = ConvBlock if net.kind == "pixel_cnn" else RecurrentBlock
         self.input = MaskedConv(net, "input")
+        self.net, self.network = net, nn.ModuleList()
+        if net.told is not None:  # sec. 3.6 of the paper: a network of two layers
+            self.register_buffer("told", torch.from_numpy(net.told).permute(0, 3, 1, 2).contiguous())
+            self.network.extend(MaskedConv(net, f"condition.maps{l}") for l in range(2))
         self.blocks = nn.ModuleList(block(net, f"blocks.{l}") for l in range(net.layers))
         self.head1, self.head2, self.logits = (
             MaskedConv(net, name) for name in ("head1", "head2", "logits")
@@ -185,6 +193,8 @@ class Model(nn.Module):
         return self.logits(self.head2(self.head1(x.relu()).relu()))
 
     def forward(self, x):
+        if self.network:
+            self.net.condition = self.network[1](self.network[0](self.told).relu())
         x = self.input(x)
         for block in self.blocks:
             x = block(x)
@@ -263,9 +273,23 @@ def make_model(net):
     return kinds.get(net.kind, Model)(net)
 
 
-def nats(logits, levels, images):
+def mixture_nats(logits, levels, images):
+    """Discretised logistics of one channel (Salimans et al. 2017): their weights, means, log scales."""
+    x, bin = images * (2 / (levels - 1)) - 1, 1 / (levels - 1)
+    weights, means, scales = logits.chunk(3, 1)
+    scales = scales.clamp(min=-7).exp()
+    above = ((x + bin - means) / scales).sigmoid().masked_fill(images == levels - 1, 1.0)
+    below = ((x - bin - means) / scales).sigmoid().masked_fill(images == 0, 0.0)
+    inside = (above - below).clamp(min=1e-12).log()
+    return -(weights.log_softmax(1) + inside).logsumexp(1).sum()
+
+
+def nats(logits, net, images):
     """Mean nats per image; images (N, C, H, W) hold levels."""
-    if levels == 2:
+    levels = net.levels
+    if net.is_mixture:
+        each = mixture_nats(logits, levels, images)
+    elif levels == 2:
         each = F.binary_cross_entropy_with_logits(logits, images.to(logits.dtype), reduction="sum")
     else:
         n, _, height, width = images.shape

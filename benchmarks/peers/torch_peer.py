@@ -41,7 +41,7 @@ class Peer:
         if exact:
             self.model.double()
         logits = self.model(self.x.double() if exact else self.x)
-        loss = nats(logits, net.levels, self.images)
+        loss = nats(logits, net, self.images)
         loss.backward()
         gradients = {}
         for p in self.model.parameters():
@@ -55,7 +55,7 @@ class Peer:
     def train(self, least):
         def step():
             self.optimizer.zero_grad()
-            nats(self.model(self.x), self.net.levels, self.images).backward()
+            nats(self.model(self.x), self.net, self.images).backward()
             self.optimizer.step()
 
         return seconds_of(float(least), step)

@@ -142,6 +142,24 @@ TEMPLATE_TEST_CASE("Functions compute what their names say", "[autodiff][functio
   CHECK(mean(x).value().data()[0] == Approx(total / static_cast<T>(a.size())).epsilon(1e-6));
 }
 
+TEST_CASE("The mean over pixels is that of each image and channel, and its gradient",
+          "[autodiff][functions]") {
+  const FeatureMap<double> x = random_map<double>({3, 2, 4, 5}, 1);
+  Tape<double> tape;
+  const FeatureView<const double> y = pixel_mean(tape.input(x)).value();
+  REQUIRE(y.shape() == Shape<4>{3, 1, 1, 5});
+  for (Index n = 0; n < 3; ++n) {
+    for (Index c = 0; c < 5; ++c) {
+      double sum = 0;
+      for (Index i = 0; i < 8; ++i) sum += x(n, i / 4, i % 4, c);
+      CHECK(y(n, 0, 0, c) == Approx(sum / 8).epsilon(1e-14));
+    }
+  }
+  CHECK(gradcheck({x}, [](Tape<double>&, const auto& in) { return pixel_mean(in[0]); }));
+  const FeatureMap<double> nothing({2, 0, 4, 5});
+  CHECK_THROWS_ERROR(pixel_mean(tape.input(nothing)), ShapeError, "pixel_mean: x is (N=2, H=0");
+}
+
 TEST_CASE("Adding large maps gives the same bits for any number of threads",
           "[autodiff][functions]") {
   const FeatureMap<float> a = random_map<float>({3, 64, 64, 33}, 1);

@@ -18,9 +18,9 @@ namespace naive = test::naive;
 
 namespace {
 
-using Diagonal = PixelRNN<DiagonalBiLSTM<PaddedScanState, test::XsimdBackend>>;
-using Row = PixelRNN<RowLSTM<LearnedState, test::XsimdBackend>>;
-using CNN = PixelCNN<Bernoulli, test::XsimdBackend>;
+using PlainDiagonal = PixelRNN<DiagonalBiLSTM<PaddedScanState, test::XsimdBackend>>;
+using PlainRow = PixelRNN<RowLSTM<LearnedState, test::XsimdBackend>>;
+using PlainCNN = PixelCNN<Bernoulli, test::XsimdBackend>;
 
 /// As code that the paper inspired has it: x + BiLSTM(x), ReLUs behind the head's layers.
 PixelRNNConfig plain(ImageShape image) {
@@ -42,7 +42,7 @@ naive::Map relu(naive::Map x) {
 }  // namespace
 
 TEST_CASE("A net of plain blocks is what its description says", "[models][other_blocks]") {
-  const auto model = test::random_model<Diagonal>(plain({5, 4, 1}), 3);
+  const auto model = test::random_model<PlainDiagonal>(plain({5, 4, 1}), 3);
   const naive::Weights w = naive::weights_of(model);
   const FeatureMap<double> x = test::encoded(model, test::random_images(2, {5, 4, 1}, 2, 5));
   const auto layer = [&](const naive::Map& in, const std::string& name, naive::Mask mask) {
@@ -60,12 +60,12 @@ TEST_CASE("A net of plain blocks is what its description says", "[models][other_
 }
 
 TEMPLATE_TEST_CASE("Other widths and blocks keep every promise of a model",
-                   "[models][other_blocks]", Diagonal, Row, CNN) {
+                   "[models][other_blocks]", PlainDiagonal, PlainRow, PlainCNN) {
   const auto config = [](ImageShape image) {
     typename TestType::Config c;
     c.image = image;
     c.layers = 2, c.hidden = 3, c.head = 4, c.stream = 5, c.head_relu_first = false;
-    if constexpr (std::is_same_v<TestType, Diagonal>) c = plain(image);
+    if constexpr (std::is_same_v<TestType, PlainDiagonal>) c = plain(image);
     return c;
   };
   const auto model = test::random_model<TestType>(config({3, 4, 1}), 3);
@@ -82,7 +82,7 @@ TEMPLATE_TEST_CASE("Other widths and blocks keep every promise of a model",
 
 TEST_CASE("The stream's width is where the parameters say", "[models][other_blocks]") {
   Rng rng(1);
-  const CNN cnn({.image = {4, 4, 1}, .layers = 1, .hidden = 3, .head = 4, .stream = 5}, rng);
+  const PlainCNN cnn({.image = {4, 4, 1}, .layers = 1, .hidden = 3, .head = 4, .stream = 5}, rng);
   const auto shape_of = [&](const auto& model, const std::string& name) {
     for (const auto& [found, parameter] : parameters(model)) {
       if (found == name) return parameter->shape();
@@ -93,7 +93,7 @@ TEST_CASE("The stream's width is where the parameters say", "[models][other_bloc
   CHECK(shape_of(cnn, "blocks.0.up.weights") == Shape<4>{1, 1, 3, 5});
   CHECK(shape_of(cnn, "head1.weights") == Shape<4>{1, 1, 5, 4});
   CHECK(cnn.describe().at("stream") == "5");
-  const Diagonal diagonal(plain({4, 4, 1}), rng);
+  const PlainDiagonal diagonal(plain({4, 4, 1}), rng);
   CHECK(shape_of(diagonal, "blocks.0.upsample.weights") == Shape<4>{});
   CHECK(diagonal.describe().at("upsample") == "false");
   CHECK(diagonal.describe().at("padding_bias") == "true");
@@ -104,11 +104,11 @@ TEST_CASE("Blocks that cannot be are refused", "[models][other_blocks]") {
   Rng rng(1);
   auto config = plain({4, 4, 1});
   config.stream = 0;
-  CHECK_THROWS_ERROR(Diagonal(config, rng), ConfigError,
+  CHECK_THROWS_ERROR(PlainDiagonal(config, rng), ConfigError,
                      "model: Config::upsample is false and Config::stream 6, expected "
                      "Config::hidden, which is 3");
   config.stream = -1;
-  CHECK_THROWS_ERROR(Diagonal(config, rng), ConfigError, "model: Config::stream is -1");
-  CHECK_THROWS_ERROR(Row(plain({4, 4, 1}), rng), ConfigError,
+  CHECK_THROWS_ERROR(PlainDiagonal(config, rng), ConfigError, "model: Config::stream is -1");
+  CHECK_THROWS_ERROR(PlainRow(plain({4, 4, 1}), rng), ConfigError,
                      "model: Config::padding_bias is true, but row_lstm has no padding");
 }

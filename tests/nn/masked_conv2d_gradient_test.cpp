@@ -79,7 +79,7 @@ TEMPLATE_TEST_CASE("Gradients of large masked convolutions are Reference's", "[n
   std::vector<test::LargeConv> cases = test::large_convs;
   for (const ConvConfig& config : test::conv_configs) cases.push_back({config, {3, 7, 18}});
   for (const auto& [config, map] : cases) {
-    std::vector<test::Gradients<double>> expected, found;
+    std::vector<test::AllGradients<double>> expected, found;
     const auto x = random_map<double>(test::with_channels(map, config.in_channels), 2);
     test::for_each_conv<test::ReferenceBackend>(
         [&](auto& layer, const ConvCase&) { expected.push_back(test::gradients(layer, x)); },

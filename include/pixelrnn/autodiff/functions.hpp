@@ -56,6 +56,35 @@ void add_to(Index count, const T* x, T* y) {
 
 }  // namespace detail
 
+/// The mean over the pixels of each image: (N, H, W, C) to (N, 1, 1, C), what a classifier reads of
+/// a map. Throws ShapeError if an image has no pixels.
+template <class T>
+[[nodiscard]] Variable<T> pixel_mean(Variable<T> x) {
+  struct Op {
+    void backward(Backward<T>& ctx) const {
+      const FeatureView<T> dx = ctx.input_gradient(0);
+      const FeatureView<const T> dy = ctx.output_gradient();
+      const Index pixels = dx.shape().h() * dx.shape().w(), c = dx.shape().c();
+      for (Index i = 0; i < dx.shape().n() * pixels; ++i) {
+        const T* const from = dy.data() + i / pixels * c;
+        for (Index k = 0; k < c; ++k) dx.data()[i * c + k] += from[k] / static_cast<T>(pixels);
+      }
+    }
+  };
+  const Shape<4> s = x.shape();
+  const Index pixels = s.h() * s.w();
+  if (pixels == 0) {
+    detail::fail<ShapeError>("pixel_mean: x is ", s, ", expected one pixel or more");
+  }
+  const FeatureView<T> y = x.tape().allocate({s.n(), 1, 1, s.c()});
+  std::fill(y.begin(), y.end(), T{0});
+  for (Index i = 0; i < s.n() * pixels; ++i) {
+    detail::add_to(s.c(), x.value().data() + i * s.c(), y.data() + i / pixels * s.c());
+  }
+  for (T& sum : y) sum /= static_cast<T>(pixels);
+  return x.tape().record("pixel_mean", y, {x}, Op{});
+}
+
 /// a + b, of equal shapes. Throws ShapeError otherwise.
 template <class T>
 [[nodiscard]] Variable<T> add(Variable<T> a, Variable<T> b) {

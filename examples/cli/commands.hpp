@@ -20,10 +20,11 @@ namespace cli {
 
 struct Train {
   ModelSpec model;                 ///< but for the size of the images, which the data give
-  std::string condition = "none";  ///< or class
+  std::string condition = "none";  ///< or class, or maps
   Index condition_channels = 16;
   std::optional<Index> classes;  ///< of labels; else one more than the largest
   std::vector<std::string> data, labels, validation, validation_labels;
+  std::string told, validation_told;      ///< .npy, with condition maps
   Index limit = 0, validation_limit = 0;  ///< images used; 0: all
   Preparation preparation;
 
@@ -73,9 +74,14 @@ struct ModelFile {
                                                      Index told_scale) const;
 };
 
+/// Throws ConfigError if the file `told` is given and the model is told no maps, or is and none is
+/// given. What a model of told_scale is told is made of its images.
+void require_told(const AnyModel& model, Index told_scale, const std::string& told);
+
 struct Evaluate {
   ModelFile model;
   std::vector<std::string> data, labels;
+  std::string told;
   Index first = 0, limit = 0;
   PreparationOptions preparation;
   std::vector<std::string> baseline;  ///< images that independent pixels are fitted to; or none
@@ -99,6 +105,7 @@ struct Drawing {
   int threads = 0;
   bool show = false;
   std::optional<int> of_class;  ///< what the model is told of all images
+  std::string told;             ///< or .npy of what it is told of each
 
   [[nodiscard]] AnySampler chosen_sampler() const {
     return sampler == "cached" ? AnySampler::cached : AnySampler::full;

@@ -176,8 +176,10 @@ int Sample::run() const {
         static_cast<int>((first % classes + static_cast<std::uint64_t>(i)) % classes);
     how.conditions.labels.push_back(of_class.value_or(by_turns));
   }
+  if (!told.empty()) how.conditions.maps = read_told(told, static_cast<Index>(first), count);
   const Index told_scale =
       preparation_in(read_metadata(model.path), net->levels(), image).told_scale;
+  require_told(*net, told_scale, told);
   const std::unique_ptr<AnyModel> small = model.load_small(console, *net, told_scale);
   if (told_scale > 1 && small == nullptr) {
     detail::fail<ConfigError>("the model is told smaller images; give the model that draws them ",
@@ -221,12 +223,13 @@ int Complete::run() const {
                               "part too; complete by a model of one scale");
   }
   const KeepMask keep = known_pixels(*this, net->image_shape());
-  Images part = read_source({data, labels, first, count}, how);
+  Images part = read_source({data, labels, told, first, count}, how);
   if (exact && part.count() < count) {
     detail::fail<ConfigError>("--count is ", count, ", but from image --first ", first,
                               " on (counted from 0) the data have only ", part.count());
   }
   Images images = prepare(std::move(part), how);
+  require_told(*net, how.told_scale, told);
   if (of_class) {
     images.set_labels(std::vector<int>(static_cast<std::size_t>(images.count()), *of_class));
   } else if (net->condition().classes > 0 && images.labels().empty()) {

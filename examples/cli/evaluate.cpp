@@ -74,11 +74,24 @@ std::unique_ptr<AnyModel> ModelFile::load_small(const Console& console, const An
   return model;
 }
 
+void require_told(const AnyModel& model, Index told_scale, const std::string& told) {
+  const Condition condition = model.condition();
+  const bool wants = condition.width() > 0 && condition.classes == 0 && told_scale == 1;
+  if (wants == !told.empty()) return;
+  if (wants) {
+    detail::fail<ConfigError>("the model is told ", condition.channels,
+                              " numbers of an image or pixel; give them as --told");
+  }
+  detail::fail<ConfigError>("--told is ", told, ", but the model is told no numbers; see train ",
+                            "--condition maps");
+}
+
 int Evaluate::run() const {
   std::vector<NamedFile> read{{"--model", model.path}, {"--small", model.small}};
   for (const std::string& path : model.mixed_with) read.push_back({"--mix-with", path});
   for (const std::string& path : data) read.push_back({"--data", path});
   for (const std::string& path : labels) read.push_back({"--labels", path});
+  read.push_back({"--told", told});
   for (const std::string& path : baseline) read.push_back({"--baseline", path});
   require_separate(read, {{"--json", json}, {"--logits", logits}, {"--nats-map", nats_map}});
   const Console console(json);
@@ -90,7 +103,8 @@ int Evaluate::run() const {
   }
   const Preparation how =
       preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
-  const Images images = prepare(read_source({data, labels, first, limit}, how), how);
+  const Images images = prepare(read_source({data, labels, told, first, limit}, how), how);
+  require_told(*net, how.told_scale, told);
   const EvaluateOptions options{
       .batch_size = batch_size, .threads = threads, .walk_bits = walk_bits};
   const std::unique_ptr<AnyModel> small = model.load_small(console, *net, how.told_scale);

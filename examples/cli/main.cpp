@@ -26,7 +26,7 @@ Command add_evaluate(CLI::App& app) {
   const auto evaluate = std::make_shared<Evaluate>();
   add_model_file(*parser, evaluate->model);
   add_mixture(*parser, evaluate->model);
-  add_data(*parser, evaluate->data, evaluate->labels);
+  add_data(*parser, evaluate->data, evaluate->labels, evaluate->told);
   parser->add_option("--first", evaluate->first, "Number of the first image, from 0")
       ->transform(whole(0))
       ->capture_default_str();
@@ -67,6 +67,7 @@ Command add_sample(CLI::App& app) {
   CLI::App* const parser = app.add_subcommand("sample", "Draw new images");
   const auto sample = std::make_shared<Sample>();
   add_drawing(*parser, *sample);
+  add_told(*parser, sample->told);
   add_mixture(*parser, sample->model);
   parser->add_option("--count", sample->count, "Images")
       ->transform(whole(1))
@@ -92,7 +93,7 @@ Command add_complete(CLI::App& app) {
   const auto complete = std::make_shared<Complete>();
   complete->count = 8;
   add_drawing(*parser, *complete);
-  add_data(*parser, complete->data, complete->labels);
+  add_data(*parser, complete->data, complete->labels, complete->told);
   CLI::Option* const count = parser->add_option("--count", complete->count, "Images")
                                  ->transform(whole(1))
                                  ->capture_default_str();

@@ -20,7 +20,15 @@ void add_json(CLI::App& parser, std::string& path) {
   parser.add_option("--json", path, "Write the figures to this file as JSON; -: standard output")
       ->check(file_name());
 }
-void add_data(CLI::App& parser, std::vector<std::string>& paths, std::vector<std::string>& labels) {
+void add_told(CLI::App& parser, std::string& told) {
+  parser
+      .add_option("--told", told,
+                  "NumPy file of float32 that a model with --condition maps is told: numbers of an "
+                  "image (images, numbers), or of its pixels (images, rows, columns[, numbers])")
+      ->check(file_name());
+}
+void add_data(CLI::App& parser, std::vector<std::string>& paths, std::vector<std::string>& labels,
+              std::string& told) {
   parser
       .add_option("--data", paths,
                   "IDX or CIFAR-10 (gzipped or not), PNG or a folder of PNG, or WAV, told by their "
@@ -30,6 +38,7 @@ void add_data(CLI::App& parser, std::vector<std::string>& paths, std::vector<std
       .add_option("--labels", labels,
                   "IDX files of the labels of all images; CIFAR-10 has its own [none]")
       ->check(file_name());
+  add_told(parser, told);
 }
 void add_preparation(CLI::App& parser, PreparationOptions& options) {
   parser.add_flag("--grey", options.grey,

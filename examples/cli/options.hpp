@@ -20,7 +20,9 @@ struct Command {
 
 void add_threads(CLI::App& parser, int& threads);
 void add_json(CLI::App& parser, std::string& path);
-void add_data(CLI::App& parser, std::vector<std::string>& paths, std::vector<std::string>& labels);
+void add_data(CLI::App& parser, std::vector<std::string>& paths, std::vector<std::string>& labels,
+              std::string& told);
+void add_told(CLI::App& parser, std::string& told);
 void add_preparation(CLI::App& parser, PreparationOptions& options);
 void add_model_file(CLI::App& parser, ModelFile& file);
 /// Models that are mixed with it.

@@ -75,7 +75,19 @@ Condition chosen_condition(const Train& options, const TrainingSet& images,
     }
     return {.channels = images.image_shape().channels, .features = options.condition_channels};
   }
+  if ((options.condition == "maps") != !options.told.empty()) {
+    detail::fail<ConfigError>("--condition is ", options.condition, " and --told ",
+                              options.told.empty() ? "not given" : options.told,
+                              ", expected --condition maps with --told, or neither");
+  }
   if (options.condition == "none") return {};
+  if (options.condition == "maps") {
+    if (held_out && options.validation_told.empty()) {
+      detail::fail<ConfigError>("--condition maps needs what is told of the images of --valid; ",
+                                "give it as --valid-told");
+    }
+    return {.channels = images.conditions().maps.shape().c()};
+  }
   const auto require = [](const std::vector<int>& labels, const char* option, const char* of) {
     if (!labels.empty()) return;
     detail::fail<ConfigError>("--condition class needs the labels of the images of ", of,
@@ -100,6 +112,8 @@ void require_separate_files(const Train& options) {
   for (const std::string& path : options.validation_labels) {
     images.push_back({"--valid-labels", path});
   }
+  images.push_back({"--told", options.told});
+  images.push_back({"--valid-told", options.validation_told});
   const NamedFile log{"--log", options.log}, json{"--json", options.json};
   require_separate(images, {{"--out", options.out}, log, json});
   require_separate({{"--resume", options.resume}}, {log, json});
@@ -111,7 +125,7 @@ int Train::run() const {
   require_separate_files(*this);
   const Console console(json);
   Metadata kept = words;
-  Images source = read_source({data, labels, 0, limit}, preparation);
+  Images source = read_source({data, labels, told, 0, limit}, preparation);
   kept["data.content"] = content_hash(source);
   if (holds_sound(data)) kept["data.rate"] = std::to_string(rate_of_sound(data));
   TrainingSet images = prepare_training(std::move(source), preparation);
@@ -120,7 +134,9 @@ int Train::run() const {
     Preparation how = preparation;
     const ImageShape own = images.image_shape();
     how.image = {own.height * how.scale, own.width * how.scale, own.channels};
-    held_out = prepare(read_source({validation, validation_labels, 0, validation_limit}, how), how);
+    held_out = prepare(
+        read_source({validation, validation_labels, validation_told, 0, validation_limit}, how),
+        how);
     kept["data.validation_content"] = content_hash(*held_out);
   }
 
@@ -157,6 +173,9 @@ int Train::run() const {
   if (spec.condition.classes > 0) {
     console.write(
         format("it is told which of %td classes an image is of\n", spec.condition.classes));
+  }
+  if (condition == "maps") {
+    console.write(format("it is told %td numbers of an image or pixel\n", spec.condition.channels));
   }
   if (preparation.told_scale > 1) {
     console.write(format("it is told every %td. pixel of an image\n", preparation.told_scale));

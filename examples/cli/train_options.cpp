@@ -140,13 +140,16 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
   CLI::App* const parser = app.add_subcommand("train", "Fit a model to images");
   const auto train = std::make_shared<Train>();
   const auto preparation = std::make_shared<PreparationOptions>();
-  add_data(*parser, train->data, train->labels);
+  add_data(*parser, train->data, train->labels, train->told);
   parser->add_option("--limit", train->limit, "Use the first so many images; 0: all")
       ->transform(whole(0))
       ->capture_default_str();
   CLI::Option* const valid =
       parser->add_option("--valid", train->validation, "Images to evaluate after every epoch");
   parser->add_option("--valid-labels", train->validation_labels, "Their labels, as --labels")
+      ->needs(valid)
+      ->check(file_name());
+  parser->add_option("--valid-told", train->validation_told, "What is told of them, as --told")
       ->needs(valid)
       ->check(file_name());
   parser->add_option("--valid-limit", train->validation_limit, "Likewise; 0: all")
@@ -172,8 +175,9 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
   CLI::Option* const condition =
       parser
           ->add_option("--condition", train->condition,
-                       "What the model is told of each image: class, its label; or none")
-          ->check(CLI::IsMember({"none", "class"}))
+                       "What the model is told of each image: class, its label; maps, the numbers "
+                       "of --told; or none")
+          ->check(CLI::IsMember({"none", "class", "maps"}))
           ->capture_default_str();
   parser
       ->add_option("--condition-channels", train->condition_channels,

@@ -12,6 +12,7 @@
 
 #include <pixelrnn/core/sound.hpp>
 #include <pixelrnn/io/image_files.hpp>
+#include <pixelrnn/io/npy.hpp>
 #include <pixelrnn/io/wav.hpp>
 #include <pixelrnn/models/scales.hpp>
 
@@ -254,8 +255,30 @@ Images read_source(const DataSource& source, const Preparation& how) {
     detail::fail<ConfigError>("the data have ", images.count(), " images, none from number ",
                               source.first, " on (counted from 0)");
   }
-  if (source.first == 0) return images;
-  return images.slice(source.first, images.count() - source.first);
+  if (source.first > 0) images = images.slice(source.first, images.count() - source.first);
+  if (!source.told.empty()) {
+    images.set_condition_maps(read_told(source.told, source.first, images.count()));
+  }
+  return images;
+}
+
+FeatureMap<float> read_told(const std::string& path, Index first, Index count) {
+  const NpyArray<float> array = read_npy<float>(path);
+  const std::vector<Index>& s = array.shape;
+  if (s.size() < 2 || s.size() > 4) {
+    detail::fail<FileError>(
+        path, " has ", s.size(),
+        " axes, expected (images, numbers), (images, rows, columns) or (images, "
+        "rows, columns, numbers)");
+  }
+  if (s[0] - first < std::max<Index>(count, 1)) {
+    detail::fail<ConfigError>(path, " tells of ", s[0], " images, expected ", first + count,
+                              " or more, one for each of the data");
+  }
+  const Shape<4> shape = s.size() == 2 ? Shape<4>{s[0], 1, 1, s[1]}
+                                       : Shape<4>{s[0], s[1], s[2], s.size() == 4 ? s[3] : 1};
+  const FeatureView<const float> all(array.values.data(), shape);
+  return FeatureMap<float>(all.slice(first, count > 0 ? count : s[0] - first));
 }
 
 Images prepare(Images images, const Preparation& how) {

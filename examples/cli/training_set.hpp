@@ -95,6 +95,7 @@ static_assert(DataSet<TrainingSet>);
 struct DataSource {
   std::vector<std::string> paths;
   std::vector<std::string> labels = {};  ///< files of their labels, if these are elsewhere
+  std::string told = {};                 ///< .npy of what else is told of them, or none
   Index first = 0;
   Index count = 0;  ///< fewer if there are not so many; 0: all from `first` on
 };
@@ -113,6 +114,11 @@ struct DataSource {
 /// are read than are wanted. Throws FileError if that fails or they are not of the model's size and
 /// colours, ConfigError if there are none from `first` on.
 [[nodiscard]] Images read_source(const DataSource& source, const Preparation& how);
+
+/// What is told of images [first, first + count), or from `first` on if count is 0: float32 (N, C),
+/// (N, H, W) or (N, H, W, C) in a .npy file. Throws FileError if that is not what it holds,
+/// ConfigError if they are too few.
+[[nodiscard]] FeatureMap<float> read_told(const std::string& path, Index first, Index count);
 
 /// Images for evaluation and completion. A dynamic binarisation is drawn once, as stochastic.
 /// Throws ConfigError if the images are not fit for it.

@@ -23,6 +23,7 @@
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/binarize.hpp>
 #include <pixelrnn/training/classify.hpp>
+#include <pixelrnn/training/every_order.hpp>
 #include <pixelrnn/training/multi_scale.hpp>
 #include <pixelrnn/training/toy.hpp>
 #include <pixelrnn/training/trainer.hpp>

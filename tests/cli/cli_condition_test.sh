@@ -102,4 +102,38 @@ fit below.st --resume below.st --epochs 2
 "$tool" inspect --model below.st | grep -Eqx "orientation +columns from below" ||
   fail "a resumed training forgets the order"
 refused "--orientation" train --data two.idx --orientation diagonals --out x.st
+echo "== told numbers of each image"
+# What is told: whether the image is of the first class, as a number and its opposite.
+{
+  printf '\223NUMPY\1\0\166\0'
+  printf "%-117s\n" "{'descr': '<f4', 'fortran_order': False, 'shape': (60, 2), }"
+  for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+    printf '\0\0\200\77\0\0\200\277' # 1, -1
+    printf '\0\0\200\277\0\0\200\77' # -1, 1
+  done
+} >told.npy
+"$tool" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --epochs 1 --threads 1 \
+  --condition maps --told told.npy --valid train.idx.gz --valid-told told.npy --out maps.st >maps.txt
+grep -q "told 2 numbers" maps.txt || fail "training does not say what it is told: $(cat maps.txt)"
+"$tool" inspect maps.st >inspected.txt
+grep -Eqx 'condition +2 channels' inspected.txt || fail "no condition: $(cat inspected.txt)"
+"$tool" evaluate --model maps.st --data train.idx.gz --told told.npy --json maps.json >/dev/null
+"$tool" evaluate --model maps.st --data train.idx.gz --told told.npy --first 1 --limit 9 \
+  --json part.json >/dev/null
+test "$(value part.json images)" -eq 9 || fail "not nine images: $(cat part.json)"
+"$tool" sample --model maps.st --told told.npy --count 4 --out maps.png >/dev/null
+"$tool" sample --model maps.st --told told.npy --count 2 --first 2 --columns 2 --out later.png >/dev/null
+is_png maps.png
+"$tool" complete --model maps.st --data test.idx --told told.npy --keep-rows 9 --count 2 \
+  --variants 1 --out completed.png >/dev/null
+"$tool" train --data train.idx.gz --told told.npy --valid train.idx.gz --valid-told told.npy \
+  --resume maps.st --epochs 2 --out maps.st >/dev/null
+refused "give them as --told" evaluate --model maps.st --data train.idx.gz
+refused "give them as --told" sample --model maps.st --count 1 --out none.png
+refused "expected --condition maps with --told" train --data train.idx.gz --condition maps --out none.st
+refused "expected --condition maps with --told" train --data train.idx.gz --told told.npy --out none.st
+refused "give it as --valid-told" train --data train.idx.gz --condition maps --told told.npy \
+  --valid train.idx.gz --out none.st
+refused "tells of 60 images, expected 99" sample --model maps.st --told told.npy --count 99 --out none.png
+refused "does not begin with" evaluate --model maps.st --data train.idx.gz --told train.idx.gz
 finish

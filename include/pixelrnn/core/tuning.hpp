@@ -5,8 +5,8 @@
 #include <pixelrnn/core/shape.hpp>
 
 /// None of them changes a result, but for reduction_chunks, the parts of a batch and the bounds of
-/// pairs, on which the last bits of gradients and of passes depend. What was measured for each stands in
-/// benchmarks/TUNING.md; what is not there is a guess.
+/// pairs, on which the last bits of gradients and of passes depend. What was measured for each
+/// stands in benchmarks/TUNING.md; what is not there is a guess.
 namespace pixelrnn::inline PIXELRNN_ABI::tuning {
 
 inline constexpr Index kB = 1024;
@@ -36,8 +36,8 @@ inline constexpr Index reduction_chunks = 8;
 /// Images that go through a whole net together where nothing is recorded: their maps stay in the
 /// second-level cache from layer to layer.
 inline constexpr Index images_a_part = 4;
-/// Weights of nets that train a few images at a time: what a reverse sweep keeps of more would leave
-/// the caches. Larger nets would read their weights once more for each part.
+/// Weights of nets that train a few images at a time: what a reverse sweep keeps of more would
+/// leave the caches. Larger nets would read their weights once more for each part.
 inline constexpr Index small_net = 500'000;
 /// Pixels of the images that such a net trains on at a time, one image at least. And parts whose
 /// gradients wait for each other to be added up.

@@ -4,7 +4,9 @@
 
 #include <cmath>
 #include <cstddef>
+#include <initializer_list>
 #include <limits>
+#include <ostream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -73,13 +75,39 @@ template <class T>
   return result + (text.size() > longest ? "...\"" : "\"");
 }
 
+/// A part of a message, of whatever type. There are a hundred kinds of message in a small program,
+/// and a dozen types of part: a message that is an array of parts takes a tenth of the time to
+/// compile.
+class MessagePart {
+ public:
+  MessagePart(const char* text)
+      : part_(text),
+        write_([](std::ostream& out, const void* part) { out << static_cast<const char*>(part); }) {
+  }
+  template <class T>
+  MessagePart(const T& part)
+      : part_(&part),
+        write_([](std::ostream& out, const void* p) { out << shown(*static_cast<const T*>(p)); }) {}
+  void write_to(std::ostream& out) const { write_(out, part_); }
+
+ private:
+  const void* part_;
+  void (*write_)(std::ostream&, const void*);
+};
+
+template <class E>
+[[noreturn, gnu::cold, gnu::noinline]] void throw_message(
+    std::initializer_list<MessagePart> parts) {
+  std::ostringstream message;
+  for (const MessagePart& part : parts) part.write_to(message);
+  throw E(message.str());
+}
+
 /// Throws E with all parts streamed one after the other. In parentheses because a user may have a
 /// macro of that name.
 template <class E, class... Parts>
 [[noreturn, gnu::cold]] void(fail)(const Parts&... parts) {
-  std::ostringstream message;
-  (message << ... << shown(parts));
-  throw E(message.str());
+  throw_message<E>({MessagePart(parts)...});
 }
 
 }  // namespace detail

@@ -7,33 +7,27 @@ if(NOT TARGET nlohmann_json::nlohmann_json)
   find_package(nlohmann_json CONFIG QUIET)
 endif()
 
-# Debian's package has no CMake files.
+# pixelrnn_find_by_header(TARGET HEADER LIBRARY): what comes without CMake files, or, as Debian's
+# libzip, with files that ask for programs of other packages.
+macro(pixelrnn_find_by_header target header library)
+  string(TOUPPER PIXELRNN_${library} prefix)
+  find_path(${prefix}_INCLUDE ${header})
+  find_library(${prefix}_LIBRARY ${library})
+  mark_as_advanced(${prefix}_INCLUDE ${prefix}_LIBRARY)
+  if(${prefix}_INCLUDE AND ${prefix}_LIBRARY)
+    add_library(${target} UNKNOWN IMPORTED GLOBAL)
+    set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${${prefix}_LIBRARY}"
+                                               INTERFACE_INCLUDE_DIRECTORIES "${${prefix}_INCLUDE}")
+  endif()
+endmacro()
 if(NOT TARGET SndFile::sndfile)
   find_package(SndFile CONFIG QUIET)
 endif()
 if(NOT TARGET SndFile::sndfile AND NOT CMAKE_DISABLE_FIND_PACKAGE_SndFile)
-  find_path(PIXELRNN_SNDFILE_INCLUDE sndfile.h)
-  find_library(PIXELRNN_SNDFILE_LIBRARY sndfile)
-  mark_as_advanced(PIXELRNN_SNDFILE_INCLUDE PIXELRNN_SNDFILE_LIBRARY)
-  if(PIXELRNN_SNDFILE_INCLUDE AND PIXELRNN_SNDFILE_LIBRARY)
-    add_library(SndFile::sndfile UNKNOWN IMPORTED GLOBAL)
-    set_target_properties(
-      SndFile::sndfile PROPERTIES IMPORTED_LOCATION "${PIXELRNN_SNDFILE_LIBRARY}"
-                                  INTERFACE_INCLUDE_DIRECTORIES "${PIXELRNN_SNDFILE_INCLUDE}")
-  endif()
+  pixelrnn_find_by_header(SndFile::sndfile sndfile.h sndfile)
 endif()
-
-# Debian's package has CMake files that ask for programs of other packages.
 if(NOT TARGET libzip::zip AND NOT CMAKE_DISABLE_FIND_PACKAGE_libzip)
-  find_path(PIXELRNN_ZIP_INCLUDE zip.h)
-  find_library(PIXELRNN_ZIP_LIBRARY zip)
-  mark_as_advanced(PIXELRNN_ZIP_INCLUDE PIXELRNN_ZIP_LIBRARY)
-  if(PIXELRNN_ZIP_INCLUDE AND PIXELRNN_ZIP_LIBRARY)
-    add_library(libzip::zip UNKNOWN IMPORTED GLOBAL)
-    set_target_properties(
-      libzip::zip PROPERTIES IMPORTED_LOCATION "${PIXELRNN_ZIP_LIBRARY}"
-                             INTERFACE_INCLUDE_DIRECTORIES "${PIXELRNN_ZIP_INCLUDE}")
-  endif()
+  pixelrnn_find_by_header(libzip::zip zip.h zip)
 endif()
 
 set(pixelrnn_io_libraries ZLIB::ZLIB PNG::PNG SndFile::sndfile libzip::zip

@@ -64,7 +64,7 @@ void walk(const L& layer, FeatureView<const float> x, FeatureView<float> y) {
   }
 }
 
-/// A fast wrong layer is not a result: both walks must agree.
+/// A fast wrong layer is not a result: pass and walk must agree.
 template <class L>
 bool is_right() {
   const L layer = make(std::type_identity<L>{});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Nets drawn at random: what a plan knows of them is what tests find, and both walks agree.
+// Nets drawn at random: what a plan knows of them is what tests find, and pass and walk agree.
 #include <map>
 #include <string>
 #include <utility>
@@ -237,7 +237,7 @@ Verdict verdict(const RandomNet& net, Index colours) {
 
 }  // namespace
 
-TEST_CASE("Random nets: both walks, and each colour of a pixel after the other, give the same bits",
+TEST_CASE("Random nets: pass and walk, and each colour of a pixel after the other, give the same bits",
           "[nn][random_networks]") {
   for (const Index colours : {1, 3}) {
     for (std::uint64_t seed = 0; seed < 30; ++seed) {

@@ -30,13 +30,14 @@ struct PixelRNNConfig {
   Orientation orientation{};             ///< the order in which it goes through the pixels
 };
 
-/// A recurrence that PixelRNN can stack: RowLSTM<...> or DiagonalBiLSTM<...>.
+/// A recurrence that PixelRNN can stack: RowLSTM<...>, DiagonalBiLSTM<...> or SpatialLSTM<...>.
 template <class R>
 concept Recurrence = IncrementalLayer<R> && requires(typename R::Config config, Rng& rng) {
   R(config, rng);
   config.in_channels, config.hidden, config.colours;
   typename R::BackendPolicy;
   { R::kind } -> std::convertible_to<std::string_view>;
+  { R::state_kind } -> std::convertible_to<std::string_view>;
 };
 
 namespace detail {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a layer is: a whole-map walk for training, and an incremental one for sampling.
+// What a layer is: a pass over whole maps for training, and a walk for sampling.
 #pragma once
 
 #include <concepts>
@@ -77,7 +77,7 @@ concept SaysNoWalk = requires {
 };
 }  // namespace detail
 
-/// The second walk, for sampling: pixels in raster order, each from its input and a cache of the
+/// The walk, for sampling: pixels in raster order, each from its input and a cache of the
 /// past. It must give what forward gives: with kernels that promise them, the same bits as on a
 /// tape with TapeOptions::walk_bits.
 ///   Cache make_cache(Walk) const;             packs weights and makes room; nothing seen yet

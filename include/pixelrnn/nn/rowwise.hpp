@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Rowwise: a function of the values of one pixel as a layer, with both walks.
+// Rowwise: a function of the values of one pixel as a layer, with its pass and its walk.
 #pragma once
 
 #include <concepts>

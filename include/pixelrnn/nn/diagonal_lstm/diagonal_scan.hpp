@@ -24,8 +24,9 @@ struct DiagonalConfig {
 ///   [o, f, i, g] = σ(z)     c(r, j) = f ⊙ c(r, j-1) + i ⊙ g     h(r, j) = o ⊙ tanh(c(r, j))
 /// c comes from the left only: that is what the column-wise 2×1 convolution on the skewed map
 /// means. h(-1, j) = 0; h and c at column -1 by the initial-state policy. With a condition z begins
-/// with b + K_c c(r, j) (ConditionWeights); the steps of PaddedScanState begin with b, or with the
-/// padding_bias of code that adds the bias of the input before it skews the map.
+/// with b + K_t t(r, j), t being what images are told (ConditionWeights); the steps of
+/// PaddedScanState begin with b, or with the padding_bias of code that adds the bias of the input
+/// before it skews the map.
 ///   K_is [1][1][C][4·hidden] mask B    K_ss [2][1][hidden][4·hidden], above then left, no mask
 ///
 /// The cells of a diagonal r + j = d need only the diagonal before it, so each diagonal of an image

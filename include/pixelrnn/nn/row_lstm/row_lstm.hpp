@@ -10,6 +10,7 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// Row LSTM (van den Oord et al. 2016, sec. 3.1, eq. 3). For rows r = 0 .. H-1:
 ///   [o, f, i, g] = σ(K_ss ⊛ h[r-1] + K_is ⊛ x[r] + b)     σ: logistic for o, f, i; tanh for g
+///                              (and + K_t t[r], of what images are told: condition_channels)
 ///   c[r] = f ⊙ c[r-1] + i ⊙ g            h[r] = o ⊙ tanh(c[r])
 ///   x (N, H, W, C)    K_is [1][k][C][4·hidden]       mask B: row r is only partly past
 ///   h (N, H, W, hidden)    K_ss [1][k][hidden][4·hidden]   no mask: row r-1 is wholly past

@@ -23,12 +23,9 @@ struct RowConfig {
 };
 
 /// The weights of a Row LSTM and what they compute on the rows of a map (van den Oord et al. 2016,
-/// sec. 3.1, eq. 3). For rows r = 0 .. H-1, ⊛ along the row, columns outside the map zero:
-///   z[r] = b + K_ss ⊛ h[r-1] + K_is ⊛ x[r]      σ: logistic for o, f, i; tanh for g
-///   [o, f, i, g] = σ(z[r])     c[r] = f ⊙ c[r-1] + i ⊙ g     h[r] = o ⊙ tanh(c[r])
-///   K_is [1][k][C][4·hidden] mask B    K_ss [1][k][hidden][4·hidden], no mask
-/// h[-1] and c[-1] by the initial-state policy, the same at every column. With a condition z[r]
-/// begins with b + K_c c[r] (ConditionWeights).
+/// sec. 3.1, eq. 3): of RowLSTM's equation
+///   z[r] = b + K_t t[r] + K_ss ⊛ h[r-1] + K_is ⊛ x[r],    [o, f, i, g] = σ(z[r])
+/// in this order, t being what images are told, if anything (ConditionWeights).
 ///
 /// A row is one matrix product that ends in the cells: K_ss above K_is, and for every pixel the
 /// taps of h and of x side by side. Those of h are known before the row begins: a walk may have
@@ -184,7 +181,7 @@ class RowScan {
       const Index slot = keep ? image : worker;
       Scalar* const state = states + worker * at.state_size + reach_ * config_.hidden;
       Scalar* const c = maps.cells + slot * at.cells_size;
-      Scalar* const z = maps.gates + slot * at.gates_size;
+      Scalar* const gate_rows = maps.gates + slot * at.gates_size;
       Row row{
           .input = padded_frame<Kernels>(x + image * s.h() * s.w() * s.c(), s.c(), pieces, 0, s.h(),
                                          at.input_padding, false, frames + worker * at.input_size),
@@ -192,11 +189,11 @@ class RowScan {
       begin(state, c, s.w());
       for (Index r = 0; r < s.h(); ++r) {
         const Index side = reach_ * gates();
-        std::fill_n(z + r * at.gates_line, side, Scalar{0});
-        std::fill_n(z + (r + 1) * at.gates_line - side, side, Scalar{0});
+        std::fill_n(gate_rows + r * at.gates_line, side, Scalar{0});
+        std::fill_n(gate_rows + (r + 1) * at.gates_line - side, side, Scalar{0});
         row.r = r;
         row.c_prev = c + r * at.cells_line, row.c = row.c_prev + at.cells_line;
-        row.h = state + (r + 1) * at.state_line, row.gates = z + r * at.gates_line + side;
+        row.h = state + (r + 1) * at.state_line, row.gates = gate_rows + r * at.gates_line + side;
         B::Execution::for_each(tape.threads(), shares.size(), [&](Index share, Index) {
           const Index first = kernels::gate_grain * shares.first(share);
           const Index last = std::min(config_.hidden, kernels::gate_grain * shares.last(share));

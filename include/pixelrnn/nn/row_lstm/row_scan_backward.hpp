@@ -7,10 +7,12 @@
 namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// Rows from last to first; the gates become dz, the gradients of the pre-activations:
-///   dL/dh(r, j) = dy(r, j) + Σ_d dz(r + 1, j - d) K_ss[d]ᵀ
+///   dL/dh(r, j) = dy(r, j) + Σ_d dz(r + 1, j - d) K_ss[d]ᵀ; from it and dL/dc(r, j), which comes
+///   from row r + 1, dz(r, j) and dL/dc(r - 1, j): kernels::Reference::lstm_step_backward
 ///   dx(r, j) = Σ_d dz(r, j - d) K_is[d]ᵀ
 /// Then, each as one product over all rows of an image,
-///   dK_is[d] = Σ x(r, j + d)ᵀ dz(r, j)   dK_ss[d] = Σ h(r - 1, j + d)ᵀ dz(r, j)   db = Σ dz.
+///   dK_is[d] = Σ x(r, j + d)ᵀ dz(r, j)   dK_ss[d] = Σ h(r - 1, j + d)ᵀ dz(r, j)   db = Σ dz,
+/// and dh0, dc0 of what is left before row 0.
 template <InitialState State, class B>
 void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& maps) const {
   using ConstRows = kernels::Rows<const Scalar>;
@@ -61,8 +63,8 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
     state_gradients.begin(worker);
     for (Index image = chunks.first(chunk); image < chunks.last(chunk); ++image) {
       const Index first_pixel = image * s.h() * s.w();
-      Scalar* const z = maps.gates + image * at.gates_size + reach_ * gates();
-      const Frame<Scalar> dz{z, s.h(), s.w(), at.gates_line, gates()};
+      Scalar* const gate_rows = maps.gates + image * at.gates_size + reach_ * gates();
+      const Frame<Scalar> dz{gate_rows, s.h(), s.w(), at.gates_line, gates()};
       const Scalar* const c = maps.cells + image * at.cells_size;
       std::fill_n(dc, at.cells_line, Scalar{0});
       for (Index r = s.h() - 1; r >= -1; --r) {
@@ -83,7 +85,7 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
                                               .dh = {dh, hidden},
                                               .dc = {dc, hidden},
                                               .dc_prev = {dc, hidden},
-                                              .gates = {z + r * at.gates_line, gates()}});
+                                              .gates = {gate_rows + r * at.gates_line, gates()}});
       }
       // dh and dc now belong to row -1.
       Kernels::add_column_sums(s.w(), hidden, ConstRows{dh, hidden}, d_initial);
@@ -103,9 +105,9 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
         Kernels::add_column_sums(s.w(), gates(), ConstRows{dz.at(r, 0, 0), gates()}, d_bias);
       }
       if (!wants_dx) continue;
-      const Index step = to_input.lines(s.w());
-      for (Index r = 0; r < s.h(); r += step) {
-        const Index lines = std::min(step, s.h() - r);
+      const Index group = to_input.lines(s.w());
+      for (Index r = 0; r < s.h(); r += group) {
+        const Index lines = std::min(group, s.h() - r);
         Scalar* const dx = claim.gradient.data() + (first_pixel + r * s.w()) * s.c();
         to_input(worker, dz, r, lines, {}, claim.fresh ? nullptr : dx, dx);
       }
@@ -114,8 +116,8 @@ void RowScan<State, B>::backward(pixelrnn::Backward<Scalar>& ctx, const Maps& ma
     state_gradients.end(worker, d_state);
   });
   condition_.backward(ctx, 2, s.h(), 1, gates(), [&](Index image, Index r) {
-    const Scalar* const z = maps.gates + image * at.gates_size + reach_ * gates();
-    return typename detail::ConditionWeights<B>::Line{z + r * at.gates_line, r * s.w(), s.w()};
+    const Scalar* const dz = maps.gates + image * at.gates_size + reach_ * gates();
+    return typename detail::ConditionWeights<B>::Line{dz + r * at.gates_line, r * s.w(), s.w()};
   });
   const Scalar* from = parts;
   const auto reduce = [&](const Parameter<Scalar>& parameter, Index count) {

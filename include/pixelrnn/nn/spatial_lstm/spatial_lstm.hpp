@@ -15,8 +15,8 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// h and c are zero outside the image, as theirs.
 ///   x (N, H, W, C)    K_is [1][1][C][5·hidden] mask B    K_ss [2][1][hidden][5·hidden], above then
 ///   left, no mask    h (N, H, W, hidden)
-/// One layer sees rows <= r and columns <= j: a quarter of the past. NaiveSpatial in the tests says
-/// it in plain loops.
+/// One layer sees rows <= r and columns <= j: a quarter of the past. As plain
+/// loops: NaiveSpatial in tests/nn/spatial_lstm_test.cpp.
 /// The cells of a diagonal r + j = d need only the diagonal before it, and are one matrix product
 /// on rows that lie a row down and a column back from each other; states have a border of zeros.
 /// Images are parallel. Cost: 10·hidden·(C + 2·hidden) FLOP a pixel. Saves 7·hidden values a pixel.

@@ -10,14 +10,14 @@ endif()
 # pixelrnn_find_by_header(TARGET HEADER LIBRARY): what comes without CMake files, or, as Debian's
 # libzip, with files that ask for programs of other packages.
 macro(pixelrnn_find_by_header target header library)
-  string(TOUPPER PIXELRNN_${library} prefix)
-  find_path(${prefix}_INCLUDE ${header})
-  find_library(${prefix}_LIBRARY ${library})
-  mark_as_advanced(${prefix}_INCLUDE ${prefix}_LIBRARY)
-  if(${prefix}_INCLUDE AND ${prefix}_LIBRARY)
+  string(TOUPPER PIXELRNN_${library} pixelrnn_prefix)
+  find_path(${pixelrnn_prefix}_INCLUDE ${header})
+  find_library(${pixelrnn_prefix}_LIBRARY ${library})
+  mark_as_advanced(${pixelrnn_prefix}_INCLUDE ${pixelrnn_prefix}_LIBRARY)
+  if(${pixelrnn_prefix}_INCLUDE AND ${pixelrnn_prefix}_LIBRARY)
     add_library(${target} UNKNOWN IMPORTED GLOBAL)
-    set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${${prefix}_LIBRARY}"
-                                               INTERFACE_INCLUDE_DIRECTORIES "${${prefix}_INCLUDE}")
+    set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${${pixelrnn_prefix}_LIBRARY}"
+                                               INTERFACE_INCLUDE_DIRECTORIES "${${pixelrnn_prefix}_INCLUDE}")
   endif()
 endmacro()
 if(NOT TARGET SndFile::sndfile)

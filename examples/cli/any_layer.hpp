@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// AnyLayer: a layer whose type is chosen at run time, and still the pass and the walk of the library's own.
+// AnyLayer: a layer whose type is chosen at run time, and still the pass and the walk of the
+// library's own.
 #pragma once
 
 #include <memory>

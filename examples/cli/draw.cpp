@@ -22,6 +22,7 @@ void require_separate_files(const Drawing& options, std::vector<NamedFile> read)
   for (const std::string& path : options.model.mixed_with) read.push_back({"--mix-with", path});
   read.push_back({"--small", options.model.small});
   read.push_back({"--model", options.model.path});
+  read.push_back({"--told", options.told});
   require_separate(read, {{"--out", options.out}, {"--json", options.json}});
 }
 
@@ -176,7 +177,10 @@ int Sample::run() const {
         static_cast<int>((first % classes + static_cast<std::uint64_t>(i)) % classes);
     how.conditions.labels.push_back(of_class.value_or(by_turns));
   }
-  if (!told.empty()) how.conditions.maps = read_told(told, static_cast<Index>(first), count);
+  if (!told.empty()) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 40;  // rows that no file has
+    how.conditions.maps = read_told(told, static_cast<Index>(std::min(first, most)), count);
+  }
   const Index told_scale =
       preparation_in(read_metadata(model.path), net->levels(), image).told_scale;
   require_told(*net, told_scale, told);

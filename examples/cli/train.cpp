@@ -54,8 +54,10 @@ Schedule chosen_schedule(const Train& options, Index steps) {
 /// the best epoch is the best on the images it was validated on.
 void require_same_data(const Train& options, const Metadata& words) {
   const auto trained_on = read_metadata(options.resume);
-  std::vector<const char*> keys{"data.images", "data.binarization", "data.content"};
-  if (options.patience > 0 || options.keep_best) keys.push_back("data.validation_content");
+  std::vector<const char*> keys{"data.images", "data.binarization", "data.content", "data.told"};
+  if (options.patience > 0 || options.keep_best) {
+    keys.insert(keys.end(), {"data.validation_content", "data.validation_told"});
+  }
   for (const char* const key : keys) {
     const auto before = trained_on.find(key), now = words.find(key);
     if (before == trained_on.end() || now == words.end() || before->second == now->second) continue;
@@ -69,6 +71,14 @@ void require_same_data(const Train& options, const Metadata& words) {
 /// that it can be.
 Condition chosen_condition(const Train& options, const TrainingSet& images,
                            const std::optional<Images>& held_out) {
+  const Index scale = options.preparation.scale * options.preparation.told_scale;
+  if (scale > 1 && !(options.told.empty() && options.validation_told.empty())) {
+    detail::fail<ConfigError>("--told is of images of one scale, expected no --scale and ",
+                              "--told-scale");
+  }
+  if (options.condition != "maps" && !options.validation_told.empty()) {
+    detail::fail<ConfigError>("--valid-told needs --condition maps, which is ", options.condition);
+  }
   if (options.preparation.told_scale > 1) {
     if (options.condition != "none") {
       detail::fail<ConfigError>("--told-scale is what the model is told, expected no --condition");
@@ -127,6 +137,7 @@ int Train::run() const {
   Metadata kept = words;
   Images source = read_source({data, labels, told, 0, limit}, preparation);
   kept["data.content"] = content_hash(source);
+  if (!told.empty()) kept["data.told"] = content_hash(source.conditions().maps.view());
   if (holds_sound(data)) kept["data.rate"] = std::to_string(rate_of_sound(data));
   TrainingSet images = prepare_training(std::move(source), preparation);
   std::optional<Images> held_out;
@@ -138,6 +149,9 @@ int Train::run() const {
         read_source({validation, validation_labels, validation_told, 0, validation_limit}, how),
         how);
     kept["data.validation_content"] = content_hash(*held_out);
+    if (!validation_told.empty()) {
+      kept["data.validation_told"] = content_hash(held_out->conditions().maps.view());
+    }
   }
 
   ModelSpec spec = model;

@@ -271,6 +271,10 @@ FeatureMap<float> read_told(const std::string& path, Index first, Index count) {
         " axes, expected (images, numbers), (images, rows, columns) or (images, "
         "rows, columns, numbers)");
   }
+  for (const Index extent : s) {
+    if (extent < 1)
+      detail::fail<FileError>(path, " has an axis of ", extent, ", expected 1 or more");
+  }
   if (s[0] - first < std::max<Index>(count, 1)) {
     detail::fail<ConfigError>(path, " tells of ", s[0], " images, expected ", first + count,
                               " or more, one for each of the data");

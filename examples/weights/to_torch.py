@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 # to_torch.py OURS.safetensors NAMES THEIRS.safetensors: weights of pixelrnn for PyTorch, by a table of
-# names as `pixelrnn export --names` reads it, but for * and sums. load_state_dict(load_file(THEIRS)).
+# names as `pixelrnn export --names` reads it, but for *, sums and causal. load_state_dict(load_file(THEIRS)).
 import sys
 
 import numpy as np
@@ -17,7 +17,7 @@ for ours, name, *words in filter(None, lines):
         w = np.concatenate([np.split(w, 4, axis=3)["ofig".index(gate)] for gate in gates[0]], axis=3)
     if "same" in words:
         w = w.reshape([n for i, n in enumerate(w.shape) if max(w.shape[: i + 1]) > 1])
-    elif w.size == w.shape[3]:
+    elif w.size == w.shape[3] and not ours.endswith("weights"):
         w = w.reshape(-1)  # a bias
     else:
         w = w.transpose(3, 2, 0, 1)

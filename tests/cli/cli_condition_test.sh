@@ -124,6 +124,21 @@ test "$(value part.json images)" -eq 9 || fail "not nine images: $(cat part.json
 "$tool" sample --model maps.st --told told.npy --count 4 --out maps.png >/dev/null
 "$tool" sample --model maps.st --told told.npy --count 2 --first 2 --columns 2 --out later.png >/dev/null
 is_png maps.png
+# Told the opposite, all is another: the rows of the file from the second on, and then the first.
+{
+  head -c 128 told.npy
+  tail -c +137 told.npy
+  head -c 136 told.npy | tail -c 8
+} >other.npy
+"$tool" evaluate --model maps.st --data train.idx.gz --told other.npy --json other.json >/dev/null
+test "$(value other.json nats_per_image)" != "$(value maps.json nats_per_image)" ||
+  fail "what is told changes nothing: $(cat maps.json)"
+# Images from number 1 on are told the rows from number 1 on.
+"$tool" evaluate --model maps.st --data train.idx.gz --told told.npy --first 1 --limit 1 \
+  --logits second.npy >/dev/null
+"$tool" evaluate --model maps.st --data train.idx.gz --told told.npy --limit 2 --logits both.npy >/dev/null
+test "$(tail -c 3136 both.npy | cksum)" = "$(tail -c 3136 second.npy | cksum)" ||
+  fail "--first is told of other images"
 "$tool" complete --model maps.st --data test.idx --told told.npy --keep-rows 9 --count 2 \
   --variants 1 --out completed.png >/dev/null
 "$tool" train --data train.idx.gz --told told.npy --valid train.idx.gz --valid-told told.npy \
@@ -135,5 +150,17 @@ refused "expected --condition maps with --told" train --data train.idx.gz --told
 refused "give it as --valid-told" train --data train.idx.gz --condition maps --told told.npy \
   --valid train.idx.gz --out none.st
 refused "tells of 60 images, expected 99" sample --model maps.st --told told.npy --count 99 --out none.png
+refused "expected no --scale" train --data train.idx.gz --condition maps --told told.npy --scale 2 \
+  --out none.st
+refused "expected no --scale" train --data train.idx.gz --told told.npy --told-scale 2 --out none.st
+refused "needs --condition maps" train --data train.idx.gz --valid train.idx.gz --valid-told told.npy \
+  --out none.st
+refused "trained with data.told" train --data train.idx.gz --told other.npy --valid train.idx.gz \
+  --valid-told told.npy --resume maps.st --epochs 3 --out maps.st
+cp told.npy kept.npy
+refused "" sample --model maps.st --told kept.npy --count 1 --out kept.npy
+cmp -s told.npy kept.npy || fail "what is told is overwritten"
+refused "tells of 60 images" sample --model maps.st --told told.npy --count 1 \
+  --first 18446744073709551615 --out none.png
 refused "does not begin with" evaluate --model maps.st --data train.idx.gz --told train.idx.gz
 finish

@@ -66,7 +66,7 @@ refused "few.txt does not fit the model; not named: blocks.0" export --model tra
   --names few.txt --out none.st
 test ! -e none.st || fail "a refused import writes a file"
 refused "Config::upsample is false and Config::stream 8, expected" train --data train.idx.gz \
-  --hidden 4 --no-upsample --out none.st
+  --hidden 4 --stream 8 --no-upsample --out none.st
 refused "--stream and --head-relu-after are of residual blocks" train --data train.idx.gz \
   --model gated_pixel_cnn --stream 3 --out none.st
 refused "--no-upsample and --padding-bias are of blocks with an LSTM" train --data train.idx.gz \

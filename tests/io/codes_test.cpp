@@ -54,6 +54,6 @@ TEST_CASE("Vectors of codes stand where their codes do, enlarged", "[io][codes]"
     }
   }
   CHECK_THROWS_ERROR(code_vectors(codes, {{4, 3}, std::vector<float>(12)}), ShapeError,
-                     "the book has 2 axes and 4 vectors, expected (codes, D) for 5 codes");
+                     "the book has 2 axes, 4 vectors and 12 values, expected (codes, D) for 5");
   CHECK_THROWS_AS(code_vectors(codes, book, 0), ConfigError);
 }

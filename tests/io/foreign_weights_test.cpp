@@ -181,17 +181,19 @@ TEST_CASE("All that does not fit is listed, and nothing changed", "[io][foreign_
   };
   refuses("weights w\n", "the table of names does not fit the model; not named: bias");
   refuses("weights v\nbias b\n- w\n- extra", "missing: v");
-  refuses("weights w\nbias b\n", "not named by any line: \"extra\"");
+  refuses("weights w\nbias b\n", "taken by no weight of the model: \"extra\"");
   refuses(
       "weights b\nbias w\n- extra",
       "shapes: \"b\" is F32 (4), expected floating-point (4, 3, 2, 5) for weights, \"w\" is F32 "
       "(4, 3, 2, 5), expected floating-point (4) or a single value for bias");
-  refuses("weights w causal\nbias b\n- extra", "expected floating-point (4, 3, 3) for weights");
+  One line({1, 5, 3, 4});
+  CHECK_THROWS_ERROR(import_weights(path, line, WeightNames("weights w causal\nbias b\n- extra")),
+                     ConfigError, "expected floating-point (4, 3, 3) for weights");
   CHECK_NOTHROW(import_weights(path, one, WeightNames("weights w\nbias b\n- extra")));
   const auto bad = write(directory, {{"w", {4, 3, 2, 5}, counted(120)},
                                      {"b", {1}, {std::numeric_limits<float>::infinity()}}});
   CHECK_THROWS_ERROR(import_weights(bad, one, WeightNames("weights w\nbias b")), ValueError,
-                     "value 0 of \"b\" is inf, expected a finite one");
+                     "value 0 of \"b\" is inf, which makes value 0 of bias inf");
   One three({1, 1, 3, 3});
   CHECK_THROWS_ERROR(
       import_weights(path, three, WeightNames("weights w gates=ifgo\nbias b\n- extra")),
@@ -209,6 +211,16 @@ TEST_CASE("Exports that could not come back are refused", "[io][foreign_weights]
   refuses("weights w\nbias b+c", "gives bias as a sum");
   refuses("weights w\nbias w", "gives weights and bias the one name \"w\"");
   refuses("weights w linear\nbias b", "weights is (N=2, H=5, W=3, C=4), which is no linear");
+  refuses("weights w causal\nbias b", "weights is (N=2, H=5, W=3, C=4), which is no causal");
+  One row({1, 3, 2, 4});  // sees to the right
+  row.weights.value()(0, 2, 1, 3) = 0.5;
+  CHECK_THROWS_ERROR(export_weights(path, row, WeightNames("weights w causal\nbias b")),
+                     ConfigError,
+                     "says causal of weights, whose value 23 behind the middle is 0.5, expected 0");
+  // Weights of one number are a matrix too.
+  export_weights(path, One({1, 1, 1, 4}), WeightNames("weights w linear\nbias b"));
+  CHECK(read_safetensors(path).at("w").shape == std::vector<Index>{4, 1});
+  CHECK(read_safetensors(path).at("b").shape == std::vector<Index>{4});
 }
 
 TEST_CASE("Lines that are none are refused by their number", "[io][foreign_weights]") {
@@ -218,6 +230,10 @@ TEST_CASE("Lines that are none are refused by their number", "[io][foreign_weigh
   refuses("\na\n", "names.txt: line 2: expected OURS THEIRS, found \"a\"");
   refuses("a b conv3d", "line 1: \"conv3d\", expected conv2d, conv1d, linear, causal, same");
   refuses("a b gates=ifgg", "expected gates= and the letters i, f, g and o");
+  refuses("a b+", "\"b+\" ends with +");
+  refuses("a b++c", "expected names joined by +");
+  refuses("a b.*", "with one * at most, and none if OURS has none");
+  refuses("a.*.* b", "has more than one *");
   refuses("- b same", "\"same\" follows an array that is not needed");
   const WeightNames names("blocks.*.w  net.*.v\nblocks.3.w never\n- gone.*");
   CHECK(names.find("blocks.12.w")->theirs.front() == "net.12.v");

@@ -73,6 +73,26 @@ TEST_CASE("A model of other blocks than the paper's comes out of its file", "[io
   check_comes_back(model);
 }
 
+TEST_CASE("A stream that would not fit in the file is refused before it is made",
+          "[io][load_model]") {
+  const test::TemporaryDirectory directory;
+  const auto path = directory / "hostile.safetensors";
+  const std::vector<float> one{1};
+  Metadata words = BinaryCNN({.image = {3, 4, 1}, .layers = 1, .hidden = 1, .head = 1},
+                             *std::make_unique<Rng>(1))
+                       .describe();
+  words["format"] = "pixelrnn", words["format_version"] = "1";
+  const auto refuses = [&](const std::string& layers, const std::string& stream,
+                           const std::string& skip) {
+    words["layers"] = layers, words["stream"] = stream, words["skip"] = skip;
+    write_safetensors(path, {{stored("x", {1}, std::span(one))}}, words);
+    CHECK_THROWS_ERROR(load_any(path), ConfigError, "and a stream of ");
+  };
+  refuses("1", "16000000", "false");
+  refuses("100000", "1000", "false");
+  refuses("1", "1000", "true");
+}
+
 TEST_CASE("A model comes out of its file as what it is", "[io][load_model]") {
   check_comes_back(loadable<BinaryCNN>({}, Encoding::scaled));
   check_comes_back(loadable<LevelsCNN>({.channels = 3}, Encoding::zero_one, Categorical(16)));

@@ -124,7 +124,33 @@ TEST_CASE("What is no archive of arrays is refused, by its place", "[io][npz]") 
   write_zip(path, {{"a.npy", good}, {"b.npy", good}});
   CHECK_NOTHROW(read_npz(path));
   CHECK_THROWS_ERROR(read_npz(path, 100), FileError, "expected at most");
+  // Both are of one name, in their own headers and in the directory.
+  std::string twice = test::read_text(path);
+  for (std::size_t at = 0; (at = twice.find("b.npy", at)) != std::string::npos;) twice[at] = 'a';
+  write_text(path, twice);
+  CHECK_THROWS_AS(read_npz(path), FileError);  // libzip itself says so, or we do
+  write_zip(path, {{"/a\033[2J.npy", "text"}});
+  says("/a?[2J.npy\": offset 0: the file does not begin");
   CHECK_THROWS_AS(read_npz(directory / "none.npz"), FileError);
+}
+
+TEST_CASE("All arrays together have no more bytes than is allowed", "[io][npz]") {
+  const test::TemporaryDirectory directory;
+  const auto path = directory / "many.npz";
+  const std::string zeros = npy("<f4", "(10000,)", std::string(40000, '\0'));
+  write_zip(path, {{"a.npy", zeros}, {"b.npy", zeros}, {"c.npy", zeros}}, ZIP_CM_DEFLATE);
+  CHECK_NOTHROW(read_npz(path, 3 * zeros.size()));
+  CHECK_THROWS_ERROR(read_npz(path, 3 * zeros.size() - 1), FileError,
+                     "entry \"c.npy\" has 40080 bytes, expected at most 40079 (max_bytes)");
+}
+
+TEST_CASE("A safetensors file whose header begins as a zip archive does is none", "[io][npz]") {
+  const test::TemporaryDirectory directory;
+  // Its length, 19280, is the bytes 'P' and 'K'.
+  std::string header = "{}";
+  header.resize(19280, ' ');
+  write_text(directory / "pk.safetensors", std::string("PK\0\0\0\0\0\0", 8) + header);
+  CHECK_FALSE(is_npz(directory / "pk.safetensors"));
 }
 
 TEST_CASE("A bomb is refused before it goes off", "[io][npz]") {

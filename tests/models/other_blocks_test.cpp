@@ -103,7 +103,9 @@ TEST_CASE("The stream's width is where the parameters say", "[models][other_bloc
 TEST_CASE("Blocks that cannot be are refused", "[models][other_blocks]") {
   Rng rng(1);
   auto config = plain({4, 4, 1});
-  config.stream = 0;
+  config.stream = 0;  // is h then
+  CHECK(PlainDiagonal(config, rng).net().output_shape({1, 4, 4, 1}) == Shape<4>{1, 4, 4, 1});
+  config.stream = 6;
   CHECK_THROWS_ERROR(PlainDiagonal(config, rng), ConfigError,
                      "model: Config::upsample is false and Config::stream 6, expected "
                      "Config::hidden, which is 3");

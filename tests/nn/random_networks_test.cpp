@@ -237,8 +237,9 @@ Verdict verdict(const RandomNet& net, Index colours) {
 
 }  // namespace
 
-TEST_CASE("Random nets: pass and walk, and each colour of a pixel after the other, give the same bits",
-          "[nn][random_networks]") {
+TEST_CASE(
+    "Random nets: pass and walk, and each colour of a pixel after the other, give the same bits",
+    "[nn][random_networks]") {
   for (const Index colours : {1, 3}) {
     for (std::uint64_t seed = 0; seed < 30; ++seed) {
       CAPTURE(colours, seed);

@@ -325,6 +325,18 @@ TEST_CASE("A batch that does not fit itself is refused", "[training][batch_gradi
                      "BatchGradient: there are 15 labels, expected 16");
 }
 
+TEST_CASE("Gradients of another model are refused, those of a part of it are not",
+          "[training][batch_gradient]") {
+  const auto model = test::tiny_model(), copy = model;
+  BatchGradient loss(model, 1);
+  Gradients of_copy(copy);
+  CHECK_THROWS_ERROR(loss(test::some_bars(4), of_copy), ConfigError,
+                     "BatchGradient: the gradients are for no parameter of the model");
+  Gradients of_layer(model.net().layer<0>());
+  CHECK(loss(test::some_bars(4), of_layer) > 0);
+  CHECK(gradient_norm(of_layer) > 0);
+}
+
 TEST_CASE("Weights of either sign weigh the images of a batch, whole and in parts",
           "[training][batch_gradient]") {
   const Images images = test::random_images(11, half_a_part, 2, 5);

@@ -86,6 +86,12 @@ TEST_CASE("What has no eight orders of one shape is refused", "[training][every_
   const auto turned = std::make_shared<Told>(Told(
       {.image = {3, 3, 1}, .condition = {.classes = 8}, .orientation = {.by_columns = true}}, rng));
   CHECK_THROWS_ERROR(InOrder(turned, 0), ConfigError, "an orientation of its own, columns");
+  CHECK_THROWS_ERROR(in_order(labelled, 1), ConfigError, "in_order: images come with labels");
+  const auto untold = std::make_shared<Told>(Told({.image = {3, 3, 1}}, rng));
+  CHECK_THROWS_ERROR(InOrder(untold, 0), ConfigError, "InOrder: the model is told no labels");
+  const auto few =
+      std::make_shared<Told>(Told({.image = {3, 3, 1}, .condition = {.classes = 5}}, rng));
+  CHECK_THROWS_ERROR(InOrder(few, 0), ValueError, "label 0 is 7, expected 0 to 4");
 }
 
 TEST_CASE("A model in an order keeps every promise, in that order", "[training][every_order]") {

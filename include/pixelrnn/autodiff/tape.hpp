@@ -180,6 +180,7 @@ class Tape {
     maps_.reset();
     scratch_.reset();
     condition_.reset();
+    of_parameters_ = nullptr;  // if an operation threw
     swept_ = false;
     ++recording_;
   }

@@ -38,16 +38,18 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// The vectors of codes, (N, H · scale, W · scale, C · D), each for scale × scale pixels, from a
 /// book (codes, D): for a finer level of codes to be told (Images::set_condition_maps). Throws
-/// ShapeError if the book is none for these codes, ConfigError if scale is not positive.
+/// ShapeError if the book is none for these codes, ConfigError if scale is not 1 to 4096.
 [[nodiscard]] inline FeatureMap<float> code_vectors(const Images& codes,
                                                     const NpyArray<float>& book, Index scale = 1) {
-  if (book.shape.size() != 2 || book.shape[0] < codes.levels()) {
-    detail::fail<ShapeError>("code_vectors: the book has ", book.shape.size(), " axes and ",
-                             book.shape.empty() ? 0 : book.shape[0],
-                             " vectors, expected (codes, D) for ", codes.levels(), " codes");
+  if (book.shape.size() != 2 || book.shape[0] < codes.levels() || book.shape[1] < 1 ||
+      std::ssize(book.values) != book.shape[0] * book.shape[1]) {
+    detail::fail<ShapeError>("code_vectors: the book has ", book.shape.size(), " axes, ",
+                             book.shape.empty() ? 0 : book.shape[0], " vectors and ",
+                             book.values.size(), " values, expected (codes, D) for ",
+                             codes.levels(), " codes, with D of 1 or more");
   }
-  if (scale < 1) {
-    detail::fail<ConfigError>("code_vectors: scale is ", scale, ", expected 1 or more");
+  if (scale < 1 || scale > 4096) {
+    detail::fail<ConfigError>("code_vectors: scale is ", scale, ", expected 1 to 4096");
   }
   const Index d = book.shape[1];
   const Shape<4> s = codes.pixels().shape();

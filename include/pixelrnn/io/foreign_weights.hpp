@@ -30,24 +30,31 @@ namespace detail {
 /// another program's.
 class ForeignLayout {
  public:
-  ForeignLayout(const ForeignName& name, const Shape<4>& ours) : name_(name), ours_(ours) {}
+  /// Of our weight called `own`.
+  ForeignLayout(const std::string& own, const ForeignName& name, const Shape<4>& ours)
+      : name_(name),
+        ours_(ours),
+        // Weights of one input to 1×1 are a matrix all the same.
+        is_vector_(ours[0] * ours[1] * ours[2] == 1 && !own.ends_with("weights")) {}
 
   /// Does an array of this shape hold the weight?
   [[nodiscard]] bool fits(const std::vector<Index>& theirs) const {
     Index count = 1;
     for (const Index extent : theirs) count *= extent;
-    if (is_vector()) return count == 1 || count == ours_[3];
+    if (is_vector_) return count == 1 || count == ours_[3];
     if (name_.form == ForeignForm::same) return without_ones(theirs) == without_ones(extents());
     if (theirs.size() < 2 || theirs[0] != ours_[3] || theirs[1] != ours_[2]) return false;
     const std::span<const Index> taps = std::span(theirs).subspan(2);
-    if (name_.form == ForeignForm::causal) return taps.size() == 1 && taps[0] == causal_taps();
+    if (name_.form == ForeignForm::causal) {
+      return ours_[0] == 1 && ours_[1] % 2 == 1 && taps.size() == 1 && taps[0] == causal_taps();
+    }
     if (taps.size() == 2) return taps[0] == ours_[0] && taps[1] == ours_[1];
     // A line of taps, or the one there is.
     return (ours_[0] == 1 || ours_[1] == 1) && count / theirs[0] / theirs[1] == ours_[0] * ours_[1];
   }
   /// The shape that the form asks for, of what is written.
   [[nodiscard]] std::vector<Index> shape() const {
-    if (is_vector()) return {ours_[3]};
+    if (is_vector_) return {ours_[3]};
     switch (name_.form) {
       case ForeignForm::same:
         return without_ones(extents());
@@ -63,13 +70,13 @@ class ForeignLayout {
   }
   /// The shapes that fit, for messages.
   [[nodiscard]] std::string expected() const {
-    return shape_text(shape()) + (is_vector() ? " or a single value" : "");
+    return shape_text(shape()) + (is_vector_ ? " or a single value" : "");
   }
   /// Of the i-th of our values, in an array of `count` values; nothing: it is zero.
   [[nodiscard]] std::optional<std::size_t> place(Index i, std::size_t count) const {
     const Index out = ours_[3], in = ours_[2], taps = ours_[0] * ours_[1];
     const Index o = foreign_unit(i % out), channel = i / out % in, tap = i / out / in;
-    if (is_vector()) return count == 1 ? 0 : static_cast<std::size_t>(o);
+    if (is_vector_) return count == 1 ? 0 : static_cast<std::size_t>(o);
     if (name_.form == ForeignForm::same) return static_cast<std::size_t>(i - i % out + o);
     const bool is_causal = name_.form == ForeignForm::causal;
     if (is_causal && tap >= causal_taps()) return std::nullopt;
@@ -79,7 +86,6 @@ class ForeignLayout {
  private:
   /// Kernels of causal convolutions end in their middle.
   [[nodiscard]] Index causal_taps() const { return (ours_[1] + 1) / 2; }
-  [[nodiscard]] bool is_vector() const { return ours_[0] * ours_[1] * ours_[2] == 1; }
   [[nodiscard]] std::vector<Index> extents() const {
     return {ours_.extent.begin(), ours_.extent.end()};
   }
@@ -97,6 +103,7 @@ class ForeignLayout {
 
   const ForeignName& name_;
   Shape<4> ours_;
+  bool is_vector_;
 };
 
 /// The arrays of a file, .npz or safetensors, told by its content.
@@ -162,12 +169,12 @@ void import_weights(const std::filesystem::path& path, Owner& model, const Weigh
   const std::vector<ForeignName> foreign = detail::foreign_names(where, weights, names);
   const detail::ForeignFile file(path);
   detail::DifferenceList missing("missing"), shapes("shapes");
-  detail::DifferenceList unexpected("not named by any line", 16);
+  detail::DifferenceList unexpected("taken by no weight of the model", 16);
   std::set<std::string_view> known;
   std::vector<std::vector<T>> values;
   for (std::size_t w = 0; w < weights.size(); ++w) {
     const Shape<4> shape = weights[w].values.shape();
-    const detail::ForeignLayout layout(foreign[w], shape);
+    const detail::ForeignLayout layout(weights[w].name, foreign[w], shape);
     std::vector<T>& sum = values.emplace_back(static_cast<std::size_t>(shape.count()), T{0});
     for (const std::string& name : foreign[w].theirs) {
       known.insert(name);
@@ -183,13 +190,15 @@ void import_weights(const std::filesystem::path& path, Owner& model, const Weigh
         continue;
       }
       const std::vector<T> from = to_values<T>(*tensor);
-      for (std::size_t i = 0; i < from.size(); ++i) {
-        if (std::isfinite(from[i])) continue;
-        detail::fail<ValueError>(where, ": ", path, ": value ", i, " of ", detail::in_quotes(name),
-                                 " is ", from[i], ", expected a finite one");
-      }
       for (std::size_t i = 0; i < sum.size(); ++i) {
-        if (const auto at = layout.place(static_cast<Index>(i), from.size())) sum[i] += from[*at];
+        const auto at = layout.place(static_cast<Index>(i), from.size());
+        if (!at) continue;
+        sum[i] += from[*at];
+        if (std::isfinite(sum[i])) continue;
+        detail::fail<ValueError>(where, ": ", path, ": value ", *at, " of ",
+                                 detail::in_quotes(name), " is ", from[*at], ", which makes value ",
+                                 i, " of ", weights[w].name, ' ', sum[i],
+                                 ", expected a finite one");
       }
     }
   }
@@ -236,7 +245,7 @@ void export_weights(const std::filesystem::path& path, const Owner& model,
       detail::fail<ConfigError>(where, ": ", names.where(), " gives ", other->second, " and ",
                                 weights[w].name, " the one name ", detail::in_quotes(name));
     }
-    const detail::ForeignLayout layout(foreign[w], weights[w].values.shape());
+    const detail::ForeignLayout layout(weights[w].name, foreign[w], weights[w].values.shape());
     const std::vector<Index> shape = layout.shape();
     Index count = 1;
     for (const Index extent : shape) count *= extent;
@@ -247,7 +256,14 @@ void export_weights(const std::filesystem::path& path, const Owner& model,
     }
     std::vector<T>& to = values.emplace_back(static_cast<std::size_t>(count));
     for (Index i = 0; i < weights[w].values.size(); ++i) {
-      if (const auto at = layout.place(i, to.size())) to[*at] = weights[w].values.data()[i];
+      const T value = weights[w].values.data()[i];
+      if (const auto at = layout.place(i, to.size())) {
+        to[*at] = value;
+      } else if (value != 0) {
+        detail::fail<ConfigError>(where, ": ", names.where(), " says causal of ", weights[w].name,
+                                  ", whose value ", i, " behind the middle is ", value,
+                                  ", expected 0");
+      }
     }
     tensors.push_back(stored(name, shape, std::span<const T>(to)));
   }

@@ -84,8 +84,7 @@ class ZipReader {
   [[nodiscard]] std::uint64_t entries() const {
     return static_cast<std::uint64_t>(zip_get_num_entries(archive_.get(), 0));
   }
-  /// The name of an entry; any bytes but none that could be a path elsewhere matter: nothing is
-  /// unpacked to files.
+  /// The name of an entry: any bytes, of which nothing is made that is a file.
   [[nodiscard]] std::string name(std::uint64_t entry) const {
     const char* const name = zip_get_name(archive_.get(), entry, ZIP_FL_ENC_RAW);
     if (name == nullptr) refuse("entry ", entry, " has no name");
@@ -141,7 +140,12 @@ class ZipReader {
   std::array<std::byte, 4> start{};
   if (file.size() < start.size()) return false;
   file.read(start);
-  return start[0] == std::byte{'P'} && start[1] == std::byte{'K'};
+  // Of an entry, or of the end of an empty archive. As the length of safetensors' header that would
+  // be 67 MB or more.
+  constexpr std::array<std::byte, 4> entry{std::byte{'P'}, std::byte{'K'}, std::byte{3},
+                                           std::byte{4}},
+      end{std::byte{'P'}, std::byte{'K'}, std::byte{5}, std::byte{6}};
+  return start == entry || start == end;
 }
 
 /// Reads a .npz file, of numpy.savez or savez_compressed: arrays of unsigned bytes, 16-bit and
@@ -162,7 +166,8 @@ class ZipReader {
     }
     std::vector<std::byte>& content = data.emplace_back(archive.read(entry, left));
     left -= content.size();
-    const std::filesystem::path place = path / name;
+    const std::string shown = detail::in_quotes(name);  // of a stranger's: in printable bytes
+    const std::filesystem::path place = path.string() + '/' + shown.substr(1, shown.size() - 2);
     const detail::NpyParts parts = detail::npy_parts(content, place);
     const std::optional<Dtype> dtype = detail::dtype_of_npy(parts.header.descr);
     if (!dtype) {

@@ -22,7 +22,7 @@
 namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// A row-major little-endian array under a name. It looks at bytes that somebody else owns: the
-/// SafetensorsFile it was read from, or the values it was made of by `stored`.
+/// SafetensorsFile or NpzFile it was read from, or the values it was made of by `stored`.
 struct StoredTensor {
   std::string name;
   Dtype dtype = Dtype::f32;

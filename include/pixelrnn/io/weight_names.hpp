@@ -101,7 +101,16 @@ class WeightNames {
     }
     Line entry{ours, {}};
     std::istringstream parts(theirs);
-    for (std::string part; std::getline(parts, part, '+');) entry.name.theirs.push_back(part);
+    const auto stars = [](const std::string& name) { return std::ranges::count(name, '*'); };
+    if (stars(ours) > 1) refuse(detail::in_quotes(ours), " has more than one *");
+    for (std::string part; std::getline(parts, part, '+');) {
+      if (part.empty() || stars(part) > stars(ours)) {
+        refuse(detail::in_quotes(theirs),
+               ", expected names joined by +, with one * at most, and none if OURS has none");
+      }
+      entry.name.theirs.push_back(part);
+    }
+    if (theirs.ends_with('+')) refuse(detail::in_quotes(theirs), " ends with +");
     while (words >> word) {
       if (word.starts_with("gates=")) {
         entry.name.gates = word.substr(std::string_view("gates=").size());

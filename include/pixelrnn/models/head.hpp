@@ -65,9 +65,12 @@ struct Widths {
     if constexpr (requires { config.stream; }) {
       if (config.stream < 0) {
         fail<ConfigError>("model: Config::stream is ", config.stream,
-                          ", expected 0 (twice Config::hidden) or more");
+                          ", expected 0 (the default) or more");
       }
       if (config.stream > 0) return config.stream;
+    }
+    if constexpr (requires { config.upsample; }) {
+      if (!config.upsample) return config.hidden;
     }
     return 2 * config.hidden;
   }

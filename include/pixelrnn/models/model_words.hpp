@@ -175,19 +175,25 @@ class ModelWords {
     const double hidden = static_cast<double>(config.hidden),
                  head = static_cast<double>(config.head);
     const double blocks = static_cast<double>(config.layers) * 2 * hidden * hidden + head * head;
-    double stream = hidden;  // at least
+    const double layers = static_cast<double>(config.layers);
+    double stream = hidden, of_stream = 0;  // at least
     if constexpr (requires { config.stream; }) {
-      if (config.stream > 0) stream = static_cast<double>(config.stream);
+      if (config.stream > 0) {
+        stream = static_cast<double>(config.stream);
+        of_stream = 49 * static_cast<double>(config.image.channels) * stream +
+                    layers * hidden * stream + (config.skip ? layers * stream * stream : 0);
+      }
     }
-    const double least = (kernels > 0 ? kernels : blocks) + stream * head +
+    const double least = (kernels > 0 ? kernels : blocks) + of_stream + stream * head +
                          head * static_cast<double>(config.image.channels) +
                          static_cast<double>(config.condition.width()) *
                              (static_cast<double>(config.condition.classes) + 2 * hidden);
     // A weight takes two bytes or more.
     if (least <= static_cast<double>(bytes) / 2) return;
     detail::fail<ConfigError>(where_, ": a model of ", config.layers, " layers, hidden ",
-                              config.hidden, " and head ", config.head, " has at least ", least,
-                              " weights, the file only ", bytes, " bytes");
+                              config.hidden, ", head ", config.head, " and a stream of ", stream,
+                              " maps has at least ", least, " weights, the file only ", bytes,
+                              " bytes");
   }
 
  private:

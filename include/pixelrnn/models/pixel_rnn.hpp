@@ -21,7 +21,7 @@ struct PixelRNNConfig {
       32;  ///< maps of the two 1×1 layers before the logits (the paper: 32 for MNIST, 1024)
   bool skip = false;            ///< learned skip connections from each block to the output
   bool residual = true;         ///< blocks add their input to their output
-  Index stream = 0;             ///< maps between blocks; 0: 2h
+  Index stream = 0;             ///< maps between blocks; 0: 2h, or h without upsample
   bool upsample = true;         ///< a 1×1 layer from h maps to the stream; without it that has h
   bool padding_bias = false;    ///< of DiagonalBiLSTM<PaddedScanState>: see DiagonalConfig
   bool head_relu_first = true;  ///< ReLUs stand before the head's layers (the paper), or behind

@@ -46,9 +46,16 @@ class BatchGradient {
   /// first calls of each number of images, and of each number of threads where that is left open
   /// (0), it allocates no memory. Throws ShapeError if there is no image, not a weight for each (or
   /// none), or what the model is told does not fit; ConfigError if it must be told something and is
-  /// not; ValueError if a level is none of the likelihood's.
+  /// not, or `gradients` are for none of its parameters; ValueError if a level is none of the
+  /// likelihood's.
   double operator()(const Batch& batch, Gradients<Scalar>& gradients) {
     require_batch(batch);
+    const bool is_for_it = std::ranges::any_of(
+        parameters_, [&](const auto& named) { return gradients.contains(*named.parameter); });
+    if (!is_for_it && !parameters_.empty()) {
+      detail::fail<ConfigError>("BatchGradient: the gradients are for no parameter of the model, ",
+                                "expected Gradients(model); those of a copy are others");
+    }
     return choice_.template run<E>(threads_, batch.count(),
                                    [&] { return add_gradient(batch, gradients); });
   }
@@ -99,10 +106,11 @@ class BatchGradient {
     const Index images = batch.count();
     const Chunks parts = parts_of(batch);
     if (parts.size() == 1) return add_gradient(tape_, batch, images, gradients);
-    // A round is eight parts, or twice as many, or ..., so that no worker goes without.
+    // A round is eight parts, or twice as many, or ...: two for each worker, so that few of them
+    // wait for others at its end.
     constexpr Index eight = tuning::summed_parts;
     const Index workers = E::workers(threads_, parts.size());
-    const Index round = std::min(parts.size(), (workers + eight - 1) / eight * eight);
+    const Index round = std::min(parts.size(), (2 * workers + eight - 1) / eight * eight);
     while (std::ssize(of_parts_) < round) of_parts_.emplace_back(model_);
     losses_.resize(static_cast<std::size_t>(parts.size()));
     for (Index begin = 0; begin < parts.size(); begin += round) {

@@ -2,6 +2,7 @@
 // A short word for the content of a set of images: to tell whether a run goes on with its own data.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string>
 
@@ -9,26 +10,46 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// 16 hexadecimal digits of FNV-1a (Fowler, Noll & Vo; 64 bits) over count, size, levels and all
-/// pixels in order, a byte each or, of more than 256 levels, two: the same on every machine. It
-/// finds mistakes, not forgeries.
-[[nodiscard]] inline std::string content_hash(const Images& images) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&hash](std::uint64_t byte) { hash = (hash ^ byte) * 0x100000001b3; };
-  const auto add_number = [&add](std::uint64_t number) {
+namespace detail {
+/// FNV-1a (Fowler, Noll & Vo; 64 bits) of bytes and numbers.
+class ContentHash {
+ public:
+  void add(std::uint64_t byte) { hash_ = (hash_ ^ byte) * 0x100000001b3; }
+  void add_number(std::uint64_t number) {
     for (int i = 0; i < 8; ++i) add(number >> (8 * i) & 255);
-  };
-  for (const Index extent : images.pixels().shape().extent) {
-    add_number(static_cast<std::uint64_t>(extent));
   }
-  add_number(static_cast<std::uint64_t>(images.levels()));
+  void add_shape(const Shape<4>& shape) {
+    for (const Index extent : shape.extent) add_number(static_cast<std::uint64_t>(extent));
+  }
+  [[nodiscard]] std::string digits() const {
+    std::string digits;
+    for (int i = 15; i >= 0; --i) digits += "0123456789abcdef"[hash_ >> (4 * i) & 15];
+    return digits;
+  }
+
+ private:
+  std::uint64_t hash_ = 0xcbf29ce484222325;
+};
+}  // namespace detail
+
+/// 16 hexadecimal digits of FNV-1a over count, size, levels and all pixels in order, a byte each
+/// or, of more than 256 levels, two: the same on every machine. It finds mistakes, not forgeries.
+[[nodiscard]] inline std::string content_hash(const Images& images) {
+  detail::ContentHash hash;
+  hash.add_shape(images.pixels().shape());
+  hash.add_number(static_cast<std::uint64_t>(images.levels()));
   for (const Images::Level level : images.pixels()) {
-    add(std::uint64_t{level} & 255);
-    if (images.levels() > 256) add(std::uint64_t{level} >> 8);
+    hash.add(std::uint64_t{level} & 255);
+    if (images.levels() > 256) hash.add(std::uint64_t{level} >> 8);
   }
-  std::string digits;
-  for (int i = 15; i >= 0; --i) digits += "0123456789abcdef"[hash >> (4 * i) & 15];
-  return digits;
+  return hash.digits();
+}
+/// The same over shape and bits of numbers that images are told.
+[[nodiscard]] inline std::string content_hash(FeatureView<const float> maps) {
+  detail::ContentHash hash;
+  hash.add_shape(maps.shape());
+  for (const float value : maps) hash.add_number(std::bit_cast<std::uint32_t>(value));
+  return hash.digits();
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

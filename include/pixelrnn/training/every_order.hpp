@@ -24,15 +24,22 @@ inline void reorder(const Orientation& orientation, TensorView<const Images::Lev
     std::copy_n(from.data() + f * s[2], s[2], to.data() + t * s[2]);
   });
 }
+/// The order is what images are told: there is no room for more.
+inline void require_untold(const char* where, const ConditionView& told) {
+  if (told.labels.empty() && told.maps.empty()) return;
+  fail<ConfigError>(
+      where, ": images come with labels or maps, expected none: their order is their ", "label");
+}
 }  // namespace detail
 
 /// Images as they are in one of the eight orders, all_orientations[order], with it as their label.
-/// Throws ConfigError if there is no such order.
+/// Throws ConfigError if there is no such order, or something is told of the images already.
 [[nodiscard]] inline Images in_order(const Images& images, int order) {
   if (order < 0 || order >= std::ssize(all_orientations)) {
     detail::fail<ConfigError>("in_order: order is ", order, ", expected 0 to ",
                               all_orientations.size() - 1);
   }
+  detail::require_untold("in_order", images.conditions());
   const Orientation& orientation = all_orientations[static_cast<std::size_t>(order)];
   Images out(images.count(), orientation.ordered(images.image_shape()), images.levels(),
              images.binarization());
@@ -57,14 +64,10 @@ class EveryOrder {
       detail::fail<ShapeError>("EveryOrder: images are ", image_,
                                ", expected square ones: by columns they change their shape");
     }
-    const ConditionView told = told_of(data);
-    if (!told.labels.empty() || !told.maps.empty()) {
-      detail::fail<ConfigError>(
-          "EveryOrder: images come with labels or maps, expected none: their ",
-          "order is their label");
-    }
+    detail::require_untold("EveryOrder", told_of(data));
     for (Index i = 0; i < count(); ++i) told_.labels.push_back(static_cast<int>(i % orders));
   }
+  explicit EveryOrder(const D&&) = delete;  // would dangle
   [[nodiscard]] Index count() const { return orders * data_.count(); }
   [[nodiscard]] ImageShape image_shape() const { return image_; }
   [[nodiscard]] int levels() const { return data_.levels(); }
@@ -93,8 +96,8 @@ class InOrder {
   using Execution = ExecutionOf<M>;
   static constexpr bool separates_images = SeparatesImages<M>;
 
-  /// Throws ConfigError if there is no such order, or the model goes through images in another
-  /// order than the raster's.
+  /// Throws ConfigError if there is no such order, the model goes through images in another order
+  /// than the raster's, or is told no labels; ValueError if it knows fewer than eight.
   InOrder(std::shared_ptr<M> model, int order) : model_(std::move(model)), order_(order) {
     if (order < 0 || order >= std::ssize(all_orientations)) {
       detail::fail<ConfigError>("InOrder: order is ", order, ", expected 0 to ",
@@ -104,6 +107,13 @@ class InOrder {
       detail::fail<ConfigError>("InOrder: the model has an orientation of its own, ",
                                 name_of(orientation_of(*model_)), ", expected rows");
     }
+    if (model_->example_conditions(1).labels.empty()) {
+      detail::fail<ConfigError>("InOrder: the model is told no labels, expected one that is told ",
+                                "its order: Config::condition = {.classes = 8}");
+    }
+    const std::vector<int> last{static_cast<int>(all_orientations.size()) - 1};
+    Tape<Scalar> tape({.threads = 1, .record = false});
+    model_->set_condition(tape, {last, {}}, 1);
   }
 
   [[nodiscard]] ImageShape image_shape() const { return model_->image_shape(); }

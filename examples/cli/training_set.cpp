@@ -275,14 +275,14 @@ FeatureMap<float> read_told(const std::string& path, Index first, Index count) {
     if (extent < 1)
       detail::fail<FileError>(path, " has an axis of ", extent, ", expected 1 or more");
   }
-  if (s[0] - first < std::max<Index>(count, 1)) {
+  if (s[0] - first < count) {
     detail::fail<ConfigError>(path, " tells of ", s[0], " images, expected ", first + count,
                               " or more, one for each of the data");
   }
   const Shape<4> shape = s.size() == 2 ? Shape<4>{s[0], 1, 1, s[1]}
                                        : Shape<4>{s[0], s[1], s[2], s.size() == 4 ? s[3] : 1};
   const FeatureView<const float> all(array.values.data(), shape);
-  return FeatureMap<float>(all.slice(first, count > 0 ? count : s[0] - first));
+  return FeatureMap<float>(all.slice(first, count));
 }
 
 Images prepare(Images images, const Preparation& how) {

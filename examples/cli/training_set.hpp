@@ -115,9 +115,8 @@ struct DataSource {
 /// colours, ConfigError if there are none from `first` on.
 [[nodiscard]] Images read_source(const DataSource& source, const Preparation& how);
 
-/// What is told of images [first, first + count), or from `first` on if count is 0: float32 (N, C),
-/// (N, H, W) or (N, H, W, C) in a .npy file. Throws FileError if that is not what it holds,
-/// ConfigError if they are too few.
+/// What is told of images [first, first + count): float32 (N, C), (N, H, W) or (N, H, W, C) in a
+/// .npy file. Throws FileError if that is not what it holds, ConfigError if they are too few.
 [[nodiscard]] FeatureMap<float> read_told(const std::string& path, Index first, Index count);
 
 /// Images for evaluation and completion. A dynamic binarisation is drawn once, as stochastic.

@@ -36,7 +36,7 @@ struct Train {
   double momentum = 0;
   std::string schedule = "constant";
   Index warmup = 0;
-  double clip_norm = 0, average_decay = 0;
+  double clip_norm = 0, average_decay = 0, dropout = 0;
   Index patience = 0;      ///< epochs without a better validation after which to stop; 0: any
   bool keep_best = false;  ///< keep the weights of the epoch with the best validation too
   std::uint64_t seed = 1;

@@ -166,6 +166,7 @@ int Train::run() const {
       net->trainer(update_rule(*this), {.seed = seed,
                                         .threads = threads,
                                         .clip_norm = clip_norm,
+                                        .dropout = dropout,
                                         .average_decay = average_decay,
                                         .keep_best = keep_best,
                                         .schedule = chosen_schedule(*this, end)});

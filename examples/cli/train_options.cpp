@@ -63,6 +63,7 @@ constexpr std::pair<const char*, const char*> resumed_options[] = {
     {"--warmup", "option.warmup"},
     {"--clip-norm", "option.clip-norm"},
     {"--average-decay", "option.average-decay"},
+    {"--dropout", "option.dropout"},
     {"--patience", "option.patience"},
     {"--seed", "option.seed"},
 };
@@ -83,6 +84,7 @@ Metadata words_of(const Train& train) {
   words["option.warmup"] = std::to_string(train.warmup);
   words["option.clip-norm"] = format("%.17g", train.clip_norm);
   words["option.average-decay"] = format("%.17g", train.average_decay);
+  words["option.dropout"] = format("%.17g", train.dropout);
   words["option.patience"] = std::to_string(train.patience);
   words["option.seed"] = std::to_string(train.seed);
   return words;
@@ -217,6 +219,11 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
       ->transform(not_negative())
       ->capture_default_str();
   parser->add_option("--average-decay", train->average_decay, "Of a weight average; 0: none")
+      ->transform(not_negative())
+      ->capture_default_str();
+  parser
+      ->add_option("--dropout", train->dropout,
+                   "Share of what layers compute that each step leaves out, against overfitting")
       ->transform(not_negative())
       ->capture_default_str();
   parser->add_option("--seed", train->seed, "Of the weights and of the order of the images")

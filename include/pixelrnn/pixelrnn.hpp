@@ -17,6 +17,7 @@
 #include <pixelrnn/models/wave_net.hpp>
 #include <pixelrnn/nn/convolution/one_hot_conv2d.hpp>
 #include <pixelrnn/nn/diagonal_lstm/skew.hpp>
+#include <pixelrnn/nn/dropout.hpp>
 #include <pixelrnn/nn/embedding.hpp>
 #include <pixelrnn/nn/relu.hpp>
 #include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>

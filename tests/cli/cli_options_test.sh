@@ -37,6 +37,7 @@ sgd=$(nats pixel_cnn --optimizer sgd)
 differ "--optimizer" "$adam" "$sgd" "$(nats pixel_cnn --optimizer rmsprop)"
 differ "--momentum" "$sgd" "$(nats pixel_cnn --optimizer sgd --momentum 0.9)"
 differ "--clip-norm" "$sgd" "$(nats pixel_cnn --optimizer sgd --clip-norm 0.1)"
+differ "--dropout" "$adam" "$(nats pixel_cnn --dropout 0.2)" "$(nats pixel_cnn --dropout 0.4)"
 differ "--schedule and --warmup" "$adam" "$(nats pixel_cnn --schedule cosine)" \
   "$(nats pixel_cnn --schedule cosine --warmup 2)"
 

@@ -104,7 +104,7 @@ model="--model pixel_cnn.st"
   refused --epochs train $data --out x.st --epochs 9223372036854775807
   refused --threads train $data --out x.st --threads 1000000
   for word in -1 nan inf '' one; do
-    for option in learning-rate momentum clip-norm average-decay; do
+    for option in learning-rate momentum clip-norm average-decay dropout; do
       refused "--$option: $word, expected a number" train $data --out x.st --$option "$word"
     done
     refused "--temperature: $word, expected a number" sample $model --out x.png \

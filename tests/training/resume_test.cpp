@@ -24,6 +24,7 @@ TrainerOptions options() {
   return {.seed = 3,
           .threads = 1,
           .clip_norm = 1,
+          .dropout = 0.2,
           .average_decay = 0.8,
           .schedule = cosine_rate(6, 2, 0.1)};
 }

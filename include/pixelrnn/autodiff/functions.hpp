@@ -48,6 +48,22 @@ void require_same_shape(const char* where, Variable<T> a, Variable<T> b) {
 
 namespace detail {
 
+/// Blocks of an image's numbers that dropout draws at once.
+[[nodiscard]] inline Index dropout_blocks(const Shape<4>& s) {
+  return (s.h() * s.w() * s.c() + dropout_block - 1) / dropout_block;
+}
+/// Calls body(block of all, image, block of the image, where it begins, numbers).
+template <class Body>
+void for_each_dropout_block(int threads, const Shape<4>& s, const Body& body) {
+  const Index blocks = dropout_blocks(s), size = s.h() * s.w() * s.c();
+  for_each_part(threads, s.n() * blocks, [&](Index first, Index count) {
+    for (Index block = first; block < first + count; ++block) {
+      const Index image = block / blocks, from = block % blocks * dropout_block;
+      body(block, image, block % blocks, image * size + from, std::min(dropout_block, size - from));
+    }
+  });
+}
+
 /// y += x.
 template <class T>
 void add_to(Index count, const T* x, T* y) {
@@ -167,6 +183,45 @@ template <class T>
     for (Index c = 0; c < period; ++c) y.data()[at + c] = x[at + c] * w[c];
   }
   return a.tape().record("mul", y, {a, b}, Op{});
+}
+
+/// What training leaves out of x: see DropoutDraws. x itself on a tape that is told of no dropout
+/// (Tape::set_dropout), as all are that evaluate and sample.
+template <class T>
+[[nodiscard]] Variable<T> dropout(Variable<T> x) {
+  struct Op {
+    const std::uint8_t* kept;
+    T factor;
+    void backward(Backward<T>& ctx) const {
+      const FeatureView<const T> dy = ctx.output_gradient();
+      const FeatureView<T> dx = ctx.input_gradient(0);
+      detail::for_each_dropout_block(ctx.threads(), dx.shape(),
+                                     [&](Index block, Index, Index, Index at, Index count) {
+                                       for (Index i = 0; i < count; ++i) {
+                                         if ((kept[block] >> i & 1) != 0)
+                                           dx.data()[at + i] += factor * dy.data()[at + i];
+                                       }
+                                     });
+    }
+  };
+  Tape<T>& tape = x.tape();
+  if (tape.dropout_draws().rate == 0) return x;
+  const detail::DroppedMap map(tape.dropout_draws(), tape.next_dropout());
+  const T factor = static_cast<T>(map.factor());
+  const FeatureView<T> y = tape.allocate(x.shape());
+  const FeatureView<const T> in = x.value();
+  const Index blocks = x.shape().n() * detail::dropout_blocks(x.shape());
+  auto* const kept = tape.workspace().template allocate<std::uint8_t>(blocks);
+  detail::for_each_dropout_block(
+      tape.threads(), x.shape(),
+      [&](Index block, Index image, Index of_image, Index at, Index count) {
+        const std::uint8_t bits = map.kept(static_cast<std::uint32_t>(image), of_image);
+        kept[block] = bits;
+        for (Index i = 0; i < count; ++i) {
+          y.data()[at + i] = (bits >> i & 1) != 0 ? factor * in.data()[at + i] : T{0};
+        }
+      });
+  return tape.record("dropout", y, {x}, Op{kept, factor});
 }
 
 /// factor · x.

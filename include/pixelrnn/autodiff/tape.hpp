@@ -20,6 +20,7 @@
 #include <pixelrnn/autodiff/map_memory.hpp>
 #include <pixelrnn/autodiff/prepared.hpp>
 #include <pixelrnn/autodiff/variable.hpp>
+#include <pixelrnn/core/dropout.hpp>
 #include <pixelrnn/core/parallel.hpp>
 #include <pixelrnn/core/workspace.hpp>
 
@@ -78,6 +79,16 @@ class Tape {
     condition_ = condition;
   }
   [[nodiscard]] const std::optional<Variable<T>>& condition() const { return condition_; }
+
+  /// What this recording leaves out of the maps that are given to dropout(), until reset().
+  /// Throws ConfigError unless 0 <= rate < 1.
+  void set_dropout(const DropoutDraws& draws) {
+    require_dropout("Tape::set_dropout", draws.rate);
+    dropout_ = draws;
+  }
+  [[nodiscard]] const DropoutDraws& dropout_draws() const { return dropout_; }
+  /// Numbers the maps of a recording that dropout() is given, so that each has draws of its own.
+  [[nodiscard]] std::uint32_t next_dropout() { return dropped_maps_++; }
 
   /// Tapes of this tape's own, one for each worker of a parallel part of a computation, recorded or
   /// not as on this one; each is sequential and keeps its memory and, without a recording, what
@@ -180,6 +191,8 @@ class Tape {
     maps_.reset();
     scratch_.reset();
     condition_.reset();
+    dropout_ = {};
+    dropped_maps_ = 0;
     of_parameters_ = nullptr;  // if an operation threw
     swept_ = false;
     ++recording_;
@@ -361,6 +374,8 @@ class Tape {
   detail::GradientMemory<T> gradients_;
   Gradients<T>* of_parameters_ = nullptr;  ///< in a sweep
   std::optional<Variable<T>> condition_;
+  DropoutDraws dropout_;
+  std::uint32_t dropped_maps_ = 0;
   std::vector<std::unique_ptr<Tape>> workers_;
   detail::Prepared prepared_;
   bool keeps_prepared_ = false;

@@ -81,8 +81,8 @@ class GatedPixelCNNNet : public Network<GatedPixelCNNNet<B>, typename B::Scalar>
     auto v = x, h = x;
     for (const GatedLayer<B>& layer : layers_) {
       const auto rows = p(layer.vertical, v);
-      const auto g = p(gate_, p.add(p(layer.horizontal, h), layer.down, rows));
-      if (&layer != &layers_.back()) v = p(gate_, rows);
+      const auto g = p.dropout(p(gate_, p.add(p(layer.horizontal, h), layer.down, rows)));
+      if (&layer != &layers_.back()) v = p.dropout(p(gate_, rows));
       h = layer.is_first ? p(layer.out, g) : p.add(h, layer.out, g);
     }
     return p(head_[1], p(head_[0], h));

@@ -4,7 +4,7 @@
 
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/models/head.hpp>
-#include <pixelrnn/nn/residual.hpp>
+#include <pixelrnn/nn/network/network.hpp>
 #include <pixelrnn/nn/stack.hpp>
 
 namespace pixelrnn::inline PIXELRNN_ABI {
@@ -27,17 +27,28 @@ namespace detail {
 
 /// x + 1×1(ReLU(3×3 B(ReLU(1×1(ReLU(x)))))), 2h -> h -> h -> 2h (van den Oord et al. 2016, fig. 5).
 template <class B>
-using PixelCNNLayers =
-    Residual<MaskedConv2d<MaskB, B>, MaskedConv2d<MaskB, B>, MaskedConv2d<MaskB, B>>;
-template <class B>
-class PixelCNNBlock : public PixelCNNLayers<B> {
+class PixelCNNBlock : public Network<PixelCNNBlock<B>, typename B::Scalar> {
  public:
-  using PixelCNNLayers<B>::PixelCNNLayers;
-  void for_each_parameter(auto&& visit) {
-    visit("down", this->inner().template layer<0>());
-    visit("conv", this->inner().template layer<1>());
-    visit("up", this->inner().template layer<2>());
+  using Execution = typename B::Execution;
+  using Conv = MaskedConv2d<MaskB, B>;
+
+  PixelCNNBlock(Conv down, Conv conv, Conv up)
+      : down_(std::move(down)), conv_(std::move(conv)), up_(std::move(up)) {}
+
+  template <class Pass>
+  [[nodiscard]] auto run(Pass& p, typename Pass::Value x) const {
+    return p.add(x, up_, p.dropout(p(conv_, p(down_, x))));
   }
+  [[nodiscard]] std::string describe() const {
+    return "Residual(" + description_of(down_) + ", " + description_of(conv_) + ", " +
+           description_of(up_) + ')';
+  }
+  void for_each_parameter(auto&& visit) {
+    visit("down", down_), visit("conv", conv_), visit("up", up_);
+  }
+
+ private:
+  Conv down_, conv_, up_;
 };
 template <class B>
 using PixelCNNNet = ModelNet<Stack<PixelCNNBlock<B>, MaskedConv2d<MaskB, B>>, B>;

@@ -58,9 +58,9 @@ class PixelRNNBlock : public Network<PixelRNNBlock<R>, typename R::Scalar> {
 
   template <class Pass>
   [[nodiscard]] auto run(Pass& p, typename Pass::Value x) const {
-    if (!upsample_) return is_residual_ ? p.add(x, recurrence_, x) : p(recurrence_, std::move(x));
-    if (!is_residual_) return p(*upsample_, p(recurrence_, std::move(x)));
-    return p.add(x, *upsample_, p(recurrence_, x));
+    auto h = p.dropout(is_residual_ ? p(recurrence_, x) : p(recurrence_, std::move(x)));
+    if (!upsample_) return is_residual_ ? p.add(x, h) : h;
+    return is_residual_ ? p.add(x, *upsample_, std::move(h)) : p(*upsample_, std::move(h));
   }
   [[nodiscard]] std::string describe() const {
     return (is_residual_ ? "Residual(" : "Sequential(") + description_of(recurrence_) +

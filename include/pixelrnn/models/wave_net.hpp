@@ -61,11 +61,11 @@ class WaveNetNet : public Network<WaveNetNet<B>, typename B::Scalar> {
   template <class Pass>
   [[nodiscard]] auto run(Pass& p, typename Pass::Value x) const {
     auto h = p(first_, x);
-    auto z = p(gate_, p(dilated_[0], h));
+    auto z = p.dropout(p(gate_, p(dilated_[0], h)));
     auto skips = p(skips_[0], z);
     for (std::size_t l = 1; l < dilated_.size(); ++l) {
       h = p.add(h, residuals_[l - 1], z);
-      z = p(gate_, p(dilated_[l], h));
+      z = p.dropout(p(gate_, p(dilated_[l], h)));
       skips = p.add(skips, skips_[l], z);
     }
     return p(head_[1], p(head_[0], skips));

@@ -46,8 +46,8 @@ class BatchGradient {
   /// first calls of each number of images, and of each number of threads where that is left open
   /// (0), it allocates no memory. Throws ShapeError if there is no image, not a weight for each (or
   /// none), or what the model is told does not fit; ConfigError if it must be told something and is
-  /// not, or `gradients` are for none of its parameters; ValueError if a level is none of the
-  /// likelihood's.
+  /// not, `gradients` are for none of its parameters, or dropout is not 0 <= rate < 1; ValueError
+  /// if a level is none of the likelihood's.
   double operator()(const Batch& batch, Gradients<Scalar>& gradients) {
     require_batch(batch);
     const bool is_for_it = std::ranges::any_of(
@@ -98,6 +98,7 @@ class BatchGradient {
                                batch.weights.size(),
                                " weights, expected N >= 1 and as many weights or none");
     }
+    require_dropout("BatchGradient", batch.dropout.rate);
     detail::require_conditions("BatchGradient", batch.told, images);
     detail::require_levels("BatchGradient", model_.likelihood(), batch.levels);
   }
@@ -150,6 +151,7 @@ class BatchGradient {
   /// the whole batch.
   Variable<Scalar> loss(Tape<Scalar>& tape, const Batch& part, Index images) const {
     tape.reset();
+    tape.set_dropout(part.dropout);
     const FeatureView<Scalar> x =
         tape.allocate(detail::ordered_shape(orientation_of(model_), part.levels.shape()));
     encode(model_, part.levels, x);

@@ -18,6 +18,7 @@ struct TrainerOptions {
   std::uint64_t seed = 1;    ///< of the order of the images
   int threads = 0;           ///< 0: as many as OpenMP offers
   double clip_norm = 0;      ///< largest global gradient norm; 0: no clipping
+  double dropout = 0;        ///< share of what blocks compute that steps leave out: DropoutDraws
   double average_decay = 0;  ///< of the weight average; 0: none is kept
   bool keep_best = false;    ///< keep a copy of the weights of the epoch with the best validation
   Schedule schedule = constant_rate();

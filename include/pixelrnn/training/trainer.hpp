@@ -40,6 +40,7 @@ class Trainer {
       detail::fail<ConfigError>("Trainer: clip_norm is ", options_.clip_norm,
                                 ", expected 0 (no clipping) or more");
     }
+    require_dropout("Trainer", options_.dropout);
     if (options_.average_decay != 0) {
       average_.emplace(options_.average_decay, parameters(model));
     }
@@ -266,7 +267,8 @@ class Trainer {
   StepReport train_step(const Data& data, const FitOptions& options) {
     const double rate_factor = scheduled();
     const Index images = std::min(options.batch_size, data.count() - position_);
-    const Batch batch = gather(data, images, std::min(options.batch_size, data.count()));
+    Batch batch = gather(data, images, std::min(options.batch_size, data.count()));
+    batch.dropout = {options_.dropout, options_.seed, static_cast<std::uint32_t>(steps())};
 
     gradients_.clear();
     StepReport report{steps() + 1, epoch_, position_ + images, images, loss_(batch, gradients_), 0};

@@ -81,6 +81,10 @@ class MapPass {
     detail::require_condition(channels, told ? told->shape().c() : 0);
     return sweep([&] { return broadcast(*told, images_); });
   }
+  [[nodiscard]] Value dropout(Value x) {
+    if (tape_.dropout_draws().rate == 0) return x;
+    return sweep([&] { return pixelrnn::dropout(x.variable()); });
+  }
 
  private:
   /// What f() gives; all else that it asked for goes back.

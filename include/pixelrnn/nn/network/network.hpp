@@ -29,6 +29,7 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 ///   p.add(a, layer, x)    a + the layer's output for x, in one pass where the layer can
 ///   p.condition(C)        what the images are told (Tape::set_condition), a map of C channels; the
 ///                         same everywhere if it is told image by image, as classes are
+///   p.dropout(x)          x, or what training leaves of it (TrainerOptions::dropout)
 /// What `run` computes must not depend on values, which it never sees: it is called once for a
 /// whole map (MapPass), once to plan the walk of any number of pixels (Plan), and for shapes, FLOP,
 /// reach and description. A walk computes a row at a time what is made of rows above alone

@@ -39,6 +39,7 @@ class ShapePass {
     return add(a, (*this)(layer, x));
   }
   [[nodiscard]] Value condition(Index channels) const { return images_.with_channels(channels); }
+  [[nodiscard]] Value dropout(const Value& x) const { return x; }
 
  private:
   const char* where_;
@@ -63,6 +64,7 @@ class FlopPass {
     return (*this)(layer, x);
   }
   [[nodiscard]] Value condition(Index) const { return {}; }
+  [[nodiscard]] Value dropout(Value x) const { return x; }
 
  private:
   Index height_, width_, total_ = 0;
@@ -82,6 +84,7 @@ class ReachPass {
     return add(a, (*this)(layer, x));
   }
   [[nodiscard]] Value condition(Index) const { return {}; }
+  [[nodiscard]] Value dropout(const Value& x) const { return x; }
 };
 
 /// Lists what is computed of what, and the parameters of all layers.
@@ -110,6 +113,7 @@ class ListPass {
     return add(a, (*this)(layer, x));
   }
   [[nodiscard]] Value condition(Index) { return say("the condition"); }
+  [[nodiscard]] Value dropout(Value x) const { return x; }
 
   /// "1 = MaskedConv2d<A>(1->16, 7x7) of 0; 2 = 1 + 1"
   [[nodiscard]] const std::string& text() const { return text_; }

@@ -142,6 +142,7 @@ class PlanPass {
     const Walk& walk = plan_.walk;
     return of_map(broadcast(maps().constant(told), {walk.batch, walk.height, walk.width, 1}));
   }
+  [[nodiscard]] Value dropout(const Value& x) const { return x; }
 
  private:
   [[nodiscard]] Index channels(Index slot) const {

@@ -60,7 +60,15 @@ template <template <class L> class ModelOf>
           "--no-upsample and --padding-bias are of blocks with an LSTM, which ", spec.kind,
           " has not");
     }
-    if constexpr (requires { config.first_kernel; }) config.first_kernel = spec.first_kernel;
+    if constexpr (requires { config.gate_first; }) {
+      config.first_kernel = spec.first_kernel;
+      config.dilations = spec.dilations;
+      config.gate_first = spec.gate_first;
+      config.head_elu = spec.head_elu;
+    } else if (!spec.dilations.empty() || !spec.gate_first || spec.head_elu) {
+      detail::fail<ConfigError>("--dilations, --plain-first and --head-elu are of ",
+                                "gated_pixel_cnn, not of ", spec.kind);
+    }
     if constexpr (requires { config.kernel; }) {
       if (spec.kernel > 0) config.kernel = spec.kernel;
     }

@@ -103,8 +103,10 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
                   "gated_pixel_cnn and wavenet")
       ->transform(whole(1, ModelWords::largest))
       ->capture_default_str();
-  parser.add_option("--head", spec.head, "Maps of the layers before the logits")
-      ->transform(whole(1, ModelWords::largest))
+  parser
+      .add_option("--head", spec.head,
+                  "Maps of the layers before the logits; of gated_pixel_cnn 0: no such layer")
+      ->transform(whole(0, ModelWords::largest))
       ->capture_default_str();
   CLI::Option* const skip =
       parser.add_flag("--skip", spec.skip, "Learned connections from every block to the output");
@@ -120,6 +122,15 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
       ->capture_default_str();
   add_size("--kernel", spec.kernel,
            "Size of its other kernels, odd [3]; taps of wavenet's layers [2]");
+  parser
+      .add_option("--dilations", spec.dilations,
+                  "Of gated_pixel_cnn's other kernels, in turn: 1,2,1,4 [1]")
+      ->delimiter(',')
+      ->excludes(skip);
+  parser.add_flag_callback(
+      "--plain-first", [&spec] { spec.gate_first = false; },
+      "The first layer of gated_pixel_cnn is not gated");
+  parser.add_flag("--head-elu", spec.head_elu, "ELUs in the head of gated_pixel_cnn, not ReLUs");
   add_size("--cycle", spec.cycle, "Layers of wavenet in which dilations double from 1 on")
       ->capture_default_str();
   parser

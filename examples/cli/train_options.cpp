@@ -49,6 +49,7 @@ constexpr std::pair<const char*, const char*> resumed_options[] = {
     {"--first-kernel", "first_kernel"},
     {"--kernel", "kernel"},
     {"--cycle", "cycle"},
+    {"--dilations", "dilations"},
     {"--condition", "option.condition"},
     {"--condition-channels", "option.condition-channels"},
     {"--classes", "option.classes"},
@@ -120,6 +121,8 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
     model.upsample = model.upsample && spec.upsample;
     model.padding_bias = model.padding_bias || spec.padding_bias;
     model.head_relu_first = model.head_relu_first && spec.head_relu_first;
+    model.gate_first = model.gate_first && spec.gate_first;
+    model.head_elu = model.head_elu || spec.head_elu;
     if (spec.encoding == Encoding::zero_one) model.encoding = spec.encoding;
     if (parser.get_option("--stream")->count() == 0) model.stream = spec.stream;
     if (parser.get_option("--mixture")->count() == 0) model.components = spec.components;

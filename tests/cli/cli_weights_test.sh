@@ -54,6 +54,27 @@ sed 's/gates=ifgo/gates=figo/' names.txt >wrong.txt
 test "$(value ours.json nats_per_image)" != "$(value wrong.json nats_per_image)" ||
   fail "gates in any order are the same model"
 
+echo "== a Gated PixelCNN of dilated kernels, by the table that stands in examples/weights"
+taught="--model gated_pixel_cnn --layers 8 --hidden 4 --head 0 --head-elu --plain-first --first-kernel 3
+  --dilations 1,2,1,4,1,2,1"
+# The words are meant to be split.
+# shellcheck disable=SC2086
+"$tool" train --data train.idx.gz --binarize none --levels 4 $taught --steps 1 --batch-size 4 \
+  --threads 1 --out gated.st >/dev/null
+"$tool" train --data train.idx.gz --resume gated.st --steps 2 --threads 1 --out gated.st >/dev/null
+"$tool" export --model gated.st --names "$scripts/uva_gated.names" --out taught.safetensors >/dev/null
+# shellcheck disable=SC2086
+"$tool" import --from taught.safetensors --names "$scripts/uva_gated.names" --image 28x28x1 \
+  --levels 4 $taught --out again.safetensors >/dev/null
+for model in gated.st again.safetensors; do
+  "$tool" evaluate --model $model --data test.idx --limit 20 --json $model.json >/dev/null
+done
+test "$(value gated.st.json nats_per_image)" = "$(value again.safetensors.json nats_per_image)" ||
+  fail "the imported Gated PixelCNN gives $(cat again.safetensors.json)"
+refused "--dilations, --plain-first and --head-elu are of gated_pixel_cnn, not of pixel_cnn" train \
+  --data train.idx.gz --model pixel_cnn --head-elu --out none.st
+refused "head=0}, expected 1 or more of each" train --data train.idx.gz --head 0 --out none.st
+
 echo "== what does not fit is refused"
 refused "does not fit; shapes: " import --from theirs.safetensors --names names.txt \
   --image 28x28x1 --layers 2 --hidden 4 --head 7 --out none.st

@@ -30,36 +30,58 @@ test::Field whole_past(const ImageShape& s) {
       });
 }
 
+/// The variant that is much taught, small.
+GatedPixelCNNConfig taught(ImageShape image, Index hidden = 4) {
+  return {.image = image,
+          .layers = 4,
+          .hidden = hidden,
+          .head = 0,
+          .first_kernel = 3,
+          .dilations = {1, 2},
+          .gate_first = false,
+          .head_elu = true};
+}
+
 /// The equations of the paper's fig. 2 as plain loops over weights by name; grey, told nothing.
 class NaiveGated {
  public:
-  explicit NaiveGated(const GatedGrey& model) {
+  NaiveGated(const GatedGrey& model, const GatedPixelCNNConfig& config) : config_(config) {
     for (const auto& [name, parameter] : parameters(model)) {
       weights_[name] = FeatureMap<double>(FeatureView<const double>(parameter->value()));
     }
   }
-  [[nodiscard]] FeatureMap<double> logits(const FeatureMap<double>& x, Index layers) const {
+  [[nodiscard]] FeatureMap<double> logits(const FeatureMap<double>& x) const {
     FeatureMap<double> v = x, h = x;
-    for (Index l = 0; l < layers; ++l) {
+    for (Index l = 0; l < config_.layers; ++l) {
       const std::string name = "layer" + std::to_string(l) + '.';
+      const auto turn = static_cast<std::size_t>(l - 1);
+      const Index apart = l == 0 || config_.dilations.empty()
+                              ? 1
+                              : config_.dilations[turn % config_.dilations.size()];
       // Rows above; later layers also this row of what knows nothing but rows above.
-      const auto rows = convolved(name + "vertical", v,
-                                  [l](Index dy, Index) { return l == 0 ? dy < 0 : dy <= 0; });
-      auto own = convolved(name + "horizontal", h,
-                           [l](Index, Index dx) { return l == 0 ? dx < 0 : dx <= 0; });
+      const auto rows = convolved(
+          name + "vertical", v, [l](Index dy, Index) { return l == 0 ? dy < 0 : dy <= 0; }, apart);
+      auto own = convolved(
+          name + "horizontal", h, [l](Index, Index dx) { return l == 0 ? dx < 0 : dx <= 0; },
+          apart);
+      if (l == 0 && !config_.gate_first) {
+        v = rows, h = own;
+        continue;
+      }
       const auto down = convolved(name + "down", rows, everything);
       for (Index i = 0; i < own.size(); ++i) own.data()[i] += down.data()[i];
       auto out = convolved(name + "out", gated(own), everything);
       for (Index i = 0; i < out.size() && l > 0; ++i) out.data()[i] += h.data()[i];
       v = gated(rows), h = out;
     }
-    return convolved("logits", positive(convolved("head", positive(h), everything)), everything);
+    if (config_.head > 0) h = convolved("head", bent(h), everything);
+    return convolved("logits", bent(h), everything);
   }
 
  private:
   static bool everything(Index, Index) { return true; }
-  static FeatureMap<double> positive(FeatureMap<double> x) {
-    for (double& v : x) v = std::max(v, 0.0);
+  [[nodiscard]] FeatureMap<double> bent(FeatureMap<double> x) const {
+    for (double& v : x) v = v > 0 ? v : config_.head_elu ? std::exp(v) - 1 : 0;
     return x;
   }
   static FeatureMap<double> gated(const FeatureMap<double>& x) {
@@ -73,7 +95,7 @@ class NaiveGated {
   }
   template <class Allowed>
   [[nodiscard]] FeatureMap<double> convolved(const std::string& name, const FeatureMap<double>& x,
-                                             Allowed allowed) const {
+                                             Allowed allowed, Index apart = 1) const {
     const FeatureMap<double>& k = weights_.at(name + ".weights");
     const FeatureMap<double>& bias = weights_.at(name + ".bias");
     const Shape<4> s = x.shape(), ks = k.shape();
@@ -85,11 +107,11 @@ class NaiveGated {
             double sum = bias(0, 0, 0, o);
             for (Index dy = -ks[0] / 2; dy <= ks[0] / 2; ++dy) {
               for (Index dx = -ks[1] / 2; dx <= ks[1] / 2; ++dx) {
-                const bool is_inside =
-                    r + dy >= 0 && r + dy < s.h() && j + dx >= 0 && j + dx < s.w();
+                const Index row = r + apart * dy, column = j + apart * dx;
+                const bool is_inside = row >= 0 && row < s.h() && column >= 0 && column < s.w();
                 if (!is_inside || !allowed(dy, dx)) continue;
                 for (Index i = 0; i < s.c(); ++i) {
-                  sum += x(n, r + dy, j + dx, i) * k(dy + ks[0] / 2, dx + ks[1] / 2, i, o);
+                  sum += x(n, row, column, i) * k(dy + ks[0] / 2, dx + ks[1] / 2, i, o);
                 }
               }
             }
@@ -100,21 +122,58 @@ class NaiveGated {
     }
     return y;
   }
+  GatedPixelCNNConfig config_;
   std::map<std::string, FeatureMap<double>> weights_;
 };
 
 }  // namespace
 
 TEST_CASE("Gated PixelCNN computes the equations of its paper", "[models][gated_pixel_cnn]") {
-  const Index layers = 3;
-  const auto model = test::random_model<GatedGrey>(
-      {.image = {5, 6, 1}, .layers = layers, .hidden = 4, .head = 3, .first_kernel = 5}, 2);
-  const auto x = test::encoded(model, test::random_images(2, {5, 6, 1}, 2, 3));
-  CHECK(test::difference(test::logits_of(model, x), NaiveGated(model).logits(x, layers), 1e-12) ==
-        "");
-  // The control: one layer less is another function.
-  CHECK(test::difference(test::logits_of(model, x), NaiveGated(model).logits(x, layers - 1),
-                         1e-12) != "");
+  const ImageShape image{5, 6, 1};
+  const GatedPixelCNNConfig of_paper{
+      .image = image, .layers = 3, .hidden = 4, .head = 3, .first_kernel = 5};
+  GatedPixelCNNConfig only_gated = taught(image), only_dilated = of_paper, only_elu = of_paper;
+  only_gated.gate_first = true, only_dilated.dilations = {2}, only_elu.head_elu = true;
+  for (const auto& config : {of_paper, taught(image), only_gated, only_dilated, only_elu}) {
+    const auto model = test::random_model<GatedGrey>(config, 2);
+    const auto x = test::encoded(model, test::random_images(2, image, 2, 3));
+    const auto is = [&](const GatedPixelCNNConfig& of) {
+      return test::difference(test::logits_of(model, x), NaiveGated(model, of).logits(x), 1e-12);
+    };
+    CHECK(is(config) == "");
+    // The controls: one layer less, other dilations and activations are other functions.
+    GatedPixelCNNConfig other = config;
+    other.layers -= 1;
+    CHECK(is(other) != "");
+    other = config, other.dilations = {1, 3};
+    CHECK(is(other) != "");
+    other = config, other.head_elu = !config.head_elu;
+    CHECK(is(other) != "");
+  }
+}
+
+TEST_CASE("Gated PixelCNN with dilations and a plain first layer passes all proofs",
+          "[models][gated_pixel_cnn]") {
+  // Four layers see three rows up, three columns to the left, and all that later ones reach.
+  const auto model = test::random_model<GatedGrey>(taught({5, 4, 1}), 3, 0.5);
+  const auto report = test::check_field(model, whole_past({5, 4, 1}));
+  CHECK(report.leak == "");
+  CHECK(report.blind == "");
+  CHECK(verify_completeness(model).where == "");
+  auto small = test::random_model<GatedGrey>(taught({3, 3, 1}), 7);
+  CHECK(verify_normalisation(small).where == "");
+  const GradcheckReport gradients = test::check_gradients(small);
+  INFO(gradients.where);
+  CHECK(gradients);
+  // Colours, conditions and fast kernels.
+  using FastColour = GatedPixelCNN<test::Softmax<3>>;
+  GatedPixelCNNConfig config = taught({4, 3, 3}, 6);
+  config.condition = {.classes = 3};
+  const auto colour = test::random_model<FastColour>(config, 2);
+  CHECK(verify_causality(colour).where == "");
+  CHECK(verify_samplers(colour).where == "");
+  CHECK(test::total_probability(test::random_model<GatedColour>(taught({1, 2, 3}, 6), 6)) ==
+        Approx(1).epsilon(1e-12));
 }
 
 TEST_CASE("Gated PixelCNN sees the whole past, and nothing else", "[models][gated_pixel_cnn]") {
@@ -234,12 +293,51 @@ TEST_CASE("Gated PixelCNN says what it is, and is made again of its words",
   CHECK(parameter_count(model) == first + second + 6 * 7 + 7 + 7 * 1 + 1);
 }
 
+TEST_CASE("Gated PixelCNN's options are words, and words that are none are refused",
+          "[models][gated_pixel_cnn]") {
+  Rng rng(1);
+  const GatedGrey model(taught({4, 5, 1}), rng);
+  auto words = model.describe();
+  CHECK(words["dilations"] == "1,2");
+  CHECK(words["gate_first"] == "false");
+  CHECK(words["head_elu"] == "true");
+  CHECK(words["head"] == "0");
+  const auto made = [](const auto& of, std::uint64_t bytes = 1 << 20) {
+    return GatedGrey::made_of(ModelWords("test", of), bytes);
+  };
+  const auto again = made(words);
+  REQUIRE(again.has_value());
+  CHECK(again->describe() == words);
+  std::uint64_t weights = 0;
+  for (const auto& [name, parameter] : parameters(model)) {
+    weights += static_cast<std::uint64_t>(parameter->value().size());
+  }
+  CHECK(made(words, 2 * weights));
+  for (const char* const wrong :
+       {"", ",", "1,", ",1", "0", "-1", "1 2", "1,99999999999999999999"}) {
+    CAPTURE(wrong);
+    words["dilations"] = wrong;
+    CHECK_THROWS_ERROR(made(words), ConfigError, "test: dilations is ");
+  }
+  words["dilations"] = "32769";
+  CHECK_THROWS_ERROR(made(words), ConfigError,
+                     "GatedPixelCNN: Config::dilations has 32769, expected 1 to 32768");
+  words = model.describe(), words["gate_first"] = "no";
+  CHECK_THROWS_ERROR(made(words), ConfigError, "gate_first is \"no\", expected true or false");
+}
+
 TEST_CASE("Gated PixelCNN's sizes are checked", "[models][gated_pixel_cnn]") {
   Rng rng(1);
   CHECK_THROWS_ERROR(GatedColour({.image = {4, 5, 3}, .hidden = 16}, rng), ConfigError,
                      "GatedPixelCNN: Config::hidden is 16, expected a multiple of 3, the colours");
   CHECK_THROWS_ERROR(GatedGrey({.image = {4, 5, 1}, .layers = 0}, rng), ConfigError,
                      "model: Config is {layers=0");
+  CHECK_THROWS_ERROR(GatedGrey({.image = {4, 5, 1}, .head = -1}, rng), ConfigError,
+                     "model: Config is {layers=7, hidden=32, head=-1");
+  CHECK_THROWS_ERROR(GatedGrey({.image = {4, 5, 1}, .layers = 1, .gate_first = false}, rng),
+                     ConfigError, "gate_first is false and there is 1 layer, expected 2 or more");
+  CHECK_THROWS_ERROR(GatedGrey({.image = {4, 5, 1}, .dilations = {1, 0}}, rng), ConfigError,
+                     "Config::dilations has 0, expected 1 to 32768");
   CHECK_THROWS_ERROR(GatedGrey({.image = {4, 5, 1}, .kernel = 4}, rng), ConfigError,
                      "expected odd kernel sizes");
 }

@@ -134,6 +134,7 @@ TEST_CASE("There are no fixtures but those that tests compare with", "[io][torch
                                        "diagonal_right_learned",
                                        "diagonal_right_padded_scan",
                                        "gated_pixel_cnn",
+                                       "gated_pixel_cnn_dilated",
                                        "gated_pixel_cnn_rgb",
                                        "wave_net",
                                        "wave_net_stereo",

@@ -52,6 +52,15 @@ TEMPLATE_TEST_CASE("Gated PixelCNN is that of PyTorch", "[io][torch]", test::Xsi
                    test::FloatXsimdBackend) {
   check_model<TestType, GatedPixelCNN<Bernoulli, TestType>>(
       "gated_pixel_cnn", {.image = {4, 5, 1}, .layers = 3, .hidden = 3, .head = 4});
+  check_model<TestType, GatedPixelCNN<Bernoulli, TestType>>("gated_pixel_cnn_dilated",
+                                                            {.image = {4, 5, 1},
+                                                             .layers = 4,
+                                                             .hidden = 3,
+                                                             .head = 0,
+                                                             .first_kernel = 3,
+                                                             .dilations = {1, 2},
+                                                             .gate_first = false,
+                                                             .head_elu = true});
   check_model<TestType, GatedPixelCNN<Bernoulli, TestType>>(
       "gated_pixel_cnn_rgb", {.image = {4, 5, 3}, .layers = 2, .hidden = 3, .head = 4});
 }

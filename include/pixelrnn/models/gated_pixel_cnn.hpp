@@ -2,11 +2,13 @@
 // Gated PixelCNN: a vertical and a horizontal stack of gated convolutions, without a blind spot.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <pixelrnn/likelihood/bernoulli.hpp>
 #include <pixelrnn/models/head.hpp>
+#include <pixelrnn/nn/elu.hpp>
 #include <pixelrnn/nn/gate.hpp>
 #include <pixelrnn/nn/network/network.hpp>
 
@@ -14,11 +16,14 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 struct GatedPixelCNNConfig {
   ImageShape image{};
-  Index layers = 7;                      ///< of both stacks, the first included
-  Index hidden = 32;                     ///< p: maps of each stack; a multiple of the colours
-  Index head = 32;                       ///< maps of the 1×1 layer before the logits
-  Index first_kernel = 7;                ///< k of the first layer
-  Index kernel = 3;                      ///< and of the later ones
+  Index layers = 7;                ///< of both stacks, the first included
+  Index hidden = 32;               ///< p: maps of each stack; a multiple of the colours
+  Index head = 32;                 ///< maps of the 1×1 layer before the logits; 0: no layer
+  Index first_kernel = 7;          ///< k of the first layer
+  Index kernel = 3;                ///< and of the later ones
+  std::vector<Index> dilations{};  ///< of the later ones' kernels, in turn; none: 1
+  bool gate_first = true;          ///< or the stacks begin with p maps of the image, not gated
+  bool head_elu = false;           ///< ELUs in the head, not ReLUs
   Encoding encoding = Encoding::scaled;  ///< of levels, as the net reads them
   Condition condition{};                 ///< what the model is told of each image
   Orientation orientation{};             ///< the order in which it goes through the pixels
@@ -28,35 +33,48 @@ namespace detail {
 
 /// v' = K_v ∗ v, v = gate(v');  g = gate(K_h ∗ h + K_d ∗ v'), h = h + K_o ∗ g
 /// (van den Oord et al. 2016b, arXiv 1606.05328, fig. 2); the first layer, which reads the image,
-/// adds no h.
+/// adds no h. One that is not gated is v = K_v ∗ x, h = K_h ∗ x.
 template <class B>
 struct GatedLayer {
   using Conv = MaskedConv2d<Mask, B>;
 
-  GatedLayer(const Widths& widths, bool first, Index hidden, Index in, Index k, Rng& rng)
-      : is_first(first),
-        vertical(is_first ? Mask(MaskAbove{}) : Mask(MaskAboveAndRow{}),
-                 config(widths, in, hidden, k, k), rng),
-        down(NoMask{}, {.in_channels = 2 * hidden, .out_channels = 2 * hidden}, rng),
-        horizontal(is_first ? Mask(MaskA{}) : Mask(MaskB{}), config(widths, in, hidden, 1, k), rng),
-        out(MaskB{}, {.in_channels = hidden, .out_channels = hidden, .colours = widths.colours},
-            rng) {}
-  static typename Conv::Config config(const Widths& widths, Index in, Index hidden, Index rows,
-                                      Index columns) {
-    return {.in_channels = in,
-            .out_channels = 2 * hidden,
-            .kernel_height = rows,
-            .kernel_width = columns,
+  GatedLayer(const Widths& widths, const GatedPixelCNNConfig& c, Index l, Rng& rng)
+      : is_first(l == 0),
+        is_gated(l > 0 || c.gate_first),
+        vertical(is_first ? Mask(MaskAbove{}) : Mask(MaskAboveAndRow{}), kernel(widths, c, l, true),
+                 rng),
+        down(if_gated(NoMask{}, 2 * c.hidden, 1, rng)),
+        horizontal(is_first ? Mask(MaskA{}) : Mask(MaskB{}), kernel(widths, c, l, false), rng),
+        out(if_gated(MaskB{}, c.hidden, widths.colours, rng)) {}
+  static typename Conv::Config kernel(const Widths& widths, const GatedPixelCNNConfig& c, Index l,
+                                      bool vertical) {
+    const Index k = l == 0 ? c.first_kernel : c.kernel;
+    const auto turn = static_cast<std::size_t>(l - 1);
+    return {.in_channels = l == 0 ? c.image.channels : c.hidden,
+            .out_channels = l == 0 && !c.gate_first ? c.hidden : 2 * c.hidden,
+            .kernel_height = vertical ? k : 1,
+            .kernel_width = k,
+            .dilation = l == 0 || c.dilations.empty() ? 1 : c.dilations[turn % c.dilations.size()],
             .colours = widths.colours,
             .condition_channels = widths.condition};
   }
+  /// A 1×1 convolution.
+  std::optional<Conv> if_gated(Mask mask, Index maps, Index colours, Rng& rng) const {
+    if (!is_gated) return std::nullopt;
+    return Conv(mask, {.in_channels = maps, .out_channels = maps, .colours = colours}, rng);
+  }
   void for_each_parameter(auto&& visit) {
-    visit("vertical", vertical), visit("down", down);
-    visit("horizontal", horizontal), visit("out", out);
+    visit("vertical", vertical);
+    if (is_gated) visit("down", *down);
+    visit("horizontal", horizontal);
+    if (is_gated) visit("out", *out);
   }
 
-  bool is_first;
-  Conv vertical, down, horizontal, out;
+  bool is_first, is_gated;
+  Conv vertical;
+  std::optional<Conv> down;
+  Conv horizontal;
+  std::optional<Conv> out;
 };
 
 template <class B>
@@ -66,14 +84,13 @@ class GatedPixelCNNNet : public Network<GatedPixelCNNNet<B>, typename B::Scalar>
   static constexpr const char* name = "GatedPixelCNN";
 
   GatedPixelCNNNet(const Widths& widths, const GatedPixelCNNConfig& c, Rng& rng)
-      : gate_(widths.colours) {
-    for (Index l = 0; l < c.layers; ++l) {
-      const bool first = l == 0;
-      layers_.emplace_back(widths, first, c.hidden, first ? c.image.channels : c.hidden,
-                           first ? c.first_kernel : c.kernel, rng);
+      : gate_(widths.colours), has_elu_(c.head_elu) {
+    for (Index l = 0; l < c.layers; ++l) layers_.emplace_back(widths, c, l, rng);
+    if (c.head > 0) {
+      head_.push_back(widths.template pointwise<B>(c.hidden, c.head, rng, !has_elu_));
     }
-    head_.push_back(widths.template pointwise<B>(c.hidden, c.head, rng, true));
-    head_.push_back(widths.template pointwise<B>(c.head, widths.logits, rng, true));
+    head_.push_back(widths.template pointwise<B>(c.head > 0 ? c.head : c.hidden, widths.logits, rng,
+                                                 !has_elu_));
   }
 
   template <class Pass>
@@ -81,11 +98,17 @@ class GatedPixelCNNNet : public Network<GatedPixelCNNNet<B>, typename B::Scalar>
     auto v = x, h = x;
     for (const GatedLayer<B>& layer : layers_) {
       const auto rows = p(layer.vertical, v);
-      const auto g = p.dropout(p(gate_, p.add(p(layer.horizontal, h), layer.down, rows)));
+      auto own = p(layer.horizontal, h);
+      if (!layer.is_gated) {
+        v = rows, h = own;
+        continue;
+      }
+      const auto g = p.dropout(p(gate_, p.add(own, *layer.down, rows)));
       if (&layer != &layers_.back()) v = p.dropout(p(gate_, rows));
-      h = layer.is_first ? p(layer.out, g) : p.add(h, layer.out, g);
+      h = layer.is_first ? p(*layer.out, g) : p.add(h, *layer.out, g);
     }
-    return p(head_[1], p(head_[0], h));
+    for (const auto& layer : head_) h = p(layer, has_elu_ ? p(elu_, h) : h);
+    return h;
   }
   /// FLOP of what reads the image, whose gradient nobody needs.
   [[nodiscard]] Index input_flops(Index height, Index width) const {
@@ -93,13 +116,16 @@ class GatedPixelCNNNet : public Network<GatedPixelCNNNet<B>, typename B::Scalar>
   }
   void for_each_parameter(auto&& visit) {
     for (std::size_t l = 0; l < layers_.size(); ++l) visit("layer" + std::to_string(l), layers_[l]);
-    visit("head", head_[0]), visit("logits", head_[1]);
+    if (head_.size() > 1) visit("head", head_[0]);
+    visit("logits", head_.back());
   }
 
  private:
   std::vector<GatedLayer<B>> layers_;
   std::vector<MaskedConv2d<MaskB, B>> head_;
   Gate<B> gate_;
+  ELU<B> elu_;
+  bool has_elu_;
 };
 
 }  // namespace detail
@@ -107,15 +133,20 @@ class GatedPixelCNNNet : public Network<GatedPixelCNNNet<B>, typename B::Scalar>
 /// Gated PixelCNN (van den Oord et al. 2016b, arXiv 1606.05328, sec. 2): `layers` of two stacks,
 /// k×k convolutions of the rows above and 1×k of the pixel's own row, gated, with a residual in the
 /// second; then ReLU, 1×1, ReLU, 1×1 logits. Sees every past pixel within its reach. A condition is
-/// told to the convolutions of both stacks, V_f c and V_g c of eq. 4.
+/// told to the convolutions of both stacks, V_f c and V_g c of eq. 4. A variant that is much
+/// taught:
+/// {.layers = 8, .hidden = 64, .head = 0, .first_kernel = 3, .dilations = {1, 2, 1, 4, 1, 2, 1},
+/// .gate_first = false, .head_elu = true} under Categorical(256).
 /// Cost: 2·p²·(2·k·⌈k/2⌉ + 2·⌈k/2⌉ + 5) FLOP a pixel and layer. A walk computes the first stack a
 /// row at a time.
-/// Throws ConfigError unless sizes are positive, kernels odd and hidden a multiple of the colours.
+/// Throws ConfigError unless sizes are positive, kernels odd, dilations at most 32,768, hidden is a
+/// multiple of the colours, and a layer follows on a first one that is not gated.
 template <class L = Bernoulli, class B = Backend<>>
 class GatedPixelCNN : public ImageModel<detail::GatedPixelCNNNet<B>, L> {
  public:
   using Config = GatedPixelCNNConfig;
   static constexpr std::string_view kind = "gated_pixel_cnn";
+  static constexpr Index largest_dilation = 32768;
 
   GatedPixelCNN(Config config, Rng& rng, L likelihood = L())
       : ImageModel<detail::GatedPixelCNNNet<B>, L>(config.image, make_net(config, likelihood, rng),
@@ -134,6 +165,15 @@ class GatedPixelCNN : public ImageModel<detail::GatedPixelCNNNet<B>, L> {
   static detail::GatedPixelCNNNet<B> make_net(const Config& config, const L& likelihood, Rng& rng) {
     const detail::Widths widths(config, likelihood);
     widths.require_groups("GatedPixelCNN", config.hidden, "the colours");
+    if (!config.gate_first && config.layers < 2) {
+      detail::fail<ConfigError>("GatedPixelCNN: Config::gate_first is false and there is 1 layer, ",
+                                "expected 2 or more: the first alone sees no row above");
+    }
+    for (const Index dilation : config.dilations) {
+      if (dilation >= 1 && dilation <= largest_dilation) continue;
+      detail::fail<ConfigError>("GatedPixelCNN: Config::dilations has ", dilation,
+                                ", expected 1 to ", largest_dilation);
+    }
     return detail::GatedPixelCNNNet<B>(widths, config, rng);
   }
 };

@@ -36,6 +36,12 @@ class ModelNet : public ModelLayers<Blocks, B> {
   }
 };
 
+/// Whether Config::head = 0 is a model: without layers between the blocks and the logits.
+template <class Config>
+inline constexpr bool can_lack_head = requires(Config c) {
+  c.gate_first;
+};
+
 /// The numbers of maps of a model, checked.
 struct Widths {
   template <class Config, class L>
@@ -46,7 +52,7 @@ struct Widths {
         condition(checked(config.condition).width()),
         logits(likelihood.outputs(config.image.channels)) {
     require_valid(config.image, "Config::image");
-    if (config.layers < 1 || config.hidden < 1 || config.head < 1) {
+    if (config.layers < 1 || config.hidden < 1 || config.head < (can_lack_head<Config> ? 0 : 1)) {
       fail<ConfigError>("model: Config is {layers=", config.layers, ", hidden=", config.hidden,
                         ", head=", config.head, "}, expected 1 or more of each");
     }
@@ -142,6 +148,14 @@ std::map<std::string, std::string> describe(std::string_view kind, const Config&
   if constexpr (requires { config.skip; }) words["skip"] = config.skip ? "true" : "false";
   if constexpr (requires { config.first_kernel; }) {
     words["first_kernel"] = std::to_string(config.first_kernel);
+  }
+  if constexpr (requires { config.gate_first; }) {
+    if (!config.gate_first) words["gate_first"] = "false";
+    if (config.head_elu) words["head_elu"] = "true";
+    for (const Index d : config.dilations) {
+      std::string& text = words["dilations"];
+      text += (text.empty() ? "" : ",") + std::to_string(d);
+    }
   }
   if constexpr (requires { config.kernel; }) words["kernel"] = std::to_string(config.kernel);
   if constexpr (requires { config.cycle; }) words["cycle"] = std::to_string(config.cycle);

@@ -110,7 +110,8 @@ class ModelWords {
     config.image = image();
     config.layers = size("layers");
     config.hidden = size("hidden");
-    config.head = size("head");
+    // Models that cannot do without a head refuse to be made so.
+    config.head = (*this)["head"] == "0" ? 0 : size("head");
     config.encoding = encoding();
     config.condition = condition();
     config.orientation = orientation();
@@ -140,6 +141,15 @@ class ModelWords {
   void read_kernels(Config& config) const {
     config.first_kernel = size("first_kernel");
     config.kernel = size("kernel");
+    config.gate_first = !contains("gate_first") || flag("gate_first");
+    config.head_elu = contains("head_elu") && flag("head_elu");
+    config.dilations.clear();
+    if (!contains("dilations")) return;
+    const std::string& text = (*this)["dilations"];
+    for (std::size_t from = 0, end = 0; end != text.npos; from = end + 1) {
+      end = text.find(',', from);
+      config.dilations.push_back(parse(text.substr(from, end - from), "dilations"));
+    }
   }
   template <class Config>
   void read_cycle(Config& config) const {
@@ -156,9 +166,8 @@ class ModelWords {
   [[nodiscard]] static double gated_kernels(const Config& c) {
     const double first = static_cast<double>(c.first_kernel), k = static_cast<double>(c.kernel);
     const double h = static_cast<double>(c.hidden);
-    return 2 * h *
-           (first * first * static_cast<double>(c.image.channels) +
-            static_cast<double>(c.layers - 1) * h * k * k);
+    return h * ((c.gate_first ? 2 : 1) * first * first * static_cast<double>(c.image.channels) +
+                static_cast<double>(c.layers - 1) * 2 * h * k * k);
   }
   template <class Config>
   [[nodiscard]] static double wave_kernels(const Config& c) {

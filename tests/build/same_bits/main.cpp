@@ -378,6 +378,16 @@ int main() {
   model<GatedPixelCNN<LogisticMixture>>("Gated PixelCNN mixture",
                                         {.image = {5, 6, 3}, .layers = 2, .hidden = 9, .head = 12},
                                         LogisticMixture(64, 3));
+  model<GatedPixelCNN<Bernoulli>>("Gated PixelCNN with dilations and ELUs",
+                                  {.image = {8, 8, 1},
+                                   .layers = 4,
+                                   .hidden = 12,
+                                   .head = 0,
+                                   .first_kernel = 3,
+                                   .dilations = {1, 2},
+                                   .gate_first = false,
+                                   .head_elu = true},
+                                  Bernoulli());
   model<WaveNet<Categorical>>(
       "WaveNet", {.image = {1, 40, 1}, .layers = 6, .hidden = 20, .head = 24, .cycle = 4},
       Categorical(16));

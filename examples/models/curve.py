@@ -1,35 +1,52 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""curve.py LOG CSV SVG: of a log of `train --log` the epochs alone, as CSV and as a picture."""
+"""curve.py LOG CSV SVG: of a log of `train --log` the epochs, as CSV and as a picture; of a training of fewer
+than five epochs the mean of every fiftieth part of its steps."""
 
 import csv
 import sys
 
 WIDTH, HEIGHT, MARGIN = 480, 260, 46
 COLOURS = {"train": "#888888", "validation": "#c03020"}
+PARTS = 50
+
+
+def by_epoch(rows):
+    curves = {name: [] for name in COLOURS}
+    for row in rows:
+        if row["event"] in curves:
+            curves[row["event"]].append((int(row["epoch"]), float(row["nats_per_image"])))
+    return {name: points for name, points in curves.items() if points}
+
+
+def by_step(rows):
+    steps = [(int(row["step"]), float(row["nats_per_image"])) for row in rows if row["event"] == "step"]
+    size = -(-len(steps) // PARTS)
+    parts = [steps[i:i + size] for i in range(0, len(steps), size)]
+    return {"train": [(part[-1][0], sum(nats for _, nats in part) / len(part)) for part in parts]}
 
 
 def main():
     log, table, picture = sys.argv[1:]
-    curves = {name: [] for name in COLOURS}
     with open(log, newline="") as file:
-        for row in csv.DictReader(file):
-            if row["event"] in curves:
-                curves[row["event"]].append((int(row["epoch"]), float(row["nats_per_image"])))
-    epochs = [epoch for epoch, _ in curves["train"]]
-    columns = [dict(curves[name]) for name in COLOURS]
+        rows = list(csv.DictReader(file))
+    unit, curves = "epoch", by_epoch(rows)
+    if len(curves["train"]) < 5:
+        unit, curves = "step", by_step(rows)
+    columns = [dict(points) for points in curves.values()]
     with open(table, "w") as file:
-        print("epoch,train_nats,validation_nats", file=file)
-        for epoch in epochs:
-            print(epoch, *(f"{column[epoch]:.3f}" for column in columns), sep=",", file=file)
+        print(unit, *(f"{name}_nats" for name in curves), sep=",", file=file)
+        for at, _ in curves["train"]:
+            print(at, *(f"{column[at]:.3f}" for column in columns), sep=",", file=file)
 
-    # From the second epoch on: the first would leave no room for the rest.
-    shown = {name: [p for p in points if p[0] > 1] for name, points in curves.items()}
+    # From the second on: the first would leave no room for the rest.
+    first, last = curves["train"][1][0], curves["train"][-1][0]
+    shown = {name: points[1:] for name, points in curves.items()}
     nats = [value for points in shown.values() for _, value in points]
     low, high = min(nats), max(nats)
 
-    def place(epoch, value):
-        x = MARGIN + (WIDTH - 2 * MARGIN) * (epoch - 2) / max(1, epochs[-1] - 2)
+    def place(at, value):
+        x = MARGIN + (WIDTH - 2 * MARGIN) * (at - first) / max(1, last - first)
         y = HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (value - low) / max(1e-9, high - low)
         return f"{x:.1f},{y:.1f}"
 
@@ -37,11 +54,11 @@ def main():
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         'font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<text x="{MARGIN}" y="20">nats an image by epoch, from the second on</text>',
+        f'<text x="{MARGIN}" y="20">nats an image by {unit}, from {unit} {first} on</text>',
         f'<text x="4" y="{HEIGHT - MARGIN}">{low:.1f}</text>',
         f'<text x="4" y="{MARGIN}">{high:.1f}</text>',
-        f'<text x="{WIDTH - MARGIN}" y="{HEIGHT - 20}">{epochs[-1]}</text>',
-        f'<text x="{MARGIN}" y="{HEIGHT - 20}">2</text>',
+        f'<text x="{WIDTH - MARGIN}" y="{HEIGHT - 20}">{last}</text>',
+        f'<text x="{MARGIN}" y="{HEIGHT - 20}">{first}</text>',
     ]
     for i, (name, points) in enumerate(shown.items()):
         path = " ".join(place(*point) for point in points)

@@ -224,10 +224,7 @@ void export_weights(const std::filesystem::path& path, const Owner& model,
                     const WeightNames& names) {
   using T = typename Owner::Scalar;
   const char* const where = "export_weights";
-  std::vector<NamedTensor<const T>> weights;
-  for (const auto& [name, parameter] : parameters(model)) {
-    weights.push_back({name, parameter->value()});
-  }
+  const std::vector<NamedTensor<const T>> weights = weights_of(model);
   const std::vector<ForeignName> foreign = detail::foreign_names(where, weights, names);
   std::vector<std::vector<T>> values;
   std::map<std::string, std::string> written;  // by whom

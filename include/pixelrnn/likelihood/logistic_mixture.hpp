@@ -262,7 +262,7 @@ class LogisticMixture::Conditional {
  public:
   [[nodiscard]] int levels() const { return mixture_.levels_; }
   [[nodiscard]] double log_probability(int level) const {
-    Numbers log_p;
+    Numbers log_p{};  // g++ 12 does not see that all that is read was written
     mixture_.for_each_part([&](Index k, Index n) {
       mixture_.write(simd::load_up_to(weights_ + k, n) +
                          mixture_.log_level(parts_, static_cast<Images::Level>(level), k, n),

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <pixelrnn/autodiff/parameter.hpp>
@@ -24,10 +25,11 @@ struct NamedTensor {
   FeatureView<T> values;
 };
 
-/// The weights of a model, by parameter name.
+/// The weights of a model, by parameter name; of a const one to be read only.
 template <class Owner>
-[[nodiscard]] std::vector<NamedTensor<typename Owner::Scalar>> weights_of(Owner& model) {
-  std::vector<NamedTensor<typename Owner::Scalar>> tensors;
+[[nodiscard]] auto weights_of(Owner& model) {
+  using T = typename Owner::Scalar;
+  std::vector<NamedTensor<std::conditional_t<std::is_const_v<Owner>, const T, T>>> tensors;
   for (const auto& [name, parameter] : parameters(model)) {
     tensors.push_back({name, parameter->value()});
   }

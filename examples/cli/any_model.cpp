@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <pixelrnn/io/foreign_weights.hpp>
+#include <pixelrnn/io/half_weights.hpp>
 #include <pixelrnn/io/load_model.hpp>
 #include <pixelrnn/pixelrnn.hpp>
 
@@ -169,6 +170,10 @@ class ModelOf final : public AnyModel {
   }
   void save(const std::filesystem::path& path, const Metadata& extra) const override {
     save_weights(path, model_, extra);
+  }
+  void save_in_half(const std::filesystem::path& path, const Metadata& extra) override {
+    round_to_half(model_);
+    save_half_weights(path, model_, extra);
   }
   void import_weights(const std::filesystem::path& path, const WeightNames& names) override {
     pixelrnn::import_weights(path, model_, names);

@@ -96,6 +96,8 @@ class AnyModel {
                                                            int threads) const = 0;
   /// Weights alone, with words beside those that describe the model.
   virtual void save(const std::filesystem::path& path, const Metadata& extra) const = 0;
+  /// Its weights are rounded.
+  virtual void save_in_half(const std::filesystem::path& path, const Metadata& extra) = 0;
   virtual void import_weights(const std::filesystem::path& path, const WeightNames& names) = 0;
   virtual void export_weights(const std::filesystem::path& path,
                               const WeightNames& names) const = 0;

@@ -142,6 +142,7 @@ struct Inspect {
 struct Export {
   ModelFile model;
   std::string names, out, json;
+  bool half = false;
 
   [[nodiscard]] int run() const;
 };

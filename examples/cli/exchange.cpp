@@ -32,7 +32,11 @@ int Export::run() const {
     for (const auto& [key, value] : read_metadata(model.path)) {
       if (key.starts_with("data.")) kept.insert({key, value});
     }
-    net->save(out, kept);
+    if (half) {
+      net->save_in_half(out, kept);
+    } else {
+      net->save(out, kept);
+    }
   }
   report(console, *net, out, json);
   return 0;

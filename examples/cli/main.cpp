@@ -195,6 +195,10 @@ Command add_export(CLI::App& app) {
       ->add_option("--names", command->names,
                    "For another program: table of names, a line each: OURS THEIRS")
       ->check(file_name());
+  parser
+      ->add_flag("--half", command->half,
+                 "In half precision: weights are rounded, files have half the size")
+      ->excludes("--names");
   parser->add_option("--out", command->out, "Model file")->required()->check(file_name());
   add_json(*parser, command->json);
   return {parser, [=] { return command->run(); }};

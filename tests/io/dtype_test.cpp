@@ -49,6 +49,26 @@ TEST_CASE("All 65536 binary16 values are what IEEE 754 says", "[io][dtype]") {
   CHECK(wrong == 0);
 }
 
+TEST_CASE("A float becomes the nearest binary16, ties to even", "[io][dtype]") {
+  int wrong = 0;
+  for (int bits = 0; bits < 0x7c00; ++bits) {  // all finite ones that are not negative
+    const auto half = static_cast<std::uint16_t>(bits);
+    const float value = from_f16(half), above = from_f16(static_cast<std::uint16_t>(bits + 1));
+    // Halfway to the next, which of the largest would be 65,536.
+    const float middle = value + (bits == 0x7bff ? 16 : (above - value) / 2);
+    const auto even = static_cast<std::uint16_t>(bits + bits % 2);
+    wrong += to_f16(value) != half || to_f16(-value) != (half | 0x8000);
+    wrong += to_f16(std::nextafter(middle, 0.0f)) != half;
+    wrong += to_f16(middle) != even || to_f16(-middle) != (even | 0x8000);
+    wrong += to_f16(std::nextafter(middle, 1e30f)) != half + 1;
+  }
+  CHECK(wrong == 0);
+  CHECK(to_f16(std::numeric_limits<float>::max()) == 0x7c00);
+  CHECK(to_f16(-std::numeric_limits<float>::infinity()) == 0xfc00);
+  CHECK(to_f16(std::numeric_limits<float>::denorm_min()) == 0);
+  CHECK(std::isnan(from_f16(to_f16(NAN))));
+}
+
 TEST_CASE("bfloat16 is the upper half of a float", "[io][dtype]") {
   CHECK(from_bf16(0x3f80) == 1.0f);
   CHECK(from_bf16(0xbe20) == -0.15625f);

@@ -85,6 +85,23 @@ concept StoredValue = detail::dtype_of<T>
   const std::uint32_t wide = exponent == 0x1f ? 0xff : exponent + (127 - 15);  // infinity, NaN
   return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
 }
+/// The nearest IEEE 754 binary16 number, ties to even; infinity from 65,520 on.
+[[nodiscard]] constexpr std::uint16_t to_f16(float value) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value), size = bits & 0x7fffffffu;
+  const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000u);
+  const auto with_sign = [sign](std::uint32_t rest) {
+    return static_cast<std::uint16_t>(sign | rest);
+  };
+  if (size > 0x7f800000u) return with_sign(0x7e00);  // NaN
+  if (size >= std::bit_cast<std::uint32_t>(65520.0f)) return with_sign(0x7c00);
+  if (size < std::bit_cast<std::uint32_t>(0x1.0p-14f)) {
+    // Beside 0.5 float has the steps of subnormal numbers, 2^-24: the sum is rounded to them.
+    const float sum = std::bit_cast<float>(size) + 0.5f;
+    return with_sign(std::bit_cast<std::uint32_t>(sum) - std::bit_cast<std::uint32_t>(0.5f));
+  }
+  const std::uint32_t odd = size >> 13 & 1;  // of the last digit that stays
+  return with_sign((size - (std::uint32_t{127 - 15} << 23) + 0xfffu + odd) >> 13);
+}
 static_assert(from_f16(0x3c00) == 1.0f && from_f16(0xc000) == -2.0f && from_f16(1) == 0x1.0p-24f);
 static_assert(from_bf16(0x3f80) == 1.0f && from_bf16(0xc040) == -3.0f);
 

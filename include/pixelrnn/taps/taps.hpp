@@ -2,6 +2,7 @@
 // Taps: where a masked kernel reads, as runs of neighbouring pixels.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -66,14 +67,15 @@ namespace detail {
   return count;
 }
 
-/// Packs the weights of a run, [count][C_in][C_out], below row `first`; returns the row after them.
+/// Packs the weights of a run, [count][C_in][C_out] but for the last `unread` inputs, below row
+/// `first`; returns the row after them.
 template <class K, class T>
 Index pack_run(kernels::Packed<T> to, Index first, TensorView<const T, 4> weights,
-               const TapRun& run) {
-  const Index in = weights.shape()[2], out = weights.shape()[3];
+               const TapRun& run, Index unread = 0) {
+  const Index rows = run.count * weights.shape()[2] - unread, out = weights.shape()[3];
   const T* from = &weights(run.row, run.column, 0, 0);
-  K::pack(to, first, kernels::Strided<T>{from, run.count * in, out, out, 1});
-  return first + run.count * in;
+  K::pack(to, first, kernels::Strided<T>{from, rows, out, out, 1});
+  return first + rows;
 }
 /// The same for the transposed map: Kᵀ of each tap, the run backwards, since what pixel p gave to
 /// p - tap comes back from there.
@@ -130,21 +132,36 @@ template <class K, class T>
   return apart < 2 * K::template packed_size<T>(1, units, gates) ? colours : 1;
 }
 
+/// Inputs at the end of the last tap of a run that no output reads: all their weights are 0, as
+/// those of later colours are. One stays.
+template <class T>
+[[nodiscard]] Index unread_inputs(TensorView<const T, 4> weights, const TapRun& run) {
+  const Index in = weights.shape()[2], out = weights.shape()[3];
+  const T* const tap = &weights(run.row, run.column + run.count - 1, 0, 0);
+  Index read = in;
+  while (read > 1 && std::all_of(tap + (read - 1) * out, tap + read * out,
+                                 [](T weight) { return weight == 0; })) {
+    --read;
+  }
+  return in - read;
+}
+
 /// All runs, one below the other, in so many groups of columns; transposed: for runs that are
-/// mirrored(). `one_chain`: see Packed.
+/// mirrored(). `one_chain`: see Packed. `unread`: inputs of the last tap that are left out.
 template <class K, class T>
 [[nodiscard]] kernels::Packed<const T> pack_taps(Workspace& workspace,
                                                  const std::vector<TapRun>& runs,
                                                  TensorView<const T, 4> weights, bool transposed,
-                                                 Index groups = 1, bool one_chain = false) {
+                                                 Index groups = 1, bool one_chain = false,
+                                                 Index unread = 0) {
   const Index in = weights.shape()[2], out = weights.shape()[3];
   const auto packed =
-      kernels::allocate_packed<K, T>(workspace, tap_count(runs) * (transposed ? out : in),
+      kernels::allocate_packed<K, T>(workspace, tap_count(runs) * (transposed ? out : in) - unread,
                                      (transposed ? in : out) / groups, groups, one_chain);
   Index row = 0;
   for (const TapRun& run : runs) {
     row = transposed ? pack_run_transposed<K>(packed, row, weights, run)
-                     : pack_run<K>(packed, row, weights, run);
+                     : pack_run<K>(packed, row, weights, run, &run == &runs.back() ? unread : 0);
   }
   return as_const(packed);
 }

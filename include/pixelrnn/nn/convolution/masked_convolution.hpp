@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MaskedConvolution: a convolution as a sum of products over allowed taps; no im2col, no masked
-// work.
+// MaskedConvolution: a convolution as a sum of products over allowed taps alone, without im2col.
 #pragma once
 
 #include <pixelrnn/kernels/backend.hpp>
@@ -58,10 +57,9 @@ class MaskedConvolution {
   [[nodiscard]] Index flops(Index height, Index width) const {
     Index products = 0;  // of C_in × C_out each; a colour mask on the centre is not deducted
     for (const TapRun& run : taps_) {
-      for (Index dx = run.dx; dx < run.dx + run.count; ++dx) {
-        products += std::max<Index>(0, height - std::abs(run.dy)) *
-                    std::max<Index>(0, width - std::abs(dx));
-      }
+      const Index rows = std::max<Index>(0, height - std::abs(run.dy));
+      for (Index dx = run.dx; dx < run.dx + run.count; ++dx)
+        products += rows * std::max<Index>(0, width - std::abs(dx));
     }
     return 2 * products * config_.in_channels * config_.out_channels;
   }
@@ -98,8 +96,8 @@ class MaskedConvolution {
 
   /// What a walk computes of one colour group of outputs, of all of them without colours.
   struct Group {
-    Index first, count;       ///< output channels
-    FeatureMap<Scalar> sums;  ///< (1, batch, padded width, count): what rows above give, if split
+    Index first, count, unread = 0;  ///< output channels; inputs of the last tap they do not see
+    FeatureMap<Scalar> sums{};  ///< (1, batch, padded width, count): what rows above give, if split
     kernels::Packed<const Scalar> packed{};  ///< of a pixel's taps
     kernels::Packed<const Scalar> ahead{};   ///< of the taps above, if split
     typename ConditionWeights<B>::Walking start{};
@@ -139,12 +137,13 @@ class MaskedConvolution {
     const Index groups = colour_groups<Kernels, Scalar>(config_.colours, config_.out_channels, 1);
     for (Index g = 0; g < groups; ++g) {
       const ColourGroup colour{g, groups};
-      Group group{colour.first(config_.out_channels), colour.count(config_.out_channels), {}};
+      Group group{colour.first(config_.out_channels), colour.count(config_.out_channels)};
       const auto part = units_of(masked, 1, group.first, group.count, cache.weights);
-      const auto pack = [&](const std::vector<TapRun>& runs) {
-        return pack_taps<Kernels>(cache.weights, runs, part, false, 1, one_chain);
+      const auto pack = [&](const std::vector<TapRun>& runs, Index unread = 0) {
+        return pack_taps<Kernels>(cache.weights, runs, part, false, 1, one_chain, unread);
       };
-      group.packed = pack(cache.split > 0 ? rest : taps_);
+      if (groups > 1 && !rest.empty()) group.unread = unread_inputs(part, rest.back());
+      group.packed = pack(cache.split > 0 ? rest : taps_, group.unread);
       group.start = {condition_,  walk,        {bias_row().data + group.first, 0},
                      group.first, group.count, cache.weights};
       if (cache.split > 0) {
@@ -167,9 +166,10 @@ class MaskedConvolution {
                 const ColourGroup& colour = {}) const {
     observe(cache, row, column, x);
     require_output("MaskedConv2d", cache.walk, y, config_.out_channels, residual);
-    const Terms terms = terms_of(cache, row, column, cache.image, cache.split, taps_.size());
     const kernels::Rows<const Scalar> addend{residual.data, residual.stride};
     for_each_asked(cache.groups, colour, [&](const Group& group) {
+      const Terms terms =
+          terms_of(cache, row, column, cache.image, cache.split, taps_.size(), group.unread);
       const kernels::Rows<const Scalar> start =
           cache.split > 0 ? kernels::Rows<const Scalar>{&group.sums(0, 0, column, 0),
                                                         group.sums.shape()[2] * group.count}
@@ -238,18 +238,18 @@ class MaskedConvolution {
   }
 
   using Terms = std::span<const kernels::Term<Scalar>>;
-
   [[nodiscard]] kernels::Rows<const Scalar> bias_row() const { return {bias_.value().data(), 0}; }
-  /// What runs [first, last) of taps read for a pixel of the first image, in rows `stride` apart.
+  /// What runs [first, last) read, but for the last `unread` inputs; images are `stride` apart.
   [[nodiscard]] Terms terms_of(Ring& ring, Index row, Index column, Index stride, std::size_t first,
-                               std::size_t last) const {
+                               std::size_t last, Index unread = 0) const {
     const Index lines = padding_.above + 1, in = config_.in_channels;
     const Index place = place_of(ring, column);
     for (std::size_t t = first; t < last; ++t) {
       const TapRun& run = taps_[t];
       const Index line = line_of(row) + run.dy, at = place + run.dx;
       const Scalar* const from = ring.rows.data() + (line < 0 ? line + lines : line) * ring.line;
-      ring.terms[t] = {from + (at < 0 ? at + ring.columns : at) * in, stride, run.count * in};
+      ring.terms[t] = {from + (at < 0 ? at + ring.columns : at) * in, stride,
+                       run.count * in - (t + 1 == last ? unread : 0)};
     }
     return Terms(ring.terms).subspan(first, last - first);
   }

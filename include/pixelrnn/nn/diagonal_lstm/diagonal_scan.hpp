@@ -96,6 +96,7 @@ class DiagonalScan {
   struct Weights {
     kernels::Packed<const Scalar> packed;
     kernels::Rows<const Scalar> bias;
+    Index unread = 0;  ///< inputs at the end of x that these units do not see
   };
   struct Prepared {
     Weights weights;
@@ -271,11 +272,16 @@ class DiagonalScan {
       return units_of(weights, kernels::gate_count, unit, count, workspace).data();
     };
     const Scalar* const state = part(parameters_.state_weights.value());
+    const Scalar* const input = part(parameters_.masked_input_weights(workspace));
+    const Index unread = count < hidden
+                             ? unread_inputs(FeatureView<const Scalar>(input, {1, 1, in, columns}),
+                                             TapRun{0, 0, 1, 0, 0})
+                             : 0;
     const auto matrix = [columns](const Scalar* from, Index rows) {
       return kernels::Strided<Scalar>{from, rows, columns, columns, 1};
     };
     const std::array<kernels::Strided<Scalar>, term_count> matrices{
-        matrix(state, hidden), matrix(part(parameters_.masked_input_weights(workspace)), in),
+        matrix(state, hidden), matrix(input, in - unread),
         matrix(state + hidden * columns, hidden)};
     const auto chosen = std::span(matrices).subspan(static_cast<std::size_t>(first),
                                                     static_cast<std::size_t>(last - first));
@@ -285,7 +291,7 @@ class DiagonalScan {
         kernels::allocate_packed<Kernels, Scalar>(workspace, rows, count, kernels::gate_count);
     rows = 0;
     for (const auto& m : chosen) Kernels::pack(packed, rows, m), rows += m.rows;
-    return {as_const(packed), parameters_.pack_bias(workspace, unit, count)};
+    return {as_const(packed), parameters_.pack_bias(workspace, unit, count), unread};
   }
   [[nodiscard]] Edges prepare_edges(Workspace& workspace, Index height,
                                     const Weights& weights) const {

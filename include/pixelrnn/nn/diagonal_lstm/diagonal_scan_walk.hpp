@@ -89,9 +89,10 @@ void DiagonalScan<Side, State, B>::begin_row(Cache& cache, Index row) const {
 /// The sums of the terms known ahead, for all cells of a row.
 template <ScanSide Side, InitialState State, class B>
 void DiagonalScan<Side, State, B>::sum_ahead(Cache& cache, Index row) const {
-  const auto terms = terms_of({&cache.h((row + 1) % 2, 1, 0, 0), config_.hidden},
-                              {cache.inputs.data(), config_.in_channels}, {});
+  auto terms = terms_of({&cache.h((row + 1) % 2, 1, 0, 0), config_.hidden},
+                        {cache.inputs.data(), config_.in_channels}, {});
   for (Group& group : cache.groups) {
+    terms[1].length = config_.in_channels - group.ahead.unread;
     const Index width = group.sums.shape()[1], cells = width * group.sums.shape()[2];
     const kernels::Rows<Scalar> sums{group.sums.data(), group.sums.shape().c()};
     kernels::Rows<const Scalar> start = group.ahead.bias;
@@ -116,9 +117,9 @@ void DiagonalScan<Side, State, B>::walk_cell(Cache& cache, Index row, Index j,
                                              const ColourGroup& colour) const {
   const Index hidden = config_.hidden, batch = cache.h.shape()[2];
   const Index now = row % 2, before = 1 - now;
-  const auto all =
-      terms_of({&cache.h(before, j + 1, 0, 0), hidden}, x, {&cache.h(now, j, 0, 0), hidden});
+  auto all = terms_of({&cache.h(before, j + 1, 0, 0), hidden}, x, {&cache.h(now, j, 0, 0), hidden});
   detail::for_each_asked(cache.groups, colour, [&](const Group& group) {
+    all[1].length = config_.in_channels - group.weights.unread;
     Terms terms(all);
     kernels::Rows<const Scalar> start;
     if (cache.is_split) {

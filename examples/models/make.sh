@@ -1,51 +1,69 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # make.sh TOOL DATA NAME [FOLDER]: trains the model NAME of this folder again (minutes to hours on one
-# core), on the images in folder DATA, and writes what stands here of it: weights, curve, samples, a picture
+# core), on the data in folder DATA, and writes what stands here of it: weights, curve, samples, a picture
 # of where its nats come from. A training that was stopped goes on; FOLDER (build/models) keeps it. DATA has
 #   mnist-*    train-images-idx3-ubyte.gz, valid-images-idx3-ubyte.gz, binarised: values 0 and 1
 #   fashion-*  Fashion-MNIST's four files, as Debian's dataset-fashion-mnist has them
 #   cifar-*    train_4000.bin.gz, valid_1000.bin.gz, in CIFAR-10's binary format
+#   numbers-*  nothing: espeak-ng speaks, sox makes 8 kHz of it
 set -eu
 tool=$1 data=$2 name=$3 folder=${4:-build/models}
 here=$(cd "$(dirname "$0")" && pwd)
+run=$folder/$name.safetensors shipped=$here/$name.safetensors
 mkdir -p "$folder"
 
-# recurrent KIND SEED EPOCHS ORDER: of the paper's size for MNIST.
-recurrent() {
-  kind=$1 seed=$2 epochs=$3 order=$4
-  set -- --model "$kind" --layers 7 --hidden 16 --seed "$seed" --orientation "$order" --epochs "$epochs" \
-    --batch-size 16 --learning-rate 3e-3 --warmup 500 --clip-norm 30 --keep-best
-  train "$@"
-}
-# gated NAME OPTION...: Gated PixelCNN, class by class.
-gated() {
-  train --model gated_pixel_cnn --layers 8 --hidden 24 --condition class --binarize none --levels 256 \
-    --epochs 2 --batch-size 16 --learning-rate 3e-3 --warmup 200 --clip-norm 2000 "$@"
-}
+# train OPTION...: with what all have in common.
 train() {
-  run=$folder/$name.safetensors
   test ! -e "$run" || set -- "$@" --resume "$run"
-  # The lists of words are meant to be split.
+  # The list of words is meant to be split.
   # shellcheck disable=SC2086
   "$tool" train --data $train_data "$@" --optimizer adam --schedule cosine --average-decay 0.999 \
     --log "$folder/$name.csv" --out "$run"
 }
+# recurrent KIND SEED EPOCHS ORDER: of the paper's size for MNIST.
+recurrent() {
+  train --model "$1" --layers 7 --hidden 16 --seed "$2" --epochs "$3" --orientation "$4" \
+    --batch-size 16 --learning-rate 3e-3 --warmup 500 --clip-norm 30 --keep-best
+}
+# small OPTION...: a Diagonal BiLSTM to compare scales with.
+small() {
+  train --model diagonal_bilstm --layers 2 --hidden 16 --epochs 3 --batch-size 16 --learning-rate 3e-3 \
+    --warmup 500 --clip-norm 30 --keep-best "$@"
+}
+# gated OPTION...: a Gated PixelCNN that is told the class.
+gated() {
+  train --model gated_pixel_cnn --layers 8 --hidden 24 --condition class --binarize none --levels 256 \
+    --epochs 2 --batch-size 16 --learning-rate 3e-3 --warmup 200 --clip-norm 2000 "$@"
+}
+# speak FROM TO FILE: numbers as sound.
+speak() {
+  seq "$1" "$2" | tr '\n' ',' >"$folder/numbers.txt"
+  espeak-ng -v en -s 160 -f "$folder/numbers.txt" -w "$folder/numbers.wav"
+  sox "$folder/numbers.wav" -r 8000 -c 1 -b 16 "$3"
+}
 
-count=64 columns=16
 case $name in
   mnist-*)
     held_out=$data/valid-images-idx3-ubyte.gz
     train_data="$data/train-images-idx3-ubyte.gz --data-levels 2 --valid $held_out"
+    drawn="--count 64 --columns 16"
     ;;
   fashion-*)
     held_out="$data/t10k-images-idx3-ubyte.gz --labels $data/t10k-labels-idx1-ubyte.gz"
     train_data="$data/train-images-idx3-ubyte.gz --labels $data/train-labels-idx1-ubyte.gz"
-    count=100 columns=10
+    drawn="--count 100 --columns 10"
     ;;
   cifar-*)
     held_out=$data/valid_1000.bin.gz
     train_data="$data/train_4000.bin.gz --valid $held_out"
+    drawn="--count 64 --columns 16"
+    ;;
+  numbers-*)
+    speak 21 299 "$folder/numbers-train.wav"
+    speak 301 325 "$folder/numbers-valid.wav"
+    held_out=$folder/numbers-valid.wav
+    train_data="$folder/numbers-train.wav --valid $held_out"
     ;;
 esac
 case $name in
@@ -55,6 +73,10 @@ case $name in
   mnist-diagonal-bilstm-mirrored) recurrent diagonal_bilstm 4 14 "rows from right" ;;
   mnist-diagonal-bilstm-upwards) recurrent diagonal_bilstm 5 14 "rows from below" ;;
   mnist-row-lstm) recurrent row_lstm 1 18 rows ;;
+  # Every fourth pixel, all pixels told these, and all of them at once.
+  mnist-scale-small) small --scale 4 ;;
+  mnist-scale-large) small --told-scale 4 ;;
+  mnist-scale-single) small ;;
   fashion-gated-mixture) gated --mixture 5 ;;
   fashion-gated-softmax) gated ;;
   cifar-gated-mixture)
@@ -62,12 +84,29 @@ case $name in
       --levels 256 --dropout 0.1 --epochs 14 --batch-size 8 --learning-rate 2e-3 --warmup 200 \
       --clip-norm 30000 --keep-best
     ;;
+  numbers-wavenet)
+    train --model wavenet --layers 18 --cycle 9 --hidden 32 --head 64 --piece 4000 --dropout 0.05 \
+      --epochs 20 --batch-size 4 --learning-rate 2e-3 --warmup 100 --clip-norm 3000 --keep-best
+    ;;
   *) echo "make.sh: there is no model $name" >&2; exit 2 ;;
 esac
 
-"$tool" export --model "$folder/$name.safetensors" --out "$here/$name.safetensors"
+"$tool" export --half --model "$run" --out "$shipped"
 python3 "$here/curve.py" "$folder/$name.csv" "$here/$name.csv" "$here/$name.svg"
-"$tool" sample --model "$here/$name.safetensors" --count $count --columns $columns --seed 1 \
-  --out "$here/$name-samples.png"
+# The lists of words are meant to be split.
 # shellcheck disable=SC2086
-"$tool" evaluate --model "$here/$name.safetensors" --data $held_out --nats-map "$here/$name-nats.png"
+case $name in
+  numbers-*)
+    "$tool" sample --model "$shipped" --count 1 --width 32000 --seed 1 --out "$here/$name.wav"
+    "$tool" evaluate --model "$shipped" --data "$held_out"
+    ;;
+  mnist-scale-large)
+    "$tool" sample --model "$shipped" --small "$here/mnist-scale-small.safetensors" $drawn --seed 1 \
+      --out "$here/$name-samples.png"
+    "$tool" evaluate --model "$shipped" --data "$held_out"
+    ;;
+  *)
+    "$tool" sample --model "$shipped" $drawn --seed 1 --out "$here/$name-samples.png"
+    "$tool" evaluate --model "$shipped" --data $held_out --nats-map "$here/$name-nats.png"
+    ;;
+esac

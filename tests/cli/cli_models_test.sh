@@ -52,6 +52,14 @@ test "$(value small.json nats_per_image)" = "$(value image.json nats_per_image)"
 cmp -s small.png image.png || fail "exported weights draw other images"
 "$tool" inspect small >inspected.txt
 grep -Eqx 'data.binarize +threshold' inspected.txt || fail "export forgets how data were made binary"
+"$tool" export --half --model image.st --out models/half.safetensors >/dev/null
+bytes=$(wc -c <models/small.safetensors)
+test "$(wc -c <models/half.safetensors)" -lt $((bytes * 4 / 5)) || fail "half is not smaller"
+"$tool" evaluate --model half --data test.idx --json half.json >/dev/null
+test "$(value half.json nats_per_image)" != "$(value small.json nats_per_image)" ||
+  fail "half weights are not rounded"
+ratio=$(awk "BEGIN { print $(value half.json nats_per_image) / $(value small.json nats_per_image) }")
+less 0.999 "$ratio" && less "$ratio" 1.001 || fail "half weights give $(cat half.json)"
 refused 'cannot open "none"' sample --model none --count 1 --out none.png
 refused "" export --model image.st --out image.st
 

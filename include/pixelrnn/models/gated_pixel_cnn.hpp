@@ -2,6 +2,7 @@
 // Gated PixelCNN: a vertical and a horizontal stack of gated convolutions, without a blind spot.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -133,20 +134,18 @@ class GatedPixelCNNNet : public Network<GatedPixelCNNNet<B>, typename B::Scalar>
 /// Gated PixelCNN (van den Oord et al. 2016b, arXiv 1606.05328, sec. 2): `layers` of two stacks,
 /// k×k convolutions of the rows above and 1×k of the pixel's own row, gated, with a residual in the
 /// second; then ReLU, 1×1, ReLU, 1×1 logits. Sees every past pixel within its reach. A condition is
-/// told to the convolutions of both stacks, V_f c and V_g c of eq. 4. A variant that is much
-/// taught:
-/// {.layers = 8, .hidden = 64, .head = 0, .first_kernel = 3, .dilations = {1, 2, 1, 4, 1, 2, 1},
-/// .gate_first = false, .head_elu = true} under Categorical(256).
-/// Cost: 2·p²·(2·k·⌈k/2⌉ + 2·⌈k/2⌉ + 5) FLOP a pixel and layer. A walk computes the first stack a
-/// row at a time.
-/// Throws ConfigError unless sizes are positive, kernels odd, dilations at most 32,768, hidden is a
-/// multiple of the colours, and a layer follows on a first one that is not gated.
+/// told to the convolutions of both stacks, V_f c and V_g c of eq. 4. The variant that courses
+/// teach is {.layers = 8, .hidden = 64, .head = 0, .first_kernel = 3, .dilations = {1, 2, 1, 4, 1,
+/// 2, 1}, .gate_first = false, .head_elu = true} under Categorical(256). Cost: 2·p²·(2·k·⌈k/2⌉ +
+/// 2·⌈k/2⌉ + 5) FLOP a pixel and layer. A walk computes the first stack a row at a time. Throws
+/// ConfigError unless sizes are positive, kernels odd, dilations at most the image's larger side
+/// (taps further away would read nothing), hidden is a multiple of the colours, and a layer follows
+/// on a first one that is not gated.
 template <class L = Bernoulli, class B = Backend<>>
 class GatedPixelCNN : public ImageModel<detail::GatedPixelCNNNet<B>, L> {
  public:
   using Config = GatedPixelCNNConfig;
   static constexpr std::string_view kind = "gated_pixel_cnn";
-  static constexpr Index largest_dilation = 32768;
 
   GatedPixelCNN(Config config, Rng& rng, L likelihood = L())
       : ImageModel<detail::GatedPixelCNNNet<B>, L>(config.image, make_net(config, likelihood, rng),
@@ -169,10 +168,11 @@ class GatedPixelCNN : public ImageModel<detail::GatedPixelCNNNet<B>, L> {
       detail::fail<ConfigError>("GatedPixelCNN: Config::gate_first is false and there is 1 layer, ",
                                 "expected 2 or more: the first alone sees no row above");
     }
+    const Index side = std::max(config.image.height, config.image.width);
     for (const Index dilation : config.dilations) {
-      if (dilation >= 1 && dilation <= largest_dilation) continue;
+      if (dilation >= 1 && dilation <= side) continue;
       detail::fail<ConfigError>("GatedPixelCNN: Config::dilations has ", dilation,
-                                ", expected 1 to ", largest_dilation);
+                                ", expected 1 to ", side, ", the image's larger side");
     }
     return detail::GatedPixelCNNNet<B>(widths, config, rng);
   }

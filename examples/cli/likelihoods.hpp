@@ -60,19 +60,26 @@ template <template <class L> class ModelOf>
           "--no-upsample and --padding-bias are of blocks with an LSTM, which ", spec.kind,
           " has not");
     }
-    if constexpr (requires { config.gate_first; }) {
+    if constexpr (requires { config.first_gated; }) {
       config.first_kernel = spec.first_kernel;
       config.dilations = spec.dilations;
-      config.gate_first = spec.gate_first;
+      config.first_gated = spec.first_gated;
       config.head_elu = spec.head_elu;
-    } else if (!spec.dilations.empty() || !spec.gate_first || spec.head_elu) {
-      detail::fail<ConfigError>("--dilations, --plain-first and --head-elu are of ",
+    } else if (!spec.dilations.empty() || !spec.first_gated || spec.head_elu ||
+               spec.first_kernel != ModelSpec().first_kernel) {
+      detail::fail<ConfigError>("--first-kernel, --dilations, --plain-first and --head-elu are of ",
                                 "gated_pixel_cnn, not of ", spec.kind);
     }
     if constexpr (requires { config.kernel; }) {
       if (spec.kernel > 0) config.kernel = spec.kernel;
+    } else if (spec.kernel > 0) {
+      detail::fail<ConfigError>("--kernel is of gated_pixel_cnn and wavenet, not of ", spec.kind);
     }
-    if constexpr (requires { config.cycle; }) config.cycle = spec.cycle;
+    if constexpr (requires { config.cycle; }) {
+      config.cycle = spec.cycle;
+    } else if (spec.cycle != ModelSpec().cycle) {
+      detail::fail<ConfigError>("--cycle is of wavenet, not of ", spec.kind);
+    }
     config.encoding = spec.encoding;
     config.condition = spec.condition;
     config.orientation = spec.orientation;

@@ -29,9 +29,9 @@ struct ModelSpec {
   Index first_kernel = 7;          ///< of gated_pixel_cnn
   Index kernel = 0;                ///< of gated_pixel_cnn and wavenet; 0: the model's own default
   std::vector<Index> dilations{};  ///< of gated_pixel_cnn, as the next two
-  bool gate_first = true, head_elu = false;  ///< as in GatedPixelCNNConfig
-  Index cycle = 10;                          ///< of wavenet's dilations
-  Index stream = 0;                          ///< maps between blocks; 0: twice hidden
+  bool first_gated = true, head_elu = false;  ///< as in GatedPixelCNNConfig
+  Index cycle = 10;                           ///< of wavenet's dilations
+  Index stream = 0;                           ///< maps between blocks; 0: twice hidden
   bool upsample = true, padding_bias = false, head_relu_first = true;  ///< as in PixelRNNConfig
   Encoding encoding = Encoding::scaled;
   Condition condition{};      ///< what it is told of each image

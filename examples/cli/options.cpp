@@ -126,9 +126,10 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
       .add_option("--dilations", spec.dilations,
                   "Of gated_pixel_cnn's other kernels, in turn: 1,2,1,4 [1]")
       ->delimiter(',')
+      ->transform(whole(1, ModelWords::largest))
       ->excludes(skip);
   parser.add_flag_callback(
-      "--plain-first", [&spec] { spec.gate_first = false; },
+      "--plain-first", [&spec] { spec.first_gated = false; },
       "The first layer of gated_pixel_cnn is not gated");
   parser.add_flag("--head-elu", spec.head_elu, "ELUs in the head of gated_pixel_cnn, not ReLUs");
   add_size("--cycle", spec.cycle, "Layers of wavenet in which dilations double from 1 on")

@@ -121,7 +121,7 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
     model.upsample = model.upsample && spec.upsample;
     model.padding_bias = model.padding_bias || spec.padding_bias;
     model.head_relu_first = model.head_relu_first && spec.head_relu_first;
-    model.gate_first = model.gate_first && spec.gate_first;
+    model.first_gated = model.first_gated && spec.first_gated;
     model.head_elu = model.head_elu || spec.head_elu;
     if (spec.encoding == Encoding::zero_one) model.encoding = spec.encoding;
     if (parser.get_option("--stream")->count() == 0) model.stream = spec.stream;
@@ -226,10 +226,12 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
       ->capture_default_str();
   parser
       ->add_option("--dropout", train->dropout,
-                   "Share of what layers compute that each step leaves out, against overfitting")
+                   "Probability that a step sets a number within a block to 0, against overfitting")
       ->transform(not_negative())
       ->capture_default_str();
-  parser->add_option("--seed", train->seed, "Of the weights and of the order of the images")
+  parser
+      ->add_option("--seed", train->seed,
+                   "Of the weights, of the order of the images and of dropout")
       ->transform(whole(0, any_seed))
       ->capture_default_str();
   parser

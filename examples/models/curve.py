@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """curve.py LOG CSV SVG: of a log of `train --log` the epochs, as CSV and as a picture; of a training of fewer
-than five epochs the mean of every fiftieth part of its steps."""
+than five epochs the mean of every fiftieth part of its steps, and the validations between them."""
 
 import csv
 import sys
@@ -12,18 +12,18 @@ PARTS = 50
 
 
 def by_epoch(rows):
-    curves = {name: [] for name in COLOURS}
-    for row in rows:
-        if row["event"] in curves:
-            curves[row["event"]].append((int(row["epoch"]), float(row["nats_per_image"])))
-    return {name: points for name, points in curves.items() if points}
+    return {name: [(int(row["epoch"]), float(row["nats_per_image"])) for row in rows if row["event"] == name]
+            for name in COLOURS}
 
 
 def by_step(rows):
-    steps = [(int(row["step"]), float(row["nats_per_image"])) for row in rows if row["event"] == "step"]
-    size = -(-len(steps) // PARTS)
+    # A training that was resumed has the steps since its last checkpoint twice: the later ones count.
+    steps = sorted({int(row["step"]): float(row["nats_per_image"]) for row in rows if row["event"] == "step"}.items())
+    size = max(1, -(-len(steps) // PARTS))
     parts = [steps[i:i + size] for i in range(0, len(steps), size)]
-    return {"train": [(part[-1][0], sum(nats for _, nats in part) / len(part)) for part in parts]}
+    validations = {int(row["step"]): float(row["nats_per_image"]) for row in rows if row["event"] == "validation"}
+    return {"train": [(part[-1][0], sum(nats for _, nats in part) / len(part)) for part in parts],
+            "validation": sorted(validations.items())}
 
 
 def main():
@@ -33,15 +33,18 @@ def main():
     unit, curves = "epoch", by_epoch(rows)
     if len(curves["train"]) < 5:
         unit, curves = "step", by_step(rows)
+    curves = {name: points for name, points in curves.items() if points}
+    if len(curves.get("train", [])) < 2:
+        sys.exit(f"{log}: expected two epochs or steps at least")
     columns = [dict(points) for points in curves.values()]
     with open(table, "w") as file:
         print(unit, *(f"{name}_nats" for name in curves), sep=",", file=file)
-        for at, _ in curves["train"]:
-            print(at, *(f"{column[at]:.3f}" for column in columns), sep=",", file=file)
+        for at in sorted({at for points in curves.values() for at, _ in points}):
+            print(at, *(f"{column[at]:.3f}" if at in column else "" for column in columns), sep=",", file=file)
 
     # From the second on: the first would leave no room for the rest.
     first, last = curves["train"][1][0], curves["train"][-1][0]
-    shown = {name: points[1:] for name, points in curves.items()}
+    shown = {name: [p for p in points if p[0] >= first] for name, points in curves.items()}
     nats = [value for points in shown.values() for _, value in points]
     low, high = min(nats), max(nats)
 

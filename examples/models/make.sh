@@ -5,36 +5,44 @@
 # of where its nats come from. A training that was stopped goes on; FOLDER (build/models) keeps it. DATA has
 #   mnist-*    train-images-idx3-ubyte.gz, valid-images-idx3-ubyte.gz, binarised: values 0 and 1
 #   fashion-*  Fashion-MNIST's four files, as Debian's dataset-fashion-mnist has them
-#   cifar-*    train_4000.bin.gz, valid_1000.bin.gz, in CIFAR-10's binary format
-#   numbers-*  nothing: espeak-ng speaks, sox makes 8 kHz of it
+#   cifar-*    train_4000.bin.gz, valid_1000.bin.gz: so many images in CIFAR-10's binary format, zipped
+#   numbers-*  nothing: espeak-ng speaks numbers, sox makes 8 kHz of it
 set -eu
 tool=$1 data=$2 name=$3 folder=${4:-build/models}
 here=$(cd "$(dirname "$0")" && pwd)
 run=$folder/$name.safetensors shipped=$here/$name.safetensors
+case $name in
+  mnist-diagonal-bilstm | mnist-diagonal-bilstm-turned | mnist-diagonal-bilstm-mirrored | \
+    mnist-diagonal-bilstm-upwards | mnist-row-lstm | mnist-scale-small | mnist-scale-large | \
+    mnist-scale-single | fashion-gated-mixture | fashion-gated-softmax | cifar-gated-mixture | \
+    numbers-wavenet) ;;
+  *) echo "make.sh: there is no model $name" >&2; exit 2 ;;
+esac
 mkdir -p "$folder"
 
 # train OPTION...: with what all have in common.
 train() {
   test ! -e "$run" || set -- "$@" --resume "$run"
-  # The list of words is meant to be split.
-  # shellcheck disable=SC2086
-  "$tool" train --data $train_data "$@" --optimizer adam --schedule cosine --average-decay 0.999 \
-    --log "$folder/$name.csv" --out "$run"
+  "$tool" train --data "$@" --optimizer adam --schedule cosine --log "$folder/$name.csv" --out "$run"
 }
-# recurrent KIND SEED EPOCHS ORDER: of the paper's size for MNIST.
+# recurrent KIND SEED EPOCHS ORDER DATA...: of the paper's size for MNIST.
 recurrent() {
-  train --model "$1" --layers 7 --hidden 16 --seed "$2" --epochs "$3" --orientation "$4" \
-    --batch-size 16 --learning-rate 3e-3 --warmup 500 --clip-norm 30 --keep-best
+  kind=$1 seed=$2 epochs=$3 order=$4
+  shift 4
+  train "$@" --model "$kind" --layers 7 --hidden 16 --seed "$seed" --epochs "$epochs" \
+    --orientation "$order" --batch-size 16 --learning-rate 3e-3 --warmup 500 --clip-norm 30 \
+    --average-decay 0.999 --keep-best
 }
-# small OPTION...: a Diagonal BiLSTM to compare scales with.
+# small DATA...: a Diagonal BiLSTM to compare scales with.
 small() {
-  train --model diagonal_bilstm --layers 2 --hidden 16 --epochs 3 --batch-size 16 --learning-rate 3e-3 \
-    --warmup 500 --clip-norm 30 --keep-best "$@"
+  train "$@" --model diagonal_bilstm --layers 2 --hidden 16 --epochs 3 --batch-size 16 \
+    --learning-rate 3e-3 --warmup 500 --clip-norm 30 --average-decay 0.999 --keep-best
 }
-# gated OPTION...: a Gated PixelCNN that is told the class.
+# gated DATA...: a Gated PixelCNN that is told the class.
 gated() {
-  train --model gated_pixel_cnn --layers 8 --hidden 24 --condition class --binarize none --levels 256 \
-    --epochs 2 --batch-size 16 --learning-rate 3e-3 --warmup 200 --clip-norm 2000 "$@"
+  train "$@" --model gated_pixel_cnn --layers 8 --hidden 24 --condition class --binarize none \
+    --levels 256 --epochs 2 --batch-size 16 --learning-rate 3e-3 --warmup 200 --clip-norm 2000 \
+    --average-decay 0.999
 }
 # speak FROM TO FILE: numbers as sound.
 speak() {
@@ -43,70 +51,67 @@ speak() {
   sox "$folder/numbers.wav" -r 8000 -c 1 -b 16 "$3"
 }
 
+columns=16 count=64
 case $name in
   mnist-*)
     held_out=$data/valid-images-idx3-ubyte.gz
-    train_data="$data/train-images-idx3-ubyte.gz --data-levels 2 --valid $held_out"
-    drawn="--count 64 --columns 16"
+    set -- "$data/train-images-idx3-ubyte.gz" --data-levels 2 --valid "$held_out"
     ;;
   fashion-*)
-    held_out="$data/t10k-images-idx3-ubyte.gz --labels $data/t10k-labels-idx1-ubyte.gz"
-    train_data="$data/train-images-idx3-ubyte.gz --labels $data/train-labels-idx1-ubyte.gz"
-    drawn="--count 100 --columns 10"
+    held_out=$data/t10k-images-idx3-ubyte.gz columns=10 count=100
+    set -- "$data/train-images-idx3-ubyte.gz" --labels "$data/train-labels-idx1-ubyte.gz"
     ;;
   cifar-*)
     held_out=$data/valid_1000.bin.gz
-    train_data="$data/train_4000.bin.gz --valid $held_out"
-    drawn="--count 64 --columns 16"
+    set -- "$data/train_4000.bin.gz" --valid "$held_out"
     ;;
   numbers-*)
     speak 21 299 "$folder/numbers-train.wav"
     speak 301 325 "$folder/numbers-valid.wav"
     held_out=$folder/numbers-valid.wav
-    train_data="$folder/numbers-train.wav --valid $held_out"
+    set -- "$folder/numbers-train.wav" --valid "$held_out"
     ;;
 esac
 case $name in
   # The same net in several orders of the pixels, for a mixture.
-  mnist-diagonal-bilstm) recurrent diagonal_bilstm 1 20 rows ;;
-  mnist-diagonal-bilstm-turned) recurrent diagonal_bilstm 2 18 "rows from below from right" ;;
-  mnist-diagonal-bilstm-mirrored) recurrent diagonal_bilstm 4 14 "rows from right" ;;
-  mnist-diagonal-bilstm-upwards) recurrent diagonal_bilstm 5 14 "rows from below" ;;
-  mnist-row-lstm) recurrent row_lstm 1 18 rows ;;
+  mnist-diagonal-bilstm) recurrent diagonal_bilstm 1 20 rows "$@" ;;
+  mnist-diagonal-bilstm-turned) recurrent diagonal_bilstm 2 18 "rows from below from right" "$@" ;;
+  mnist-diagonal-bilstm-mirrored) recurrent diagonal_bilstm 4 14 "rows from right" "$@" ;;
+  mnist-diagonal-bilstm-upwards) recurrent diagonal_bilstm 5 14 "rows from below" "$@" ;;
+  mnist-row-lstm) recurrent row_lstm 1 18 rows "$@" ;;
   # Every fourth pixel, all pixels told these, and all of them at once.
-  mnist-scale-small) small --scale 4 ;;
-  mnist-scale-large) small --told-scale 4 ;;
-  mnist-scale-single) small ;;
-  fashion-gated-mixture) gated --mixture 5 ;;
-  fashion-gated-softmax) gated ;;
+  mnist-scale-small) small "$@" --scale 4 ;;
+  mnist-scale-large) small "$@" --told-scale 4 ;;
+  mnist-scale-single) small "$@" ;;
+  fashion-gated-mixture) gated "$@" --mixture 5 ;;
+  fashion-gated-softmax) gated "$@" ;;
   cifar-gated-mixture)
-    train --model gated_pixel_cnn --layers 8 --hidden 36 --first-kernel 5 --mixture 5 --binarize none \
-      --levels 256 --dropout 0.1 --epochs 14 --batch-size 8 --learning-rate 2e-3 --warmup 200 \
-      --clip-norm 30000 --keep-best
+    train "$@" --model gated_pixel_cnn --layers 8 --hidden 36 --first-kernel 5 --mixture 5 \
+      --binarize none --levels 256 --dropout 0.1 --epochs 14 --batch-size 8 --learning-rate 2e-3 \
+      --warmup 200 --clip-norm 30000 --average-decay 0.999 --keep-best
     ;;
   numbers-wavenet)
-    train --model wavenet --layers 18 --cycle 9 --hidden 32 --head 64 --piece 4000 --dropout 0.05 \
-      --epochs 20 --batch-size 4 --learning-rate 2e-3 --warmup 100 --clip-norm 3000 --keep-best
+    train "$@" --model wavenet --layers 18 --cycle 9 --hidden 32 --head 64 --piece 4000 --dropout 0.05 \
+      --epochs 20 --batch-size 4 --learning-rate 2e-3 --warmup 100 --clip-norm 3000 \
+      --average-decay 0.98 --keep-best
     ;;
-  *) echo "make.sh: there is no model $name" >&2; exit 2 ;;
 esac
 
 "$tool" export --half --model "$run" --out "$shipped"
 python3 "$here/curve.py" "$folder/$name.csv" "$here/$name.csv" "$here/$name.svg"
-# The lists of words are meant to be split.
-# shellcheck disable=SC2086
+set -- --count $count --columns $columns --seed 1 --out "$here/$name-samples.png"
 case $name in
-  numbers-*)
-    "$tool" sample --model "$shipped" --count 1 --width 32000 --seed 1 --out "$here/$name.wav"
-    "$tool" evaluate --model "$shipped" --data "$held_out"
-    ;;
+  numbers-*) "$tool" sample --model "$shipped" --count 1 --width 32000 --seed 1 --out "$here/$name.wav" ;;
   mnist-scale-large)
-    "$tool" sample --model "$shipped" --small "$here/mnist-scale-small.safetensors" $drawn --seed 1 \
-      --out "$here/$name-samples.png"
-    "$tool" evaluate --model "$shipped" --data "$held_out"
+    "$tool" sample --model "$shipped" --small "$here/mnist-scale-small.safetensors" "$@" ||
+      echo "make.sh: make mnist-scale-small too, whose images it is told" >&2
     ;;
-  *)
-    "$tool" sample --model "$shipped" $drawn --seed 1 --out "$here/$name-samples.png"
-    "$tool" evaluate --model "$shipped" --data $held_out --nats-map "$here/$name-nats.png"
-    ;;
+  *) "$tool" sample --model "$shipped" "$@" ;;
 esac
+set -- --model "$shipped" --data "$held_out"
+case $name in
+  mnist-scale-large | numbers-*) ;;
+  fashion-*) set -- "$@" --labels "$data/t10k-labels-idx1-ubyte.gz" --nats-map "$here/$name-nats.png" ;;
+  *) set -- "$@" --nats-map "$here/$name-nats.png" ;;
+esac
+"$tool" evaluate "$@"

@@ -15,7 +15,7 @@ using namespace pixelrnn;
 namespace {
 
 /// dropout of each image of ones, of the `map`-th map that a recording gives to it.
-FeatureMap<float> dropped(const DropoutDraws& draws, const Shape<4>& shape, int threads = 1,
+FeatureMap<float> dropped(const StepDropout& draws, const Shape<4>& shape, int threads = 1,
                           int map = 0) {
   FeatureMap<float> ones(shape);
   std::fill(ones.begin(), ones.end(), 1.0F);
@@ -51,7 +51,7 @@ TEST_CASE("Dropout leaves out its share and enlarges the rest as much", "[autodi
 }
 
 TEST_CASE("What dropout leaves out depends on its place alone", "[autodiff][dropout]") {
-  const DropoutDraws draws{.rate = 0.5, .seed = 7, .step = 3, .image = 0};
+  const StepDropout draws{.rate = 0.5, .seed = 7, .step = 3, .image = 0};
   const Shape<4> shape{5, 30, 31, 9};
   const FeatureMap<float> y = dropped(draws, shape);
   CHECK(test::bit_difference(dropped(draws, shape, 4), y) == "");

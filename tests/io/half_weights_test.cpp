@@ -26,7 +26,7 @@ TEST_CASE("Half weights come back as they are, from a file of half the size", "[
   const double before = evaluate(model, images).nats_per_image();
   const auto unrounded = test::weights(model);
 
-  CHECK_THROWS_ERROR(save_half_weights(path, model), ConfigError,
+  CHECK_THROWS_ERROR(save_half_weights(path, model), ValueError,
                      "expected one of half precision; see round_to_half");
   CHECK_FALSE(std::filesystem::exists(path));
   round_to_half(model);

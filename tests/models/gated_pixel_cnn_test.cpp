@@ -38,7 +38,7 @@ GatedPixelCNNConfig taught(ImageShape image, Index hidden = 4) {
           .head = 0,
           .first_kernel = 3,
           .dilations = {1, 2},
-          .gate_first = false,
+          .first_gated = false,
           .head_elu = true};
 }
 
@@ -64,7 +64,7 @@ class NaiveGated {
       auto own = convolved(
           name + "horizontal", h, [l](Index, Index dx) { return l == 0 ? dx < 0 : dx <= 0; },
           apart);
-      if (l == 0 && !config_.gate_first) {
+      if (l == 0 && !config_.first_gated) {
         v = rows, h = own;
         continue;
       }
@@ -133,7 +133,7 @@ TEST_CASE("Gated PixelCNN computes the equations of its paper", "[models][gated_
   const GatedPixelCNNConfig of_paper{
       .image = image, .layers = 3, .hidden = 4, .head = 3, .first_kernel = 5};
   GatedPixelCNNConfig only_gated = taught(image), only_dilated = of_paper, only_elu = of_paper;
-  only_gated.gate_first = true, only_dilated.dilations = {2}, only_elu.head_elu = true;
+  only_gated.first_gated = true, only_dilated.dilations = {2}, only_elu.head_elu = true;
   for (const auto& config : {of_paper, taught(image), only_gated, only_dilated, only_elu}) {
     const auto model = test::random_model<GatedGrey>(config, 2);
     const auto x = test::encoded(model, test::random_images(2, image, 2, 3));
@@ -283,6 +283,11 @@ TEST_CASE("Gated PixelCNN says what it is, and is made again of its words",
     weights += static_cast<std::uint64_t>(parameter->value().size());
   }
   CHECK(GatedGrey::made_of(ModelWords("test", wide.describe()), 2 * weights));
+  // No layer but the first: two 1×1 convolutions beside its kernels, of 2h and h maps.
+  words = wide.describe(), words["hidden"] = "100000", words["head"] = "1";
+  words["first_kernel"] = words["kernel"] = "1";
+  CHECK_THROWS_ERROR(GatedGrey::made_of(ModelWords("test", words), 1 << 20), ConfigError,
+                     "has at least");
   words = wide.describe();
   words["kernel"] = "16777215", words["layers"] = "2";
   CHECK_THROWS_ERROR(GatedGrey::made_of(ModelWords("test", words), 1 << 20), ConfigError,
@@ -299,7 +304,7 @@ TEST_CASE("Gated PixelCNN's options are words, and words that are none are refus
   const GatedGrey model(taught({4, 5, 1}), rng);
   auto words = model.describe();
   CHECK(words["dilations"] == "1,2");
-  CHECK(words["gate_first"] == "false");
+  CHECK(words["first_gated"] == "false");
   CHECK(words["head_elu"] == "true");
   CHECK(words["head"] == "0");
   const auto made = [](const auto& of, std::uint64_t bytes = 1 << 20) {
@@ -322,9 +327,15 @@ TEST_CASE("Gated PixelCNN's options are words, and words that are none are refus
   // A walk would keep as many rows, each as much wider.
   words["dilations"] = "16777216";
   CHECK_THROWS_ERROR(made(words), ConfigError,
-                     "Config::dilations has 16777216, expected 1 to 5, the image's larger side");
-  words = model.describe(), words["gate_first"] = "no";
-  CHECK_THROWS_ERROR(made(words), ConfigError, "gate_first is \"no\", expected true or false");
+                     "Config::dilations has 16777216, expected 1 to 5: kernels reach no further");
+  words["image"] = "1x16777216x1", words["dilations"] = "257";
+  CHECK_THROWS_ERROR(made(words), ConfigError, "expected 1 to 256: kernels reach no further");
+  words["kernel"] = "9", words["dilations"] = "65";
+  CHECK_THROWS_ERROR(made(words), ConfigError, "expected 1 to 64: kernels reach no further");
+  words = model.describe(), words["dilations"] = "1,1,1,1,1";
+  CHECK_THROWS_ERROR(made(words), ConfigError, "expected no more of them than layers");
+  words = model.describe(), words["first_gated"] = "no";
+  CHECK_THROWS_ERROR(made(words), ConfigError, "first_gated is \"no\", expected true or false");
 }
 
 TEST_CASE("Gated PixelCNN's sizes are checked", "[models][gated_pixel_cnn]") {
@@ -335,8 +346,8 @@ TEST_CASE("Gated PixelCNN's sizes are checked", "[models][gated_pixel_cnn]") {
                      "model: Config is {layers=0");
   CHECK_THROWS_ERROR(GatedGrey({.image = {4, 5, 1}, .head = -1}, rng), ConfigError,
                      "model: Config is {layers=7, hidden=32, head=-1");
-  CHECK_THROWS_ERROR(GatedGrey({.image = {4, 5, 1}, .layers = 1, .gate_first = false}, rng),
-                     ConfigError, "gate_first is false and there is 1 layer, expected 2 or more");
+  CHECK_THROWS_ERROR(GatedGrey({.image = {4, 5, 1}, .layers = 1, .first_gated = false}, rng),
+                     ConfigError, "first_gated is false and there is 1 layer, expected 2 or more");
   CHECK_THROWS_ERROR(GatedGrey({.image = {4, 5, 1}, .dilations = {1, 0}}, rng), ConfigError,
                      "Config::dilations has 0, expected 1 to 5");
   CHECK_THROWS_ERROR(GatedGrey({.image = {4, 5, 1}, .kernel = 4}, rng), ConfigError,

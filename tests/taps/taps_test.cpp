@@ -133,6 +133,27 @@ TEST_CASE("A run is packed tap by tap, input channel by input channel", "[nn][ta
   CHECK(test::bit_difference(room, expected) == "");
 }
 
+TEST_CASE("Inputs that no output reads are counted from the end of a run's last tap",
+          "[nn][taps]") {
+  // Two taps of four inputs and three outputs; of the last one inputs 2 and 3 give nothing.
+  FeatureMap<float> weights({1, 2, 4, 3});
+  weights.fill(1);
+  const TapRun both{0, 0, 2, 0, -1}, first{0, 0, 1, 0, -1};
+  const auto unread = [&](const TapRun& run) {
+    return unread_inputs(FeatureView<const float>(weights), run);
+  };
+  CHECK(unread(both) == 0);
+  for (const Index in : {2, 3}) {
+    for (Index out = 0; out < 3; ++out) weights(0, 1, in, out) = 0;
+  }
+  CHECK(unread(both) == 2);
+  CHECK(unread(first) == 0);
+  weights(0, 1, 3, 1) = -0.5f;  // the last but one alone is not at the end
+  CHECK(unread(both) == 0);
+  weights.fill(0);
+  CHECK(unread(both) == 3);  // one stays
+}
+
 TEST_CASE("Transposed, a run is packed backwards, output channel by output channel", "[nn][taps]") {
   const Index in = 2, out = 3;
   const FeatureMap<double> weights = random_map<double>({3, 5, in, out}, 1);

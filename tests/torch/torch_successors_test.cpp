@@ -59,7 +59,7 @@ TEMPLATE_TEST_CASE("Gated PixelCNN is that of PyTorch", "[io][torch]", test::Xsi
                                                              .head = 0,
                                                              .first_kernel = 3,
                                                              .dilations = {1, 2},
-                                                             .gate_first = false,
+                                                             .first_gated = false,
                                                              .head_elu = true});
   check_model<TestType, GatedPixelCNN<Bernoulli, TestType>>(
       "gated_pixel_cnn_rgb", {.image = {4, 5, 3}, .layers = 2, .hidden = 3, .head = 4});

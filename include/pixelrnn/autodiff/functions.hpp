@@ -185,8 +185,8 @@ template <class T>
   return a.tape().record("mul", y, {a, b}, Op{});
 }
 
-/// What training leaves out of x: see DropoutDraws. x itself on a tape that is told of no dropout
-/// (Tape::set_dropout), as all are that evaluate and sample.
+/// What a step of training leaves of x: see StepDropout. x itself on a tape that is told of no
+/// dropout (Tape::set_dropout), as all are that evaluate and sample.
 template <class T>
 [[nodiscard]] Variable<T> dropout(Variable<T> x) {
   struct Op {
@@ -205,8 +205,8 @@ template <class T>
     }
   };
   Tape<T>& tape = x.tape();
-  if (tape.dropout_draws().rate == 0) return x;
-  const detail::DroppedMap map(tape.dropout_draws(), tape.next_dropout());
+  if (tape.dropout().rate == 0) return x;
+  const detail::DroppedMap map(tape.dropout(), tape.count_dropped_map());
   const T factor = static_cast<T>(map.factor());
   const FeatureView<T> y = tape.allocate(x.shape());
   const FeatureView<const T> in = x.value();

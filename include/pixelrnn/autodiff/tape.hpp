@@ -82,13 +82,14 @@ class Tape {
 
   /// What this recording leaves out of the maps that are given to dropout(), until reset().
   /// Throws ConfigError unless 0 <= rate < 1.
-  void set_dropout(const DropoutDraws& draws) {
+  void set_dropout(const StepDropout& draws) {
     require_dropout("Tape::set_dropout", draws.rate);
     dropout_ = draws;
   }
-  [[nodiscard]] const DropoutDraws& dropout_draws() const { return dropout_; }
-  /// Numbers the maps of a recording that dropout() is given, so that each has draws of its own.
-  [[nodiscard]] std::uint32_t next_dropout() { return dropped_maps_++; }
+  [[nodiscard]] const StepDropout& dropout() const { return dropout_; }
+  /// Maps of this recording that dropout() was given: each has draws of its own, by its number.
+  [[nodiscard]] std::uint32_t dropped_maps() const { return dropped_maps_; }
+  [[nodiscard]] std::uint32_t count_dropped_map() { return dropped_maps_++; }
 
   /// Tapes of this tape's own, one for each worker of a parallel part of a computation, recorded or
   /// not as on this one; each is sequential and keeps its memory and, without a recording, what
@@ -374,7 +375,7 @@ class Tape {
   detail::GradientMemory<T> gradients_;
   Gradients<T>* of_parameters_ = nullptr;  ///< in a sweep
   std::optional<Variable<T>> condition_;
-  DropoutDraws dropout_;
+  StepDropout dropout_;
   std::uint32_t dropped_maps_ = 0;
   std::vector<std::unique_ptr<Tape>> workers_;
   detail::Prepared prepared_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// DropoutDraws: what a step of training leaves out, as a pure function of where it stands.
+// StepDropout: what a step of training leaves out, as a pure function of where it stands.
 #pragma once
 
 #include <algorithm>
@@ -14,9 +14,9 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// Dropout in one step of training (Srivastava et al. 2014): of the maps that a net gives to
 /// dropout() each number becomes 0 with probability `rate`, and 1 / (1 - rate) times what it was
-/// otherwise. Which do depends on the seed, the step, the image, which map of the net it is, and
-/// where in it: they are the same for any number of threads and parts of a batch.
-struct DropoutDraws {
+/// otherwise. Which numbers those are depends on the seed, the step, the image, which map of the
+/// net it is, and where in it: they are the same for any number of threads and parts of a batch.
+struct StepDropout {
   double rate = 0;          ///< 0: none; less than 1, in steps of 1/65,536
   std::uint64_t seed = 0;   ///< the trainer's
   std::uint32_t step = 0;   ///< of the training: each has draws of its own
@@ -38,7 +38,7 @@ inline constexpr Index dropout_block = 8;  ///< numbers of one call of philox4x3
 /// One map of one recording.
 class DroppedMap {
  public:
-  DroppedMap(const DropoutDraws& draws, std::uint32_t map)
+  DroppedMap(const StepDropout& draws, std::uint32_t map)
       : draws_(draws),
         map_(map),
         below_(static_cast<std::uint32_t>(std::min<long>(65535, std::lround(draws.rate * 65536)))) {
@@ -61,7 +61,7 @@ class DroppedMap {
   }
 
  private:
-  DropoutDraws draws_;
+  StepDropout draws_;
   std::uint32_t map_;
   std::uint32_t below_;  ///< 16 random bits that leave a number out
 };

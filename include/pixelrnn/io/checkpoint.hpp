@@ -262,8 +262,8 @@ void save_checkpoint(const std::filesystem::path& path, S& trainer, const Metada
 
 /// Puts a trainer, made with the same kind of model, rule, seed and averaging, where the saved one
 /// stood: fit() then goes on as if it had never stopped, given the same data and batch size.
-/// Learning rate, clipping and schedule are those of the new trainer. Nothing is changed unless all
-/// of the file fits. Throws as load_weights does, and FileError if the file is no checkpoint of
+/// Learning rate, clipping, dropout and schedule are the new trainer's. Nothing is changed unless
+/// all of the file fits. Throws as load_weights does, and FileError if the file is no checkpoint of
 /// pixelrnn.
 template <Resumable S>
 void load_checkpoint(const std::filesystem::path& path, S& trainer) {

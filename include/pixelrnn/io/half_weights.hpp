@@ -11,9 +11,9 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// Rounds every weight of a model to the nearest number of half precision, ties to even: 11 digits,
-/// relative errors of 2^-11. What that costs, evaluate() says. Throws ValueError, before it changes
-/// any, if one is larger than 65,504 or not finite.
+/// Rounds every weight of a model to the nearest number of half precision, ties to even: by at most
+/// 2^-11 of itself, or by 2^-25 where it is smaller than 2^-14. What that costs, evaluate() says.
+/// Throws ValueError, before it changes any, if one is larger than 65,504 or not finite.
 template <Model M>
 void round_to_half(M& model) {
   const auto weights = weights_of(model);
@@ -33,7 +33,7 @@ void round_to_half(M& model) {
 }
 
 /// As save_weights, but in half precision: load_weights and load_model give the very weights back.
-/// Throws likewise, and ConfigError if a weight is none of half precision; see round_to_half.
+/// Throws likewise, and ValueError if a weight is none of half precision; see round_to_half.
 template <Model M>
 void save_half_weights(const std::filesystem::path& path, const M& model,
                        const Metadata& extra = {}) {
@@ -47,8 +47,8 @@ void save_half_weights(const std::filesystem::path& path, const M& model,
       half.push_back(to_f16(static_cast<float>(value)));
       const auto back = static_cast<typename M::Scalar>(from_f16(half.back()));
       if (back == value || std::isnan(value)) continue;
-      detail::fail<ConfigError>(where, ": a weight of ", name, " is ", value,
-                                ", expected one of half precision; see round_to_half");
+      detail::fail<ValueError>(where, ": a weight of ", name, " is ", value,
+                               ", expected one of half precision; see round_to_half");
     }
     const Shape<4> s = values.shape();
     tensors.push_back({name, Dtype::f16, {s[0], s[1], s[2], s[3]}, std::as_bytes(std::span(half))});

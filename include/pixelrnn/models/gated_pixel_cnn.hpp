@@ -23,7 +23,7 @@ struct GatedPixelCNNConfig {
   Index first_kernel = 7;          ///< k of the first layer
   Index kernel = 3;                ///< and of the later ones
   std::vector<Index> dilations{};  ///< of the later ones' kernels, in turn; none: 1
-  bool gate_first = true;          ///< or the stacks begin with p maps of the image, not gated
+  bool first_gated = true;         ///< or the stacks begin with p maps of the image, not gated
   bool head_elu = false;           ///< ELUs in the head, not ReLUs
   Encoding encoding = Encoding::scaled;  ///< of levels, as the net reads them
   Condition condition{};                 ///< what the model is told of each image
@@ -41,7 +41,7 @@ struct GatedLayer {
 
   GatedLayer(const Widths& widths, const GatedPixelCNNConfig& c, Index l, Rng& rng)
       : is_first(l == 0),
-        is_gated(l > 0 || c.gate_first),
+        is_gated(l > 0 || c.first_gated),
         vertical(is_first ? Mask(MaskAbove{}) : Mask(MaskAboveAndRow{}), kernel(widths, c, l, true),
                  rng),
         down(if_gated(NoMask{}, 2 * c.hidden, 1, rng)),
@@ -52,7 +52,7 @@ struct GatedLayer {
     const Index k = l == 0 ? c.first_kernel : c.kernel;
     const auto turn = static_cast<std::size_t>(l - 1);
     return {.in_channels = l == 0 ? c.image.channels : c.hidden,
-            .out_channels = l == 0 && !c.gate_first ? c.hidden : 2 * c.hidden,
+            .out_channels = l == 0 && !c.first_gated ? c.hidden : 2 * c.hidden,
             .kernel_height = vertical ? k : 1,
             .kernel_width = k,
             .dilation = l == 0 || c.dilations.empty() ? 1 : c.dilations[turn % c.dilations.size()],
@@ -134,18 +134,21 @@ class GatedPixelCNNNet : public Network<GatedPixelCNNNet<B>, typename B::Scalar>
 /// Gated PixelCNN (van den Oord et al. 2016b, arXiv 1606.05328, sec. 2): `layers` of two stacks,
 /// k×k convolutions of the rows above and 1×k of the pixel's own row, gated, with a residual in the
 /// second; then ReLU, 1×1, ReLU, 1×1 logits. Sees every past pixel within its reach. A condition is
-/// told to the convolutions of both stacks, V_f c and V_g c of eq. 4. The variant that courses
-/// teach is {.layers = 8, .hidden = 64, .head = 0, .first_kernel = 3, .dilations = {1, 2, 1, 4, 1,
-/// 2, 1}, .gate_first = false, .head_elu = true} under Categorical(256). Cost: 2·p²·(2·k·⌈k/2⌉ +
-/// 2·⌈k/2⌉ + 5) FLOP a pixel and layer. A walk computes the first stack a row at a time. Throws
-/// ConfigError unless sizes are positive, kernels odd, dilations at most the image's larger side
-/// (taps further away would read nothing), hidden is a multiple of the colours, and a layer follows
-/// on a first one that is not gated.
+/// told to the convolutions of both stacks, V_f c and V_g c of eq. 4.
+///
+/// The variant that courses teach has layers = 8, hidden = 64, head = 0, first_kernel = 3,
+/// dilations = {1, 2, 1, 4, 1, 2, 1}, first_gated = false, head_elu = true, and Categorical(256).
+///
+/// Cost: 2·p²·(2·k·⌈k/2⌉ + 2·⌈k/2⌉ + 5) FLOP a pixel and layer. A walk computes the first stack a
+/// row at a time. Throws ConfigError unless sizes are positive, kernels odd, dilated ones reach no
+/// further than the image's larger side and 256 pixels, hidden is a multiple of the colours, and a
+/// layer follows on a first one that is not gated.
 template <class L = Bernoulli, class B = Backend<>>
 class GatedPixelCNN : public ImageModel<detail::GatedPixelCNNNet<B>, L> {
  public:
   using Config = GatedPixelCNNConfig;
   static constexpr std::string_view kind = "gated_pixel_cnn";
+  static constexpr Index largest_reach = 256;  ///< of a dilated kernel, in pixels
 
   GatedPixelCNN(Config config, Rng& rng, L likelihood = L())
       : ImageModel<detail::GatedPixelCNNNet<B>, L>(config.image, make_net(config, likelihood, rng),
@@ -164,15 +167,19 @@ class GatedPixelCNN : public ImageModel<detail::GatedPixelCNNNet<B>, L> {
   static detail::GatedPixelCNNNet<B> make_net(const Config& config, const L& likelihood, Rng& rng) {
     const detail::Widths widths(config, likelihood);
     widths.require_groups("GatedPixelCNN", config.hidden, "the colours");
-    if (!config.gate_first && config.layers < 2) {
-      detail::fail<ConfigError>("GatedPixelCNN: Config::gate_first is false and there is 1 layer, ",
-                                "expected 2 or more: the first alone sees no row above");
+    if (!config.first_gated && config.layers < 2) {
+      detail::fail<ConfigError>(
+          "GatedPixelCNN: Config::first_gated is false and there is 1 layer, ",
+          "expected 2 or more: the first alone sees no row above");
     }
     const Index side = std::max(config.image.height, config.image.width);
+    const Index most =
+        std::max<Index>(1, std::min(side, largest_reach) / std::max<Index>(1, config.kernel / 2));
     for (const Index dilation : config.dilations) {
-      if (dilation >= 1 && dilation <= side) continue;
+      if (dilation >= 1 && dilation <= most) continue;
       detail::fail<ConfigError>("GatedPixelCNN: Config::dilations has ", dilation,
-                                ", expected 1 to ", side, ", the image's larger side");
+                                ", expected 1 to ", most, ": kernels reach no further than the ",
+                                "image's larger side, nor than ", largest_reach, " pixels");
     }
     return detail::GatedPixelCNNNet<B>(widths, config, rng);
   }

@@ -39,7 +39,7 @@ class ModelNet : public ModelLayers<Blocks, B> {
 /// Whether Config::head = 0 is a model: without layers between the blocks and the logits.
 template <class Config>
 inline constexpr bool can_lack_head = requires(Config c) {
-  c.gate_first;
+  c.first_gated;
 };
 
 /// The numbers of maps of a model, checked.
@@ -149,8 +149,8 @@ std::map<std::string, std::string> describe(std::string_view kind, const Config&
   if constexpr (requires { config.first_kernel; }) {
     words["first_kernel"] = std::to_string(config.first_kernel);
   }
-  if constexpr (requires { config.gate_first; }) {
-    if (!config.gate_first) words["gate_first"] = "false";
+  if constexpr (requires { config.first_gated; }) {
+    if (!config.first_gated) words["first_gated"] = "false";
     if (config.head_elu) words["head_elu"] = "true";
     for (const Index d : config.dilations) {
       std::string& text = words["dilations"];

@@ -110,8 +110,9 @@ class ModelWords {
     config.image = image();
     config.layers = size("layers");
     config.hidden = size("hidden");
-    // Models that cannot do without a head refuse to be made so.
-    config.head = (*this)["head"] == "0" ? 0 : size("head");
+    bool has_head = true;
+    if constexpr (requires { config.first_gated; }) has_head = (*this)["head"] != "0";
+    config.head = has_head ? size("head") : 0;
     config.encoding = encoding();
     config.condition = condition();
     config.orientation = orientation();
@@ -141,7 +142,7 @@ class ModelWords {
   void read_kernels(Config& config) const {
     config.first_kernel = size("first_kernel");
     config.kernel = size("kernel");
-    config.gate_first = !contains("gate_first") || flag("gate_first");
+    config.first_gated = !contains("first_gated") || flag("first_gated");
     config.head_elu = contains("head_elu") && flag("head_elu");
     config.dilations.clear();
     if (!contains("dilations")) return;
@@ -149,6 +150,9 @@ class ModelWords {
     for (std::size_t from = 0, end = 0; end != text.npos; from = end + 1) {
       end = text.find(',', from);
       config.dilations.push_back(parse(text.substr(from, end - from), "dilations"));
+      if (std::ssize(config.dilations) > config.layers) {
+        refuse("dilations", text, "no more of them than layers");
+      }
     }
   }
   template <class Config>
@@ -166,8 +170,9 @@ class ModelWords {
   [[nodiscard]] static double gated_kernels(const Config& c) {
     const double first = static_cast<double>(c.first_kernel), k = static_cast<double>(c.kernel);
     const double h = static_cast<double>(c.hidden);
-    return h * ((c.gate_first ? 2 : 1) * first * first * static_cast<double>(c.image.channels) +
-                static_cast<double>(c.layers - 1) * 2 * h * k * k);
+    const double later = static_cast<double>(c.layers - 1), first_gated = c.first_gated ? 1 : 0;
+    return h * ((1 + first_gated) * first * first * static_cast<double>(c.image.channels) +
+                later * 2 * h * k * k + (later + first_gated) * 5 * h);
   }
   template <class Config>
   [[nodiscard]] static double wave_kernels(const Config& c) {

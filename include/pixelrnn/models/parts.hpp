@@ -42,6 +42,9 @@ template <Layer Net>
         if (const auto& c = tape.condition()) {
           own.set_condition(own.constant(c->value().slice(first, images)));
         }
+        StepDropout dropout = tape.dropout();
+        dropout.image += static_cast<std::uint32_t>(first);
+        own.set_dropout(dropout);
         const auto out = net.forward(
             own.constant({x.value().data() + first * in_size, {images, in.h(), in.w(), in.c()}}));
         std::copy_n(out.value().data(), images * out_size, y.data() + first * out_size);

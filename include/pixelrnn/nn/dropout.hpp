@@ -9,8 +9,10 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// y = x, of which training leaves out a share (TrainerOptions::dropout): p.dropout(x) of Network,
-/// for a Sequential. Evaluation and sampling leave nothing out. No parameters.
+/// y = x. In training some numbers become 0, and the others are enlarged as much (StepDropout). The
+/// rate is TrainerOptions::dropout, one for the whole net; at its default, 0, the layer does
+/// nothing. Evaluation and sampling leave nothing out. It is p.dropout(x) of Network, for a
+/// Sequential. No parameters.
 template <class B = Backend<>>
 class Dropout : public Network<Dropout<B>, typename B::Scalar> {
  public:

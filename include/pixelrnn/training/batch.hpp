@@ -17,7 +17,7 @@ struct Batch {
   TensorView<const Images::Level, 4> levels{};  ///< (N, H, W, C)
   ConditionView told{};
   std::span<const double> weights{};
-  DropoutDraws dropout{};
+  StepDropout dropout{};
 
   Batch() = default;
   Batch(TensorView<const Images::Level, 4> of, ConditionView condition = {},

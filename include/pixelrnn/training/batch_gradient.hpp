@@ -46,8 +46,8 @@ class BatchGradient {
   /// first calls of each number of images, and of each number of threads where that is left open
   /// (0), it allocates no memory. Throws ShapeError if there is no image, not a weight for each (or
   /// none), or what the model is told does not fit; ConfigError if it must be told something and is
-  /// not, `gradients` are for none of its parameters, or dropout is not 0 <= rate < 1; ValueError
-  /// if a level is none of the likelihood's.
+  /// not, `gradients` are for none of its parameters, dropout is not 0 <= rate < 1, or the net
+  /// has none; ValueError if a level is none of the likelihood's.
   double operator()(const Batch& batch, Gradients<Scalar>& gradients) {
     require_batch(batch);
     const bool is_for_it = std::ranges::any_of(
@@ -156,9 +156,14 @@ class BatchGradient {
         tape.allocate(detail::ordered_shape(orientation_of(model_), part.levels.shape()));
     encode(model_, part.levels, x);
     const auto levels = detail::ordered_levels(model_, part.levels, tape.workspace());
+    const Variable<Scalar> logits = logits_given(model_, tape.constant(x), part.told);
+    if (part.dropout.rate > 0 && tape.dropped_maps() == 0) {
+      detail::fail<ConfigError>("BatchGradient: dropout is ", part.dropout.rate,
+                                ", but the net has none; expected 0, or p.dropout(x) in a ",
+                                "Network or a layer Dropout");
+    }
     const Variable<Scalar> total =
-        sum(image_nats<E>(model_.likelihood(), logits_given(model_, tape.constant(x), part.told),
-                          levels, part.weights));
+        sum(image_nats<E>(model_.likelihood(), logits, levels, part.weights));
     return part.weights.empty() ? scale(total, Scalar{1} / static_cast<Scalar>(images)) : total;
   }
   double add_gradient(Tape<Scalar>& tape, const Batch& batch, Index images,

@@ -15,10 +15,10 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// What stays the same for the life of a trainer.
 struct TrainerOptions {
-  std::uint64_t seed = 1;    ///< of the order of the images
+  std::uint64_t seed = 1;    ///< of the order of the images, and of dropout
   int threads = 0;           ///< 0: as many as OpenMP offers
   double clip_norm = 0;      ///< largest global gradient norm; 0: no clipping
-  double dropout = 0;        ///< share of what blocks compute that steps leave out: DropoutDraws
+  double dropout = 0;        ///< probability that a step sets a number in a block to 0; 0: none
   double average_decay = 0;  ///< of the weight average; 0: none is kept
   bool keep_best = false;    ///< keep a copy of the weights of the epoch with the best validation
   Schedule schedule = constant_rate();

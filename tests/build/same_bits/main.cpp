@@ -385,7 +385,7 @@ int main() {
                                    .head = 0,
                                    .first_kernel = 3,
                                    .dilations = {1, 2},
-                                   .gate_first = false,
+                                   .first_gated = false,
                                    .head_elu = true},
                                   Bernoulli());
   model<WaveNet<Categorical>>(

@@ -82,7 +82,7 @@ class MapPass {
     return sweep([&] { return broadcast(*told, images_); });
   }
   [[nodiscard]] Value dropout(Value x) {
-    if (tape_.dropout_draws().rate == 0) return x;
+    if (tape_.dropout().rate == 0) return x;
     return sweep([&] { return pixelrnn::dropout(x.variable()); });
   }
 

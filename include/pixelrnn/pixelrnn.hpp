@@ -20,6 +20,7 @@
 #include <pixelrnn/nn/dropout.hpp>
 #include <pixelrnn/nn/embedding.hpp>
 #include <pixelrnn/nn/relu.hpp>
+#include <pixelrnn/nn/residual.hpp>
 #include <pixelrnn/nn/spatial_lstm/spatial_lstm.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/binarize.hpp>

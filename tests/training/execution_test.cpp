@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include <pixelrnn/models/pixel_cnn.hpp>
+#include <pixelrnn/nn/residual.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/toy.hpp>
 #include <pixelrnn/training/trainer.hpp>

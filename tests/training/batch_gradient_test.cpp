@@ -3,6 +3,7 @@
 
 #include <pixelrnn/models/pixel_rnn.hpp>
 #include <pixelrnn/nn/relu.hpp>
+#include <pixelrnn/nn/residual.hpp>
 #include <pixelrnn/training/batch_gradient.hpp>
 #include <pixelrnn/training/evaluate.hpp>
 

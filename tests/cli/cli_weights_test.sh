@@ -76,8 +76,8 @@ refused "--plain-first and --head-elu are of gated_pixel_cnn, not of pixel_cnn" 
 refused "--kernel is of gated_pixel_cnn and wavenet, not of row_lstm" train --data train.idx.gz \
   --model row_lstm --kernel 5 --out none.st
 refused "--cycle is of wavenet, not of diagonal_bilstm" train --data train.idx.gz --cycle 5 --out none.st
-refused "--dilations: 010, expected a whole number" train --data train.idx.gz --model gated_pixel_cnn \
-  --dilations 1,010 --out none.st
+refused "--dilations: -2, expected a whole number" train --data train.idx.gz --model gated_pixel_cnn \
+  --dilations 1,-2 --out none.st
 refused "head=0}, expected 1 or more of each" train --data train.idx.gz --head 0 --out none.st
 
 echo "== what does not fit is refused"

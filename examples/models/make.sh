@@ -110,6 +110,12 @@ case $name in
 esac
 set -- --model "$shipped" --data "$held_out"
 case $name in
+  cifar-*)
+    "$tool" complete "$@" --keep-rows 16 --count 6 --variants 4 --seed 1 \
+      --out "$here/$name-completions.png"
+    ;;
+esac
+case $name in
   mnist-scale-large | numbers-*) ;;
   fashion-*) set -- "$@" --labels "$data/t10k-labels-idx1-ubyte.gz" --nats-map "$here/$name-nats.png" ;;
   *) set -- "$@" --nats-map "$here/$name-nats.png" ;;

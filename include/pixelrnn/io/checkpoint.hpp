@@ -160,6 +160,16 @@ void require_fingerprint(const char* where, const SafetensorsFile& file, const s
   }
 }
 
+/// Writes the weights of a model, as `tensors` have them, with its words and fingerprint.
+template <Model M>
+void write_weights(const char* where, const std::filesystem::path& path, const M& model,
+                   const std::vector<StoredTensor>& tensors, const Metadata& extra) {
+  require_finite(where, path, tensors);
+  Metadata words = model.describe();
+  add_fingerprint(where, path, model, fingerprint_word, words);
+  write_checkpoint(where, path, tensors, std::move(words), extra);
+}
+
 }  // namespace detail
 
 /// Writes the weights of a model with model.describe() and its fingerprint as metadata, and `extra`
@@ -173,10 +183,7 @@ void save_weights(const std::filesystem::path& path, const M& model, const Metad
   for (const auto& [name, parameter] : parameters(model)) {
     tensors.push_back(stored(name, parameter->value()));
   }
-  detail::require_finite(where, path, tensors);
-  Metadata words = model.describe();
-  detail::add_fingerprint(where, path, model, detail::fingerprint_word, words);
-  detail::write_checkpoint(where, path, tensors, std::move(words), extra);
+  detail::write_weights(where, path, model, tensors, extra);
 }
 
 /// Reads weights into a model: from a file of save_weights, from the checkpoint of a trainer, or

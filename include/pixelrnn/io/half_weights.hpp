@@ -53,10 +53,7 @@ void save_half_weights(const std::filesystem::path& path, const M& model,
     const Shape<4> s = values.shape();
     tensors.push_back({name, Dtype::f16, {s[0], s[1], s[2], s[3]}, std::as_bytes(std::span(half))});
   }
-  detail::require_finite(where, path, tensors);
-  Metadata words = model.describe();
-  detail::add_fingerprint(where, path, model, detail::fingerprint_word, words);
-  detail::write_checkpoint(where, path, tensors, std::move(words), extra);
+  detail::write_weights(where, path, model, tensors, extra);
 }
 
 }  // namespace pixelrnn::inline PIXELRNN_ABI

@@ -9,8 +9,11 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// a = δ·a + (1-δ)·w after every step (Polyak averaging as used by PixelCNN++, Salimans et al.
-/// 2017), starting from the first w it sees. Throws ConfigError unless 0 <= δ < 1.
+/// a = δ'·a + (1-δ')·w after every step (Polyak averaging as used by PixelCNN++, Salimans et al.
+/// 2017), from the w it is made with, where δ' = min(δ, (1 + t)/(10 + t)) after t steps: early on
+/// the average looks back over a tenth or so of the steps taken, else δ = 0.999 would still hold
+/// the weights of the start, which are worth nothing, after thousands. Throws ConfigError unless 0
+/// <= δ < 1.
 template <class T>
 class WeightAverage {
  public:
@@ -24,8 +27,11 @@ class WeightAverage {
     }
   }
 
-  void update() {
-    const T keep = static_cast<T>(decay_), take = static_cast<T>(1 - decay_);
+  /// After step number `step`, counted from 1.
+  void update(Index step) {
+    const auto t = static_cast<double>(step);
+    const double decay = std::min(decay_, (1 + t) / (10 + t));
+    const T keep = static_cast<T>(decay), take = static_cast<T>(1 - decay);
     for (std::size_t p = 0; p < parameters_.size(); ++p) {
       const FeatureView<const T> w = parameters_[p].parameter->value();
       std::transform(average_[p].begin(), average_[p].end(), w.begin(), average_[p].begin(),

@@ -19,7 +19,7 @@ struct TrainerOptions {
   int threads = 0;           ///< 0: as many as OpenMP offers
   double clip_norm = 0;      ///< largest global gradient norm; 0: no clipping
   double dropout = 0;        ///< probability that a step sets a number in a block to 0; 0: none
-  double average_decay = 0;  ///< of the weight average; 0: none is kept
+  double average_decay = 0;  ///< of the weight average, less in the first steps; 0: none is kept
   bool keep_best = false;    ///< keep a copy of the weights of the epoch with the best validation
   Schedule schedule = constant_rate();
 };

@@ -278,7 +278,7 @@ class Trainer {
     if (!std::isfinite(report.gradient_norm)) fail_non_finite(report, batch);
     require_squares(report);
     optimizer_.step(gradients_, rate_factor);
-    if (average_) average_->update();
+    if (average_) average_->update(steps());
     position_ += images;
     epoch_nats_ += report.nats_per_image * static_cast<double>(images);
     return report;

@@ -25,6 +25,7 @@
 #include <pixelrnn/sampling/sample.hpp>
 #include <pixelrnn/training/binarize.hpp>
 #include <pixelrnn/training/classify.hpp>
+#include <pixelrnn/training/content_hash.hpp>
 #include <pixelrnn/training/every_order.hpp>
 #include <pixelrnn/training/multi_scale.hpp>
 #include <pixelrnn/training/toy.hpp>

@@ -28,13 +28,20 @@ TEST_CASE("The mu-law is that of its formula, and finer where it is quiet", "[co
   CHECK(mu.sample(255) - mu.sample(254) > 0.04F);
 }
 
-TEST_CASE("Linear levels are evenly spread", "[core][sound]") {
+TEST_CASE("Linear levels are the whole numbers of files", "[core][sound]") {
   const Companding linear{.levels = 65536, .law = Companding::Law::linear};
-  for (const int level : {0, 1, 32767, 32768, 65534, 65535}) {
-    CHECK(int{linear.level(linear.sample(level))} == level);
+  for (int number = -32768; number < 32768; ++number) {
+    const float sample = static_cast<float>(number) / 32768;  // as 16-bit files are read
+    REQUIRE(int{linear.level(sample)} == number + 32768);
+    REQUIRE(linear.sample(number + 32768) == sample);
   }
-  CHECK(linear.sample(32768) - linear.sample(32767) == Approx(2.0 / 65535).epsilon(1e-3));
-  CHECK((Companding{.levels = 3, .law = Companding::Law::linear}.level(0)) == 1);
+  CHECK(linear.level(1) == 65535);
+  CHECK(linear.level(-7) == 0);
+  const Companding three{.levels = 3, .law = Companding::Law::linear};
+  CHECK(three.level(-1) == 0);
+  CHECK(three.level(0) == 1);
+  CHECK(three.level(1) == 2);
+  CHECK(three.sample(1) == 0);
 }
 
 TEST_CASE("A sound is cut into pieces, and put together again", "[core][sound]") {

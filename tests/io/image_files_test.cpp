@@ -155,6 +155,11 @@ TEST_CASE("Labels of other files are given to all images", "[io][image_files]") 
   CHECK_THROWS_ERROR(read_images(a, {.labels = {two}, .classes = 10}), FileError,
                      "the value is 99, expected 0 to 9");
   CHECK(read_images(a, {.labels = {two}, .limit = 1}).labels() == std::vector<int>{7});
+  // Labels of other files are found also where a limit leaves images unread.
+  CHECK_THROWS_ERROR(read_images(a, {.labels = {two, directory / "one"}, .limit = 1}), FileError,
+                     "there are 3 labels, expected 2, one an image");
+  CHECK_THROWS_ERROR(read_images({a, a}, {.labels = {two}, .limit = 1}), FileError,
+                     "there are 2 labels, expected 4, one an image");
   CHECK(read_images(a, {.labels = {two}, .limit = 9}).labels() == std::vector<int>{7, 99});
   CHECK_THROWS_ERROR(read_images({a, b}, {.labels = {two}, .limit = 9}), FileError, "expected 3");
   CHECK_THROWS_ERROR(read_images(directory / "cifar", {.labels = {directory / "one"}}), ConfigError,

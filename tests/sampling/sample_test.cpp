@@ -9,6 +9,7 @@
 #include <pixelrnn/likelihood/categorical.hpp>
 #include <pixelrnn/nn/convolution/masked_conv2d.hpp>
 #include <pixelrnn/nn/relu.hpp>
+#include <pixelrnn/nn/sequential.hpp>
 #include <pixelrnn/sampling/sample.hpp>
 
 #include "support/backends.hpp"

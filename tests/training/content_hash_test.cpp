@@ -14,6 +14,9 @@ TEST_CASE("The hash of no images is that of their sizes, by hand", "[training][c
   }
   CHECK(std::stoull(content_hash(Images()), nullptr, 16) == hash);
   CHECK(content_hash(Images()).size() == 16);
+  const std::vector<int> labels{3, 1}, turned{1, 3};
+  CHECK(content_hash(labels) == content_hash(std::vector<int>{3, 1}));
+  CHECK(content_hash(labels) != content_hash(turned));
 }
 
 TEST_CASE("Any other pixel, order, size or number of levels is another hash",

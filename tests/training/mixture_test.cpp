@@ -76,6 +76,10 @@ TEST_CASE("Probabilities too small to be numbers are mixed all the same", "[trai
   CHECK(found.image_nats[1].value == Approx(2900 + std::log(2.0)));
   CHECK(found.image_nats[2].value == Approx(5 + std::log(2.0)));
   CHECK(found.image_nats[3].value == infinity);
+  // What has no weight says nothing, however much more likely it finds an image.
+  const std::vector<double> first{1, 0};
+  CHECK(mixed(parts, first).image_nats[1].value == 3000);
+  CHECK(mixed(parts, first).image_nats[2].value == infinity);
 }
 
 TEST_CASE("A mixture draws whole images from its models, by its probabilities",

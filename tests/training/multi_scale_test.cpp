@@ -140,6 +140,17 @@ TEST_CASE("Two scales are the small image, then the large one given it",
     for (std::size_t n = 0; n < 3; ++n) {
       CHECK(sum.image_nats[n].value == first.image_nats[n].value + second.image_nats[n].value);
     }
+    // Of another size, at both scales.
+    SampleOptions wide = options;
+    wide.height = 6, wide.width = 8;
+    SampleOptions small_wide = options;
+    small_wide.height = 3, small_wide.width = 4;
+    given.conditions.maps = enlarged(sample(scales.small, 5, small_wide), 2);
+    given.height = 6, given.width = 8;
+    CHECK(test::difference(sample(scales, 5, wide), sample(scales.large, 5, given)) == "");
+    wide.width = 7;
+    CHECK_THROWS_ERROR(sample(scales, 5, wide), ConfigError,
+                       "SampleOptions::height and width are 6 and 7, expected multiples of 2");
     // A third scale around the two.
     const MultiScale three(scales, scale_large(8, channels), 2);
     CHECK(sample(three, 2, {.seed = 1}).image_shape() == ImageShape{8, 8, channels});

@@ -23,34 +23,36 @@ struct Sound {
 struct Companding {
   enum class Law {
     mu,      ///< fine where it is quiet: the μ-law of ITU-T G.711's curve, μ = levels - 1
-    linear,  ///< as 16-bit files have them, for 65,536 levels
+    linear,  ///< as files of whole numbers have them: 65,536 levels are 16 bits, without a loss
   };
   int levels = 256;
   Law law = Law::mu;
 
   /// f(x) = sign(x) ln(1 + μ|x|) / ln(1 + μ) (van den Oord et al. 2016c, arXiv 1609.03499, sec.
-  /// 2.2), from -1 … 1 evenly to 0 … levels - 1 and rounded; what is louder is taken for ±1. Throws
-  /// ValueError if x is not finite, ConfigError unless there are 2 to 65536 levels.
+  /// 2.2), from -1 … 1 evenly to 0 … levels - 1 and rounded; or, linear, the whole number nearest
+  /// to x·levels/2, which is 0 at the level levels/2. What is louder has the first or the last
+  /// level. Throws ValueError if x is not finite, ConfigError unless there are 2 to 65536 levels.
   [[nodiscard]] Images::Level level(float x) const {
     detail::require_level_count("Companding", levels);
     if (!std::isfinite(x)) {
       detail::fail<ValueError>("Companding: a sample is ", x, ", expected a number from -1 to 1");
     }
     const double bounded = std::clamp(double{x}, -1.0, 1.0), top = levels - 1;
-    const double f =
-        law == Law::linear
-            ? bounded
-            : std::copysign(std::log1p(top * std::abs(bounded)) / std::log1p(top), bounded);
+    if (law == Law::linear) {
+      const auto number = static_cast<int>(std::lround(bounded * levels / 2));
+      return static_cast<Images::Level>(std::clamp(number + levels / 2, 0, levels - 1));
+    }
+    const double f = std::copysign(std::log1p(top * std::abs(bounded)) / std::log1p(top), bounded);
     return static_cast<Images::Level>(std::lround((f + 1) / 2 * top));
   }
-  /// The sample in the middle of what has this level: f⁻¹. Throws ValueError if it is none.
+  /// The sample in the middle of what has this level. Throws ValueError if it is none.
   [[nodiscard]] float sample(int level) const {
     detail::require_level_count("Companding", levels);
     if (level < 0 || level >= levels) {
       detail::fail<ValueError>("Companding: a level is ", level, ", expected 0 to ", levels - 1);
     }
+    if (law == Law::linear) return static_cast<float>(2.0 * (level - levels / 2) / levels);
     const double top = levels - 1, f = 2 * level / top - 1;
-    if (law == Law::linear) return static_cast<float>(f);
     return static_cast<float>(std::copysign(std::expm1(std::abs(f) * std::log1p(top)) / top, f));
   }
 };

@@ -248,11 +248,12 @@ void for_each_weights(S& trainer, Use&& use) {
 }  // namespace detail
 
 /// Writes everything a trainer needs to go on with the same bits: weights, the update rule's state,
-/// the weight average, and as metadata the trainer's words (model, rule, seed, steps, epoch and
-/// position in it), the model's fingerprint and `extra` words of your own. The file appears whole
-/// or not at all. May be called from the trainer's callbacks. Throws FileError if the file cannot
-/// be written, ConfigError if an extra word is one of the trainer's, NumericError if training has
-/// diverged: a tensor or a logit of the fingerprint is not finite.
+/// the weight average, the best weights if they are kept, and as metadata the trainer's words
+/// (model, rule, seed, steps, epoch and position in it), the model's fingerprint and `extra` words
+/// of your own. The file appears whole or not at all. May be called from the trainer's callbacks.
+/// Throws FileError if the file cannot be written, ConfigError if an extra word is one of the
+/// trainer's, NumericError if training has diverged: a tensor or a logit of the fingerprint is not
+/// finite.
 template <Resumable S>
 void save_checkpoint(const std::filesystem::path& path, S& trainer, const Metadata& extra = {}) {
   const char* const where = "save_checkpoint";

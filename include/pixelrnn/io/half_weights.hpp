@@ -12,8 +12,9 @@
 namespace pixelrnn::inline PIXELRNN_ABI {
 
 /// Rounds every weight of a model to the nearest number of half precision, ties to even: by at most
-/// 2^-11 of itself, or by 2^-25 where it is smaller than 2^-14. What that costs, evaluate() says.
-/// Throws ValueError, before it changes any, if one is larger than 65,504 or not finite.
+/// 2^-11 of itself, or by 2^-25 where it is smaller than 2^-14; a double as the nearest float is.
+/// What that costs, evaluate() says. Throws ValueError, before it changes any, if one would be
+/// larger than 65,504, the largest of them, or is not finite.
 template <Model M>
 void round_to_half(M& model) {
   const auto weights = weights_of(model);
@@ -21,7 +22,7 @@ void round_to_half(M& model) {
     for (const auto value : values) {
       if (std::isfinite(from_f16(to_f16(static_cast<float>(value))))) continue;
       detail::fail<ValueError>("round_to_half: a weight of ", name, " is ", value,
-                               ", expected at most 65,504 in size");
+                               ", expected what rounds to 65,504 in size at most");
     }
   }
   using T = typename M::Scalar;

@@ -151,8 +151,22 @@ inline void require_brightness(const std::filesystem::path& path, const Images& 
   return images;
 }
 
-/// Labels out of files for so many images, which are all there are unless a limit stopped them.
-inline void attach_labels(Images& images, const ImageFileOptions& options) {
+/// How many images the files promise, if all are IDX.
+[[nodiscard]] inline std::optional<Index> images_in_idx(
+    std::span<const std::filesystem::path> paths, std::span<const ImageFormat> formats,
+    const ImageFileOptions& options) {
+  Index count = 0;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (formats[i] != ImageFormat::idx) return std::nullopt;
+    count += IdxReader(paths[i], options.max_bytes).sizes().front();
+  }
+  return count;
+}
+
+/// Labels out of files for images of other files, which are all there are unless a limit stopped
+/// them.
+inline void attach_labels(Images& images, std::span<const std::filesystem::path> paths,
+                          std::span<const ImageFormat> formats, const ImageFileOptions& options) {
   if (!images.labels().empty()) {
     fail<ConfigError>("read_images: the images have labels of their own, expected no ",
                       options.labels.front());
@@ -164,9 +178,12 @@ inline void attach_labels(Images& images, const ImageFileOptions& options) {
   }
   const auto count = static_cast<std::size_t>(images.count());
   const bool all = options.limit == 0 || images.count() < options.limit;
-  if (labels.size() < count || (all && labels.size() > count)) {
+  // Of files that were not read to their end the headers say how many images there are.
+  const std::optional<Index> in_files =
+      all ? images.count() : images_in_idx(paths, formats, options);
+  if (labels.size() < count || (in_files && std::ssize(labels) != *in_files)) {
     fail<FileError>(options.labels.front(), ": there are ", labels.size(), " labels, expected ",
-                    count, ", one an image");
+                    in_files.value_or(images.count()), ", one an image");
   }
   labels.resize(count);
   images.set_labels(std::move(labels));
@@ -268,7 +285,7 @@ inline void attach_labels(Images& images, const ImageFileOptions& options) {
     i += files;
   }
   Images all = detail::joined(std::move(parts));
-  if (!options.labels.empty()) detail::attach_labels(all, options);
+  if (!options.labels.empty()) detail::attach_labels(all, paths, formats, options);
   return all;
 }
 [[nodiscard]] inline Images read_images(const std::filesystem::path& path,

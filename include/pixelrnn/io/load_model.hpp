@@ -13,7 +13,7 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// A model that can be made of the words of a file: PixelCNN and PixelRNN are, and a class of a
+/// A model that can be made of the words of a file: all of the library's are, and a class of a
 /// user's that offers
 ///   static std::optional<M> made_of(const ModelWords& words, std::uint64_t bytes);
 /// nothing if the file is of another kind; `bytes` is the size of the file, which bounds what its

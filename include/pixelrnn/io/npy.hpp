@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// NumPy's .npy: one array of float, double, unsigned bytes or 64-bit integers in a file.
+// NumPy's .npy: one array of float, double, or integers of 8, 16 or 64 bits in a file.
 #pragma once
 
 #include <cstddef>

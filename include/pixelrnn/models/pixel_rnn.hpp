@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// PixelRNN: residual blocks around a recurrence, Row LSTM or Diagonal BiLSTM.
+// PixelRNN: residual blocks around a recurrence, of an LSTM.
 #pragma once
 
 #include <optional>
@@ -30,7 +30,8 @@ struct PixelRNNConfig {
   Orientation orientation{};             ///< the order in which it goes through the pixels
 };
 
-/// A recurrence that PixelRNN can stack: RowLSTM<...>, DiagonalBiLSTM<...> or SpatialLSTM<...>.
+/// A recurrence that PixelRNN can stack: RowLSTM<...>, DiagonalBiLSTM<...>, or SpatialLSTM<...> of
+/// nn/spatial_lstm/spatial_lstm.hpp.
 template <class R>
 concept Recurrence = IncrementalLayer<R> && requires(typename R::Config config, Rng& rng) {
   R(config, rng);

@@ -105,8 +105,8 @@ class WaveNetNet : public Network<WaveNetNet<B>, typename B::Scalar> {
 /// dilations) samples. A walk keeps, for each layer, what its taps reach, whatever the length: see
 /// WalkerOptions::endless. Departures: levels are read as numbers from -1 to 1, not as one of 256;
 /// the biases that the paper does not speak of exist. Cost: 2·h·(2·k·h + h + head) FLOP a sample
-/// and layer. Throws ConfigError unless sizes are positive, the images' height 1, k 2 or more,
-/// cycle 1 to 16, and hidden a multiple of the channels.
+/// and layer. Throws ConfigError unless sizes are positive, the images' height 1 in an order by
+/// rows, k 2 or more, cycle 1 to 16, and hidden a multiple of the channels.
 template <class L = Categorical, class B = Backend<>>
 class WaveNet : public ImageModel<detail::WaveNetNet<B>, L> {
  public:

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include <pixelrnn/core/images.hpp>
@@ -49,6 +50,12 @@ class ContentHash {
   detail::ContentHash hash;
   hash.add_shape(maps.shape());
   for (const float value : maps) hash.add_number(std::bit_cast<std::uint32_t>(value));
+  return hash.digits();
+}
+/// The same over labels.
+[[nodiscard]] inline std::string content_hash(std::span<const int> labels) {
+  detail::ContentHash hash;
+  for (const int label : labels) hash.add_number(static_cast<std::uint64_t>(label));
   return hash.digits();
 }
 

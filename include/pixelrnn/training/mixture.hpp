@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -66,15 +67,17 @@ namespace detail {
     }
   }
   for (std::size_t n = 0; n < mean.image_nats.size(); ++n) {
-    // From the least nats: the largest term is w_k · 1.
-    double least = mean.image_nats[n].value, sum = 0;
-    for (const Evaluation& part : parts) least = std::min(least, part.image_nats[n].value);
+    // From the least nats of those that have a weight: the largest exp is 1.
+    double least = std::numeric_limits<double>::infinity(), sum = 0;
+    for (std::size_t k = 0; k < w.size(); ++k) {
+      if (w[k] > 0) least = std::min(least, parts[k].image_nats[n].value);
+    }
     if (!std::isfinite(least)) {
       mean.image_nats[n] = {least};
       continue;
     }
     for (std::size_t k = 0; k < w.size(); ++k) {
-      sum += w[k] * std::exp(least - parts[k].image_nats[n].value);
+      if (w[k] > 0) sum += w[k] * std::exp(least - parts[k].image_nats[n].value);
     }
     mean.image_nats[n] = {least - std::log(sum)};
   }
@@ -84,7 +87,7 @@ namespace detail {
 /// Several models, one of which is drawn for each image: p(x) = Σ_k w_k p_k(x). Of models that
 /// differ in their Orientation or their seed alone that is more likely than the mean of them, by
 /// Jensen's inequality; lmconv (Jain et al. 2020, arXiv 2006.12486) averages orders so.
-///   Mixture mixture{{std::move(by_rows), std::move(by_columns)}};
+///   Mixture mixture{std::vector{by_rows, by_columns}};
 ///   evaluate(mixture, test_set); sample(mixture, 16, {.seed = 7});
 /// It has no logits: a pixel's conditional depends on which model is at work. Models of several
 /// kinds: evaluate each, then mixed(). Cost: that of all models to evaluate, of one to sample.

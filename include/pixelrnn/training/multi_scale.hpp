@@ -59,6 +59,17 @@ namespace detail {
 [[nodiscard]] inline std::uint64_t seed_of_scale(std::uint64_t seed) {
   return Rng(seed).below(std::uint64_t{1} << 63);
 }
+/// How smaller images are sampled where larger ones are to have the size of these options.
+[[nodiscard]] inline SampleOptions smaller(SampleOptions options, Index factor) {
+  if (options.height % factor != 0 || options.width % factor != 0) {
+    fail<ConfigError>("sample: SampleOptions::height and width are ", options.height, " and ",
+                      options.width, ", expected multiples of ", factor,
+                      ", by which the images of the smaller scale are smaller");
+  }
+  options.height /= factor;
+  options.width /= factor;
+  return options;
+}
 /// How larger images are sampled given smaller ones, which were sampled by these options.
 [[nodiscard]] inline SampleOptions told(const Images& small, Index factor, SampleOptions options) {
   options.seed = seed_of_scale(options.seed);
@@ -74,11 +85,12 @@ inline void add_nats(Evaluation& sum, const Evaluation& more) {
 }  // namespace detail
 
 /// Small images, then large ones given them. Image i is a pure function of (models, seed, first +
-/// i, rule). Throws as sample(model, ...) does.
+/// i, rule). Throws as sample(model, ...) does, and ConfigError unless a height and width that are
+/// asked for are multiples of the factor.
 template <class Small, class Large, SamplingRule Rule = Multinomial>
 [[nodiscard]] Images sample(const MultiScale<Small, Large>& scales, Index count,
                             const SampleOptions& options = {}, Rule rule = {}) {
-  const Images small = sample(scales.small, count, options, rule);
+  const Images small = sample(scales.small, count, detail::smaller(options, scales.factor), rule);
   return sample(scales.large, count, detail::told(small, scales.factor, options), rule);
 }
 

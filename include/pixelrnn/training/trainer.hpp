@@ -139,7 +139,7 @@ class Trainer {
   }
 
   /// Everything a checkpoint must hold beside metadata(): weights, the update rule's state, the
-  /// weight average.
+  /// weight average. (The best weights are checkpointed apart: with_best.)
   [[nodiscard]] std::vector<NamedTensor<Scalar>> state() {
     std::vector<NamedTensor<Scalar>> tensors = weights_of(model_);
     const std::size_t count = tensors.size();
@@ -233,11 +233,14 @@ class Trainer {
                                 "; resume with the data it was trained on");
     }
   }
-  /// Finds out now, not after an epoch, what M::set_condition does not take.
+  /// Finds out now, not after an epoch, what M::set_condition does not take: of labels each, of
+  /// maps the first, for they are all of one shape, and through a network they take many times the
+  /// memory of the data.
   void require_told(const ConditionView& told, Index images) const {
     if constexpr (ConditionalModel<M>) {
       Tape<Scalar> tape({.threads = 1, .record = false});
-      model_.set_condition(tape, told, images);
+      const bool first_alone = told.labels.empty() && images > 1 && told.maps.shape().n() == images;
+      model_.set_condition(tape, first_alone ? told.slice(0, 1) : told, first_alone ? 1 : images);
     }
   }
   void require_best(const char* what) const {

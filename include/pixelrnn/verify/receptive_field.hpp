@@ -12,7 +12,7 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// The pixels that the logits of pixel (row, column) see in one random image, (H, W), 1 where they
 /// do: by derivative, or because the bits of the logits change when levels are replaced. All levels
 /// that have no derivative are replaced at once, and where that changes anything, halves of them,
-/// down to single ones. Clears the gradients of the model's parameters. Throws ShapeError if the
+/// down to single ones. Throws ShapeError if the
 /// pixel is not in the image. Cost: one forward pass, recorded and swept, and two without a
 /// recording; where levels are seen without a derivative, up to 2·log2(sub-pixels) more for each.
 template <Model M>

@@ -187,9 +187,10 @@ template <Model M, class Sampler = DefaultSampler<M>>
 /// Samples must come from p(x): chi-square of `draws` images against the exact probability of all
 /// images there are. `value` is the p-value, how probable counts as far from their expectation are;
 /// below 1e-4 the report fails, so a right model fails with one seed in 10 000, and always with
-/// that seed. It fails too if fewer than two images are expected 5 times: that would prove nothing.
-/// Throws ConfigError if there are more than 2^20 images: use a tiny model, of 16 to 1000.
-/// Cost: `draws` samples, and levels^sub-pixels images through the net.
+/// that seed. It fails too unless two images are expected 5 times, or one is, and all that are
+/// rarer once together: less would prove nothing. Throws ConfigError if there are more than 2^20
+/// images: use a tiny model, of 16 to 1000. Cost: `draws` samples, and levels^sub-pixels images
+/// through the net.
 template <Model M, class Sampler = DefaultSampler<M>>
 [[nodiscard]] VerifyReport verify_distribution(const M& model, VerifyOptions options = {},
                                                Index draws = 20000, Sampler sampler = {}) {
@@ -213,7 +214,7 @@ template <Model M, class Sampler = DefaultSampler<M>>
   report.value = found.p_value;
   report.passed = found.p_value >= 1e-4 && found.freedom > 0;
   if (found.freedom == 0) {
-    report.where = "fewer than two images are expected 5 times in " + std::to_string(draws);
+    report.where = "fewer than two images are expected often enough in " + std::to_string(draws);
   }
   if (found.p_value < 1e-4) {
     std::ostringstream where;

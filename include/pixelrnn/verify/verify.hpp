@@ -195,7 +195,7 @@ template <Model M>
 /// what has a non-zero derivative, or changes the bits of the logits when its level alone is
 /// replaced: a level that is looked up in a table has no derivative, and one at the kink of a ReLU
 /// may have 0. Both can fail by chance (a ReLU that is off): `images` random inputs are tried, and
-/// once seen is enough. Clears the gradients of the model's parameters. Cost: images · sub-pixels
+/// once seen is enough. Cost: images · sub-pixels
 /// forward passes of one image, each recorded and swept, and images · (1 + sub-pixels) without a
 /// recording; with 3 or 4 levels, all of which are tried, two or three times as many of these.
 template <Model M, class Promise>

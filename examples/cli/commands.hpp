@@ -75,8 +75,16 @@ struct ModelFile {
 };
 
 /// Throws ConfigError if the file `told` is given and the model is told no maps, or is and none is
-/// given. What a model of told_scale is told is made of its images.
-void require_told(const AnyModel& model, Index told_scale, const std::string& told);
+/// given, or others than these maps of images of this size. What a model of told_scale is told is
+/// made of its images.
+void require_told(const AnyModel& model, Index told_scale, const std::string& told,
+                  const FeatureMap<float>& maps, const ImageShape& image);
+/// Throws ConfigError unless maps out of the file `path` are of images of this size.
+void require_map_size(const char* option, const std::string& path, const Shape<4>& maps,
+                      const ImageShape& image);
+/// Throws ConfigError if a label is none of the model's classes; `first` is the number of the first
+/// image in the data.
+void require_labels(const AnyModel& model, const Images& images, Index first);
 
 struct Evaluate {
   ModelFile model;

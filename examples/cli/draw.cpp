@@ -39,11 +39,11 @@ void require_class(const Drawing& options, const AnyModel& net) {
   }
 }
 
-bool makes_sound(const Drawing& options) {
-  return std::filesystem::path(options.out).extension() == ".wav";
-}
-/// Throws ConfigError, before anything is drawn, if --out is sound and images are none.
-void require_lines(const Drawing& options, const ImageShape& image) {
+bool makes_sound(const Drawing& options) { return ending_of(options.out) == ".wav"; }
+/// Throws ConfigError, before anything is drawn, if --out is sound and images are none, or is
+/// something else; FileError if it cannot be written.
+void require_drawable(const Drawing& options, const ImageShape& image) {
+  require_writable("--out", options.out, {".png", ".wav"});
   if (!makes_sound(options) || image.height == 1) return;
   detail::fail<ConfigError>("--out ", options.out, " is sound, which has one row, the images are ",
                             image, "; use a name that ends in .png");
@@ -85,7 +85,8 @@ int run_drawing(const Drawing& options, const Console& console, Index columns, D
   return 0;
 }
 
-/// The pixels that are known: the first rows or columns, or those of a picture that are not black.
+/// The pixels of images of this size that are known: the first rows or columns, or those of a
+/// picture that are not black.
 KeepMask known_pixels(const Complete& options, const ImageShape& image) {
   KeepMask keep{Tensor<unsigned char, 2>({image.height, image.width})};
   if (options.keep_rows) {
@@ -167,11 +168,12 @@ int Sample::run() const {
   const ImageShape image = net->image_shape();
   const ImageShape size{height > 0 ? height : image.height, width > 0 ? width : image.width,
                         image.channels};
-  require_lines(*this, size);
+  require_drawable(*this, size);
   SampleOptions how{
       .seed = seed, .threads = threads, .first = first, .height = height, .width = width};
   // Classes by turns, if none is asked for: image i is of the same class in every call.
   const auto classes = static_cast<std::uint64_t>(net->condition().classes);
+  if (classes > 0) how.conditions.labels.reserve(static_cast<std::size_t>(count));
   for (Index i = 0; i < count && classes > 0; ++i) {
     const auto by_turns =
         static_cast<int>((first % classes + static_cast<std::uint64_t>(i)) % classes);
@@ -183,19 +185,18 @@ int Sample::run() const {
   }
   const Index told_scale =
       preparation_in(read_metadata(model.path), net->levels(), image).told_scale;
-  require_told(*net, told_scale, told);
+  require_told(*net, told_scale, told, how.conditions.maps, size);
   const std::unique_ptr<AnyModel> small = model.load_small(console, *net, told_scale);
   if (told_scale > 1 && small == nullptr) {
     detail::fail<ConfigError>("the model is told smaller images; give the model that draws them ",
                               "as --small");
   }
-  if (small != nullptr && (height > 0 || width > 0)) {
-    detail::fail<ConfigError>("--height and --width are of one model, expected no --small");
-  }
   const auto draw = [&] {
     const AnyRule rule{temperature};
     if (small != nullptr) {
-      how = detail::told(small->sample(count, how, rule, chosen_sampler()), told_scale, how);
+      how = detail::told(
+          small->sample(count, detail::smaller(how, told_scale), rule, chosen_sampler()),
+          told_scale, how);
     }
     if (nets.size() == 1) return net->sample(count, how, rule, chosen_sampler());
     Images all(count, size, net->levels(), "sampled");
@@ -219,29 +220,37 @@ int Complete::run() const {
   const Console console(json);
   const std::unique_ptr<AnyModel> net = model.load(console);
   require_class(*this, *net);
-  require_lines(*this, net->image_shape());
   const Preparation how =
       preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
   if (how.told_scale > 1) {
     detail::fail<ConfigError>("the model is told a smaller image, of which what is unknown is a ",
                               "part too; complete by a model of one scale");
   }
-  const KeepMask keep = known_pixels(*this, net->image_shape());
+  const ImageShape image = net->image_shape();
+  const ImageShape size{image.height, how.piece > 0 ? how.piece : image.width, image.channels};
+  require_drawable(*this, size);
+  const KeepMask keep = known_pixels(*this, size);
   Images part = read_source({data, labels, told, first, count}, how);
   if (exact && part.count() < count) {
     detail::fail<ConfigError>("--count is ", count, ", but from image --first ", first,
                               " on (counted from 0) the data have only ", part.count());
   }
   Images images = prepare(std::move(part), how);
-  require_told(*net, how.told_scale, told);
+  require_told(*net, how.told_scale, told, images.conditions().maps, size);
+  require_labels(*net, images, first);
   if (of_class) {
     images.set_labels(std::vector<int>(static_cast<std::size_t>(images.count()), *of_class));
   } else if (net->condition().classes > 0 && images.labels().empty()) {
     detail::fail<ConfigError>("the model is told the class of an image; give --labels or --class");
   }
+  // Numbered as all completions of the data are, so that --first changes none of them.
+  const SampleOptions options{
+      .seed = seed,
+      .threads = threads,
+      .first = static_cast<std::uint64_t>(first) * static_cast<std::uint64_t>(variants)};
   const auto draw = [&] {
-    return net->complete(repeated(images, variants), keep, {.seed = seed, .threads = threads},
-                         AnyRule{temperature}, chosen_sampler());
+    return net->complete(repeated(images, variants), keep, options, AnyRule{temperature},
+                         chosen_sampler());
   };
   return run_drawing(*this, console, 2 + variants, draw,
                      [&](const Images& completed) { return lines_of(images, keep, completed); });

@@ -18,6 +18,17 @@
 #include "output.hpp"
 
 namespace cli {
+namespace {
+/// What a model is told of an image, whatever it makes of it.
+std::string told_to(const AnyModel& model, const std::string& path) {
+  const Condition condition = model.condition();
+  const Index scale =
+      preparation_in(read_metadata(path), model.levels(), model.image_shape()).told_scale;
+  if (scale > 1) return "every " + std::to_string(scale) + ". pixel";
+  if (condition.classes > 0) return std::to_string(condition.classes) + " classes";
+  return condition.width() == 0 ? "nothing" : std::to_string(condition.channels) + " numbers";
+}
+}  // namespace
 
 std::vector<std::unique_ptr<AnyModel>> ModelFile::load_all(const Console& console) const {
   std::vector<std::unique_ptr<AnyModel>> models;
@@ -26,14 +37,15 @@ std::vector<std::unique_ptr<AnyModel>> ModelFile::load_all(const Console& consol
   for (const std::string& other : mixed_with) {
     models.push_back(ModelFile{other, weights}.load(console));
     const AnyModel& model = *models.back();
+    const std::string found = told_to(model, other), wanted = told_to(first, path);
     if (model.image_shape() == first.image_shape() && model.levels() == first.levels() &&
-        model.condition().classes == first.condition().classes) {
+        found == wanted) {
       continue;
     }
     detail::fail<ConfigError>("--mix-with ", other, " is a model of images ", model.image_shape(),
-                              " of ", model.levels(), " levels told ", model.condition().classes,
-                              " classes, expected ", first.image_shape(), ", ", first.levels(),
-                              " and ", first.condition().classes, " as --model");
+                              " of ", model.levels(), " levels told ", found, ", expected ",
+                              first.image_shape(), " of ", first.levels(), " told ", wanted,
+                              " as --model");
   }
   return models;
 }
@@ -74,9 +86,25 @@ std::unique_ptr<AnyModel> ModelFile::load_small(const Console& console, const An
   return model;
 }
 
-void require_told(const AnyModel& model, Index told_scale, const std::string& told) {
+void require_map_size(const char* option, const std::string& path, const Shape<4>& maps,
+                      const ImageShape& image) {
+  if (maps.h() * maps.w() == 1 || (maps.h() == image.height && maps.w() == image.width)) return;
+  detail::fail<ConfigError>(option, ' ', path, " tells of ", maps.h(), 'x', maps.w(),
+                            " pixels, expected ", image.height, 'x', image.width,
+                            " as the images, or numbers of a whole image");
+}
+
+void require_told(const AnyModel& model, Index told_scale, const std::string& told,
+                  const FeatureMap<float>& maps, const ImageShape& image) {
   const Condition condition = model.condition();
   const bool wants = condition.width() > 0 && condition.classes == 0 && told_scale == 1;
+  if (wants && !told.empty()) {
+    require_map_size("--told", told, maps.shape(), image);
+    if (maps.shape().c() == condition.channels) return;
+    detail::fail<ConfigError>("--told ", told, " has ", maps.shape().c(),
+                              " numbers of an image or pixel, expected ", condition.channels,
+                              ", which the model is told");
+  }
   if (wants == !told.empty()) return;
   if (wants) {
     detail::fail<ConfigError>("the model is told ", condition.channels,
@@ -84,6 +112,17 @@ void require_told(const AnyModel& model, Index told_scale, const std::string& to
   }
   detail::fail<ConfigError>("--told is ", told, ", but the model is told no numbers; see train ",
                             "--condition maps");
+}
+
+void require_labels(const AnyModel& model, const Images& images, Index first) {
+  const Index classes = model.condition().classes;
+  if (classes == 0) return;
+  const auto bad =
+      std::ranges::find_if(images.labels(), [=](int label) { return label >= classes; });
+  if (bad == images.labels().end()) return;
+  detail::fail<ConfigError>("image ", first + (bad - images.labels().begin()),
+                            " of the data (counted from 0) has label ", *bad, ", expected 0 to ",
+                            classes - 1, ", the classes that the model is told");
 }
 
 int Evaluate::run() const {
@@ -97,14 +136,18 @@ int Evaluate::run() const {
   const Console console(json);
   const auto nets = model.load_all(console);
   const std::unique_ptr<AnyModel>& net = nets[0];
-  if (nets.size() > 1 && (classify || !logits.empty() || !nats_map.empty())) {
+  if ((nets.size() > 1 || !model.small.empty()) &&
+      (classify || !logits.empty() || !nats_map.empty())) {
     detail::fail<ConfigError>("--classify, --logits and --nats-map are of one model, expected no ",
-                              "--mix-with");
+                              nets.size() > 1 ? "--mix-with" : "--small");
   }
+  require_writable("--logits", logits, {".npy"});
+  require_writable("--nats-map", nats_map, {".npy", ".png"});
   const Preparation how =
       preparation_for(preparation, read_metadata(model.path), net->levels(), net->image_shape());
   const Images images = prepare(read_source({data, labels, told, first, limit}, how), how);
-  require_told(*net, how.told_scale, told);
+  require_told(*net, how.told_scale, told, images.conditions().maps, images.image_shape());
+  require_labels(*net, images, first);
   const EvaluateOptions options{
       .batch_size = batch_size, .threads = threads, .walk_bits = walk_bits};
   const std::unique_ptr<AnyModel> small = model.load_small(console, *net, how.told_scale);
@@ -116,6 +159,11 @@ int Evaluate::run() const {
   if (is_told && images.labels().empty() && !classify) {
     detail::fail<ConfigError>("the model is told the class of an image; give --labels, or ",
                               "--classify to try all classes");
+  }
+  std::optional<double> independent;
+  if (!baseline.empty()) {
+    independent = independent_pixels_nats(
+        prepare(read_source({.paths = baseline, .count = baseline_limit}, how), how), images);
   }
   const auto start = std::chrono::steady_clock::now();
   // Not told, p(x) is the mean of p(x | class).
@@ -157,15 +205,12 @@ int Evaluate::run() const {
                            100 * *accuracy));
     }
   }
-  std::optional<double> independent;
-  if (!baseline.empty()) {
-    independent = independent_pixels_nats(
-        prepare(read_source({.paths = baseline, .count = baseline_limit}, how), how), images);
+  if (independent) {
     console.write(format("%.4f nats/image  independent pixels  binarization %s\n", *independent,
                          result.binarization.c_str()));
   }
   if (!logits.empty()) write_npy(logits, net->logits_map(images, options));
-  if (std::filesystem::path(nats_map).extension() == ".png") {
+  if (ending_of(nats_map) == ".png") {
     write_png(nats_map, mean_map(net->nats_map(images, options)));
   } else if (!nats_map.empty()) {
     write_npy(nats_map, net->nats_map(images, options));

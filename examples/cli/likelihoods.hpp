@@ -55,10 +55,11 @@ template <template <class L> class ModelOf>
     if constexpr (requires { config.upsample; }) {
       config.upsample = spec.upsample;
       config.padding_bias = spec.padding_bias;
-    } else if (!spec.upsample || spec.padding_bias) {
+    } else if (!spec.upsample || spec.padding_bias ||
+               spec.initial_state != ModelSpec().initial_state) {
       detail::fail<ConfigError>(
-          "--no-upsample and --padding-bias are of blocks with an LSTM, which ", spec.kind,
-          " has not");
+          "--no-upsample, --padding-bias and --initial-state are of blocks with an LSTM, which ",
+          spec.kind, " has not");
     }
     if constexpr (requires { config.first_gated; }) {
       config.first_kernel = spec.first_kernel;

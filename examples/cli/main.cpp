@@ -227,8 +227,9 @@ std::string no_memory(const CLI::App& app) {
   std::string text = "not enough memory";
   const char* before = "; try less of ";
   for (const CLI::App* const command : app.get_subcommands()) {
-    for (const char* const name : {"--image", "--limit", "--count", "--variants", "--batch-size",
-                                   "--threads", "--layers", "--hidden"}) {
+    for (const char* const name :
+         {"--image", "--limit", "--count", "--height", "--width", "--variants", "--batch-size",
+          "--threads", "--layers", "--hidden", "--head", "--stream", "--kernel"}) {
       if (command->get_option_no_throw(name) == nullptr) continue;
       text += before;
       text += name;
@@ -254,7 +255,8 @@ int unless_lost(int status) {
 
 int main(int argc, char** argv) {
   take_standard_streams();
-  CLI::App app("Autoregressive image models: PixelCNN, Row LSTM, Diagonal BiLSTM");
+  CLI::App app(
+      "Autoregressive models of images and sound; pixelrnn SUBCOMMAND --help says what each takes");
   app.require_subcommand(1);
   app.set_version_flag("--version", format("pixelrnn %d.%d.%d", PIXELRNN_VERSION_MAJOR,
                                            PIXELRNN_VERSION_MINOR, PIXELRNN_VERSION_PATCH));

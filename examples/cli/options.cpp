@@ -95,18 +95,18 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
   parser
       .add_option("--layers", spec.layers,
                   "Residual blocks, or layers of gated_pixel_cnn and wavenet")
-      ->transform(whole(1, ModelWords::largest))
+      ->transform(whole(1, most_maps))
       ->capture_default_str();
   parser
       .add_option("--hidden", spec.hidden,
                   "Units of a block, and twice as many between blocks; maps of the layers of "
                   "gated_pixel_cnn and wavenet")
-      ->transform(whole(1, ModelWords::largest))
+      ->transform(whole(1, most_maps))
       ->capture_default_str();
   parser
       .add_option("--head", spec.head,
                   "Maps of the layers before the logits; of gated_pixel_cnn 0: no such layer")
-      ->transform(whole(0, ModelWords::largest))
+      ->transform(whole(0, most_maps))
       ->capture_default_str();
   CLI::Option* const skip =
       parser.add_flag("--skip", spec.skip, "Learned connections from every block to the output");
@@ -114,9 +114,7 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
       "--no-residual", [&spec] { spec.residual = false; },
       "Blocks with an LSTM do not add their input to their output");
   const auto add_size = [&](const char* name, Index& size, const char* what) {
-    return parser.add_option(name, size, what)
-        ->transform(whole(1, ModelWords::largest))
-        ->excludes(skip);
+    return parser.add_option(name, size, what)->transform(whole(1, most_kernel))->excludes(skip);
   };
   add_size("--first-kernel", spec.first_kernel, "Size of gated_pixel_cnn's first kernels, odd")
       ->capture_default_str();
@@ -143,7 +141,7 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
       "--zero-one", [&spec] { spec.encoding = Encoding::zero_one; },
       "Levels enter the net as 0 to 1, not as -1 to 1");
   parser.add_option("--stream", spec.stream, "Maps between residual blocks [twice --hidden]")
-      ->transform(whole(1, ModelWords::largest));
+      ->transform(whole(1, most_maps));
   parser.add_flag_callback(
       "--no-upsample", [&spec] { spec.upsample = false; },
       "No 1x1 layer behind an LSTM; --stream is --hidden then");
@@ -163,13 +161,17 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
       ->check(CLI::IsMember(names));
   parser
       .add_option("--initial-state", spec.initial_state,
-                  "State of an LSTM outside the image; padded_scan: diagonal_bilstm only")
+                  "State of an LSTM outside the image; padded_scan: diagonal_bilstm only, learned: "
+                  "not of spatial_lstm, whose state there is zero")
       ->check(CLI::IsMember({"learned", "zero", "padded_scan"}))
       ->capture_default_str();
 }
 void add_drawing(CLI::App& parser, Drawing& options) {
   add_model_file(parser, options.model);
-  parser.add_option("--seed", options.seed, "An image depends on it and the image's number alone")
+  parser
+      .add_option("--seed", options.seed,
+                  "An image depends on it and the image's number alone; a completion "
+                  "on --variants too")
       ->transform(whole(0, any_seed))
       ->capture_default_str();
   parser
@@ -184,7 +186,7 @@ void add_drawing(CLI::App& parser, Drawing& options) {
       ->capture_default_str();
   parser
       .add_option("--out", options.out,
-                  "PNG file of all images side by side; *.wav: sound, one after the other")
+                  "*.png: all images side by side; *.wav: sound, one after the other")
       ->required()
       ->check(file_name());
   parser.add_flag("--show", options.show, "Show the images as text too");

@@ -12,12 +12,14 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <span>
 #include <string_view>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
 
 #include <pixelrnn/core/luma.hpp>
+#include <pixelrnn/io/file.hpp>
 #include <pixelrnn/io/png.hpp>
 
 namespace cli {
@@ -46,6 +48,14 @@ const char* character(int top, int bottom, bool binary, bool utf8) {
   return ramp[(top + bottom) / 2 * 10 / 256];
 }
 
+/// A device or a pipe, which is written to, not replaced.
+bool is_special(const std::filesystem::path& path) {
+  std::error_code none;
+  const auto kind = std::filesystem::status(path, none).type();
+  return kind == std::filesystem::file_type::character ||
+         kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::socket;
+}
+
 }  // namespace
 
 void Figures::write(const std::string& path) const {
@@ -61,8 +71,32 @@ void Figures::write(const std::string& path) const {
     if (!std::cout) detail::fail<FileError>("cannot write to the standard output");
     return;
   }
-  std::ofstream file(path, std::ios::binary);
-  if (!(file << text << std::flush)) detail::fail<FileError>("cannot write ", path);
+  if (is_special(path)) {
+    std::ofstream file(path, std::ios::binary);
+    if (!(file << text << std::flush)) detail::fail<FileError>("cannot write ", path);
+    return;
+  }
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(text)));
+  file.commit();
+}
+
+std::string ending_of(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return ending;
+}
+
+void require_writable(const char* option, const std::string& path,
+                      const std::vector<std::string>& endings) {
+  if (path.empty()) return;
+  const std::string ending = ending_of(path);
+  if (!ending.empty() && std::ranges::find(endings, ending) == endings.end()) {
+    std::string known;
+    for (const std::string& one : endings) known += (known.empty() ? "" : " or ") + one;
+    detail::fail<ConfigError>(option, " is ", path, ", expected a name that ends in ", known);
+  }
+  static_cast<void>(AtomicFile(path));
 }
 
 void require_separate(const std::vector<NamedFile>& read, const std::vector<NamedFile>& written) {
@@ -112,12 +146,11 @@ Console::Console(const std::string& json_path)
     : stream_(json_path == "-" ? stderr : stdout), is_terminal_(::isatty(::fileno(stream_)) == 1) {
   if (json_path.empty() || json_path == "-") return;
   // To find out now, not hours later, that the figures cannot be written.
-  std::error_code none;
-  const bool was_there = std::filesystem::exists(json_path, none);
-  if (!std::ofstream(json_path, std::ios::app)) {
+  if (!is_special(json_path)) {
+    static_cast<void>(AtomicFile(json_path));
+  } else if (!std::ofstream(json_path, std::ios::app)) {
     detail::fail<FileError>("cannot write ", json_path);
   }
-  if (!was_there) std::filesystem::remove(json_path, none);
 }
 
 int Console::columns() const {

@@ -3,6 +3,7 @@
 #include "progress.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <filesystem>
 #include <initializer_list>
@@ -55,22 +56,45 @@ Progress::Progress(const Console& console, Index first_step, Index last_step, In
       mark_(start_),
       shown_(start_) {}
 
-void Progress::log_to(const std::string& path, bool append) {
+void Progress::log_to(const std::string& path, bool append, Index begin) {
   log_path_ = path;
+  log_before_ = std::string(columns_of_log) + '\n';
   std::error_code none;
-  const bool goes_on = append && std::filesystem::file_size(path, none) > 0 && !none;
-  if (goes_on) {
+  if (append && std::filesystem::file_size(path, none) > 0 && !none) {
     std::ifstream before(path);
-    std::string first_line;
-    std::getline(before, first_line);
-    if (first_line != columns_of_log) {
+    std::string line;
+    std::getline(before, line);
+    if (line != columns_of_log) {
       detail::fail<FileError>("the log ", path, " does not begin with \"", columns_of_log,
                               "\", so --resume cannot go on with it; choose another --log");
     }
+    while (std::getline(before, line) && !before.eof()) {  // eof: half a line
+      const std::size_t comma = line.find(',');
+      Index step = 0;
+      const char* const end = line.data() + line.size();
+      const bool has_step = comma != line.npos &&
+                            std::from_chars(line.data() + comma + 1, end, step).ec == std::errc{};
+      if (has_step && step <= begin) log_before_ += line + '\n';
+    }
   }
-  log_.open(path, append ? std::ios::app : std::ios::trunc);
+  // To find out now that it cannot be written.
+  log_.open(path, std::ios::app);
   if (!log_) detail::fail<FileError>("cannot write the log ", path);
-  if (!goes_on) log_ << columns_of_log << '\n';
+}
+
+void Progress::begin_log() {
+  if (log_before_.empty()) return;
+  std::error_code none;
+  if (std::filesystem::is_regular_file(log_path_, none)) {
+    log_.close();
+    log_.open(log_path_, std::ios::trunc);
+  }
+  log_ << log_before_;
+  log_before_.clear();
+}
+
+void Progress::flush_log() {
+  if (log_.is_open()) log_.flush();
 }
 
 void Progress::step(const StepReport& report) {
@@ -142,9 +166,9 @@ void Progress::remove_bar() {
 
 void Progress::finish() {
   remove_bar();
-  if (log_.is_open() && !log_.flush()) {
-    detail::fail<FileError>("cannot write the log ", log_path_);
-  }
+  if (!log_.is_open()) return;
+  begin_log();
+  if (!log_.flush()) detail::fail<FileError>("cannot write the log ", log_path_);
 }
 
 double Progress::images_per_second() const {
@@ -155,6 +179,7 @@ double Progress::seconds() const { return between(start_, Clock::now()); }
 
 void Progress::log(const char* event, Index step, Index epoch, double nats,
                    const std::string& binarization, const std::string& norm) {
+  begin_log();
   log_ << event << ',' << step << ',' << epoch + 1 << ','
        << format("%.6f,%s,%s,%.2f,%.3f\n", nats, binarization.c_str(), norm.c_str(),
                  images_per_second(), seconds());

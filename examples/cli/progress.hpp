@@ -24,9 +24,13 @@ class Progress {
   ~Progress() { remove_bar(); }
 
   /// Also writes a CSV file, one line for each event: step, train (mean of an epoch) and
-  /// validation. Appends to a file that is there if `append`. Throws FileError, also if that file
-  /// has other columns.
-  void log_to(const std::string& path, bool append);
+  /// validation. A file that is there is replaced with the first line; if `append`, its lines are
+  /// kept up to step `begin`: what came later, or half a line, is of a run that was killed. Throws
+  /// FileError, also if that file has other columns.
+  void log_to(const std::string& path, bool append, Index begin);
+  /// What was logged until now is in the file. If it cannot be, finish() says so: that costs no
+  /// training.
+  void flush_log();
 
   void step(const StepReport& report);
   /// Time since the last step was spent otherwise (validation, a checkpoint) and is not counted.
@@ -46,6 +50,7 @@ class Progress {
 
   void show(const StepReport& report);
   void remove_bar();
+  void begin_log();
   void log(const char* event, Index step, Index epoch, double nats, const std::string& binarization,
            const std::string& norm);
 
@@ -53,7 +58,8 @@ class Progress {
   Index first_step_, last_step_, epochs_;
   std::string binarization_;
   std::ofstream log_;
-  std::string log_path_;
+  std::string log_path_,
+      log_before_;  ///< what stands in the file before the first line of this run
   Clock::time_point start_, mark_, shown_;
   double training_seconds_ = 0;
   Index images_ = 0;

@@ -10,6 +10,12 @@ namespace cli {
 template <class L>
 using SpatialOf = PixelRNN<SpatialLSTM<>, L>;
 
-Net make_spatial_lstm(const ModelSpec& spec, Rng& rng) { return take_net<SpatialOf>(spec, rng); }
+Net make_spatial_lstm(const ModelSpec& spec, Rng& rng) {
+  if (spec.initial_state == "padded_scan") {
+    detail::fail<ConfigError>("--initial-state padded_scan is of diagonal_bilstm, not of ",
+                              spec.kind);
+  }
+  return take_net<SpatialOf>(spec, rng);
+}
 
 }  // namespace cli

@@ -54,9 +54,11 @@ Schedule chosen_schedule(const Train& options, Index steps) {
 /// the best epoch is the best on the images it was validated on.
 void require_same_data(const Train& options, const Metadata& words) {
   const auto trained_on = read_metadata(options.resume);
-  std::vector<const char*> keys{"data.images", "data.binarization", "data.content", "data.told"};
+  std::vector<const char*> keys{"data.images", "data.binarization", "data.content",
+                                "data.told",   "data.labels",       "data.told_scale"};
   if (options.patience > 0 || options.keep_best) {
-    keys.insert(keys.end(), {"data.validation_content", "data.validation_told"});
+    keys.insert(keys.end(),
+                {"data.validation_content", "data.validation_told", "data.validation_labels"});
   }
   for (const char* const key : keys) {
     const auto before = trained_on.find(key), now = words.find(key);
@@ -95,6 +97,17 @@ Condition chosen_condition(const Train& options, const TrainingSet& images,
     if (held_out && options.validation_told.empty()) {
       detail::fail<ConfigError>("--condition maps needs what is told of the images of --valid; ",
                                 "give it as --valid-told");
+    }
+    require_map_size("--told", options.told, images.conditions().maps.shape(),
+                     images.image_shape());
+    if (held_out) {
+      const Shape<4> maps = held_out->conditions().maps.shape();
+      require_map_size("--valid-told", options.validation_told, maps, held_out->image_shape());
+      if (maps.c() != images.conditions().maps.shape().c()) {
+        detail::fail<ConfigError>("--valid-told ", options.validation_told, " has ", maps.c(),
+                                  " numbers of an image or pixel, expected ",
+                                  images.conditions().maps.shape().c(), " as --told");
+      }
     }
     return {.channels = images.conditions().maps.shape().c()};
   }
@@ -158,7 +171,11 @@ int Train::run() const {
   spec.image = images.image_shape();
   spec.levels = images.levels();
   spec.condition = chosen_condition(*this, images, held_out);
-  if (spec.condition.classes > 0) kept["option.classes"] = std::to_string(spec.condition.classes);
+  if (spec.condition.classes > 0) {
+    kept["option.classes"] = std::to_string(spec.condition.classes);
+    kept["data.labels"] = content_hash(images.labels());
+    if (held_out) kept["data.validation_labels"] = content_hash(held_out->labels());
+  }
   Rng rng(seed);
   const std::unique_ptr<AnyModel> net = make_model(spec, rng);
   const Index end = last_step(*this, images.count());
@@ -179,7 +196,7 @@ int Train::run() const {
   static_cast<void>(AtomicFile(out));  // to find out now, not hours later, that it cannot be made
   const Index begin = trainer->steps();
   Progress progress(console, begin, end, epochs, images.binarization());
-  if (!log.empty()) progress.log_to(log, !resume.empty());
+  if (!log.empty()) progress.log_to(log, !resume.empty(), begin);
 
   console.write(
       format("%s: %td parameters, %td images of %td x %td x %td, %d levels, binarization %s\n",
@@ -210,6 +227,7 @@ int Train::run() const {
     // At the end of an epoch on_epoch saves, when the epoch has been counted.
     const bool due = checkpoint_every > 0 && step.step % checkpoint_every == 0;
     if (due && step.position < images.count()) {
+      progress.flush_log();  // of which a checkpoint must not be ahead
       trainer->save(out, kept);
       progress.resume();
     }
@@ -240,6 +258,11 @@ int Train::run() const {
       console.write(format("best epoch %td: validation %.3f nats, %s%s\n", report.best->epoch + 1,
                            report.best->nats_per_image, report.validation_binarization.c_str(),
                            keep_best ? "; its weights are kept" : ""));
+    }
+    if (report.steps > begin && !train_nats) {
+      console.write(format("no epoch ended, the last step was of %.3f nats%s\n",
+                           report.last_nats_per_image,
+                           held_out ? ": the images of --valid were not looked at" : ""));
     }
     console.write(format("wrote %s after %td steps\n", harmless(out).c_str(), report.steps));
   } else {

@@ -207,10 +207,10 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
   parser->add_option("--optimizer", train->optimizer, "Update rule")
       ->check(CLI::IsMember({"sgd", "rmsprop", "adam"}))
       ->capture_default_str();
-  parser->add_option("--learning-rate", train->learning_rate, "[the rule's own]")
+  parser->add_option("--learning-rate", train->learning_rate, "[0.01 of sgd, else 0.001]")
       ->transform(not_negative());
   parser->add_option("--momentum", train->momentum, "Of sgd")
-      ->transform(not_negative())
+      ->transform(below_one())
       ->capture_default_str();
   parser->add_option("--schedule", train->schedule, "Of the learning rate")
       ->check(CLI::IsMember({"constant", "cosine"}))
@@ -222,12 +222,12 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
       ->transform(not_negative())
       ->capture_default_str();
   parser->add_option("--average-decay", train->average_decay, "Of a weight average; 0: none")
-      ->transform(not_negative())
+      ->transform(below_one())
       ->capture_default_str();
   parser
       ->add_option("--dropout", train->dropout,
                    "Probability that a step sets a number within a block to 0, against overfitting")
-      ->transform(not_negative())
+      ->transform(below_one())
       ->capture_default_str();
   parser
       ->add_option("--seed", train->seed,
@@ -247,8 +247,10 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
       ->required()
       ->check(file_name());
   parser
-      ->add_option("--resume", train->resume,
-                   "Go on from this file; options not given are those it was trained with")
+      ->add_option(
+          "--resume", train->resume,
+          "Go on from this file; options of model and training that are not given are those "
+          "it was trained with, but files and when to write them are to be given again")
       ->check(file_name());
   parser->add_option("--checkpoint-every", train->checkpoint_every, "Write --out so often (steps)")
       ->transform(whole(0))

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 #include <numeric>
@@ -105,6 +106,15 @@ void choose_data_levels(Preparation& how) {
 
 /// Pieces of sound as images.
 Images read_sound(const DataSource& source, const Preparation& how, bool mono) {
+  if (how.image && how.image->height != 1) {
+    detail::fail<ConfigError>(source.paths.front(), " is sound, the model is of images of ",
+                              how.image->height, " rows");
+  }
+  if (how.binarize != "none") {
+    detail::fail<ConfigError>(source.paths.front(), " is sound, which is not binarised, but ",
+                              "--binarize is ", how.binarize, "; use --binarize none, and as many ",
+                              "--levels as the model is to have");
+  }
   const Index width = how.image ? how.image->width : 4000;
   const Index piece = how.piece > 0 ? how.piece : width;
   if (!source.labels.empty()) {
@@ -250,19 +260,22 @@ Images read_source(const DataSource& source, const Preparation& how) {
                                 .limit = source.count == 0 ? 0 : source.first + source.count,
                                 .levels_name = "--data-levels ",
                                 .grey_name = "--grey"});
-  if (images.empty()) detail::fail<ConfigError>("the data have no images");
+  if (images.empty()) {
+    detail::fail<ConfigError>("the data have no images: ", source.paths.front());
+  }
   if (source.first >= images.count()) {
     detail::fail<ConfigError>("the data have ", images.count(), " images, none from number ",
                               source.first, " on (counted from 0)");
   }
   if (source.first > 0) images = images.slice(source.first, images.count() - source.first);
   if (!source.told.empty()) {
-    images.set_condition_maps(read_told(source.told, source.first, images.count()));
+    images.set_condition_maps(
+        read_told(source.told, source.first, images.count(), source.count == 0));
   }
   return images;
 }
 
-FeatureMap<float> read_told(const std::string& path, Index first, Index count) {
+FeatureMap<float> read_told(const std::string& path, Index first, Index count, bool all) {
   const NpyArray<float> array = read_npy<float>(path);
   const std::vector<Index>& s = array.shape;
   if (s.size() < 2 || s.size() > 4) {
@@ -275,14 +288,22 @@ FeatureMap<float> read_told(const std::string& path, Index first, Index count) {
     if (extent < 1)
       detail::fail<FileError>(path, " has an axis of ", extent, ", expected 1 or more");
   }
-  if (s[0] - first < count) {
+  if (s[0] - first < count || (all && s[0] - first > count)) {
     detail::fail<ConfigError>(path, " tells of ", s[0], " images, expected ", first + count,
-                              " or more, one for each of the data");
+                              all ? "" : " or more", ", one for each of the data");
+  }
+  const auto bad =
+      std::ranges::find_if(array.values, [](float value) { return !std::isfinite(value); });
+  if (bad != array.values.end()) {
+    const Index number = bad - array.values.begin();
+    detail::fail<FileError>(path, " tells ", *bad, " of image ",
+                            number / (std::ssize(array.values) / s[0]),
+                            " (counted from 0), expected finite numbers");
   }
   const Shape<4> shape = s.size() == 2 ? Shape<4>{s[0], 1, 1, s[1]}
                                        : Shape<4>{s[0], s[1], s[2], s.size() == 4 ? s[3] : 1};
-  const FeatureView<const float> all(array.values.data(), shape);
-  return FeatureMap<float>(all.slice(first, count));
+  const FeatureView<const float> values(array.values.data(), shape);
+  return FeatureMap<float>(values.slice(first, count));
 }
 
 Images prepare(Images images, const Preparation& how) {

@@ -116,8 +116,10 @@ struct DataSource {
 [[nodiscard]] Images read_source(const DataSource& source, const Preparation& how);
 
 /// What is told of images [first, first + count): float32 (N, C), (N, H, W) or (N, H, W, C) in a
-/// .npy file. Throws FileError if that is not what it holds, ConfigError if they are too few.
-[[nodiscard]] FeatureMap<float> read_told(const std::string& path, Index first, Index count);
+/// .npy file. Throws FileError if that is not what it holds, ConfigError if they are too few, or
+/// more than these if these are `all`.
+[[nodiscard]] FeatureMap<float> read_told(const std::string& path, Index first, Index count,
+                                          bool all = false);
 
 /// Images for evaluation and completion. A dynamic binarisation is drawn once, as stochastic.
 /// Throws ConfigError if the images are not fit for it.

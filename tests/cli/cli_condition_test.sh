@@ -75,7 +75,17 @@ fit begun.st --labels labels.idx --resume begun.st --epochs 2
 test "$(value once.json nats_per_image)" = "$(value begun.json nats_per_image)" ||
   fail "resumed: $(value begun.json nats_per_image), at once: $(value once.json nats_per_image)"
 
+tail -c 20 labels.idx | tr '\000\001' '\001\000' | cat - >turned
+{ head -c 8 labels.idx && cat turned; } >turned.idx
+refused "trained with data.labels" train --data two.idx --labels turned.idx --resume begun.st --epochs 3 \
+  --out x.st
+
 echo "== what cannot be told is refused"
+{ printf '\000\000\010\001\000\000\000\003\000\001\001'; } >three.idx
+refused "there are 3 labels, expected 20" evaluate --model told.st --data two.idx --labels three.idx --limit 2
+{ head -c 8 labels.idx && tail -c 20 labels.idx | tr '\001' '\007'; } >seven.idx
+refused "image 3 of the data (counted from 0) has label 7, expected 0 to 1" evaluate --model told.st \
+  --data two.idx --labels seven.idx --first 2
 refused "--condition class needs the labels of the images of --data; give them as --labels" \
   train --data two.idx --condition class --out x.st
 refused "--condition class needs the labels of the images of --valid; give them as --valid-labels" \
@@ -112,6 +122,11 @@ echo "== told numbers of each image"
     printf '\0\0\200\277\0\0\200\77' # -1, 1
   done
 } >told.npy
+{
+  printf '\223NUMPY\1\0\166\0'
+  printf "%-117s\n" "{'descr': '<f4', 'fortran_order': False, 'shape': (60, 1), }"
+  head -c 240 /dev/zero
+} >one.npy
 "$tool" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --epochs 1 --threads 1 \
   --condition maps --told told.npy --valid train.idx.gz --valid-told told.npy --out maps.st >maps.txt
 grep -q "told 2 numbers" maps.txt || fail "training does not say what it is told: $(cat maps.txt)"
@@ -162,5 +177,10 @@ refused "" sample --model maps.st --told kept.npy --count 1 --out kept.npy
 cmp -s told.npy kept.npy || fail "what is told is overwritten"
 refused "tells of 60 images" sample --model maps.st --told told.npy --count 1 \
   --first 18446744073709551615 --out none.png
+refused "told.npy tells of 60 images, expected 20" evaluate --model maps.st --data test.idx --told told.npy
+refused "has 1 numbers of an image or pixel, expected 2" evaluate --model maps.st --data train.idx.gz \
+  --told one.npy
+{ head -c 128 told.npy && printf '\0\0\300\177' && tail -c +133 told.npy; } >nan.npy
+refused "nan.npy tells nan of image 0" evaluate --model maps.st --data train.idx.gz --told nan.npy
 refused "does not begin with" evaluate --model maps.st --data train.idx.gz --told train.idx.gz
 finish

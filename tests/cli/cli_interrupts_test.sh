@@ -105,6 +105,29 @@ else
   goes_on unread
 fi
 
+echo "== a killed training's log goes on from the checkpoint"
+start killed.st --checkpoint-every 3 --log killed.csv >killed.txt 2>&1
+kill -KILL $job
+wait $job 2>/dev/null || :
+printf 'step,99' >>killed.csv  # as if it had died within a line
+train pixel_cnn killed.st --epochs 999 --resume killed.st --log killed.csv --json killed.json \
+  --steps "$(($("$tool" inspect killed.st | sed -n 's/^trainer.steps *//p') + 4))" >/dev/null
+test "$(sed -n 's/^step,\([0-9]*\),.*/\1/p' killed.csv | tr '\n' ' ')" = \
+  "$(seq 1 "$(value killed.json steps)" | tr '\n' ' ')" || fail "the log has not each step once: $(cat killed.csv)"
+test "$(grep -Evc '^(step|train),[0-9]+,|^event' killed.csv)" -eq 0 || fail "torn lines: $(cat killed.csv)"
+
+echo "== a training that fails before its first step leaves the log that was there"
+cp killed.csv before.csv
+refused "needs the labels" train --data train.idx.gz --model pixel_cnn --condition class --log killed.csv --out x.st
+refused "factor is 3" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --head 4 \
+  --told-scale 3 --log killed.csv --out x.st
+cmp killed.csv before.csv || fail "the log is lost"
+
+echo "== a run that ends within an epoch says how it stands"
+train pixel_cnn within.st --epochs 1 --steps 2 --valid test.idx --keep-best >within.txt
+grep -q "no epoch ended, the last step was of .* nats: the images of --valid were not" within.txt ||
+  fail "it says $(cat within.txt)"
+
 train pixel_cnn kept.st --epochs 2 >/dev/null
 
 # lost ARGUMENT...: the tool fails, and says so, if its standard output is full or closed.

@@ -38,7 +38,6 @@ refused "--mix-with grey.st is a model of images" evaluate --model image.st --mi
 refused "are of one model, expected no --mix-with" evaluate --model image.st --mix-with columns.st \
   --data test.idx --nats-map map.npy
 
-
 echo "== weights alone, known by name"
 mkdir models
 "$tool" export --model image.st --out models/small.safetensors >exported.txt
@@ -46,6 +45,9 @@ grep -q "parameters" exported.txt || fail "export says nothing: $(cat exported.t
 test "$(wc -c <models/small.safetensors)" -lt "$(wc -c <image.st)" || fail "export leaves nothing out"
 export PIXELRNN_MODELS=models
 "$tool" evaluate --model small --data test.idx --json small.json >/dev/null
+refused "no model of this name in models, which has small" evaluate --model nobody --data test.idx
+"$tool" inspect small.safetensors >/dev/null || fail "a name with its ending is not known"
+(unset PIXELRNN_MODELS && "$tool" inspect mnist-row-lstm >/dev/null) || fail "shipped models have no names"
 test "$(value small.json nats_per_image)" = "$(value image.json nats_per_image)" ||
   fail "exported weights give $(cat small.json)"
 "$tool" sample --model small --count 8 --seed 2 --out small.png >/dev/null
@@ -60,13 +62,17 @@ test "$(value half.json nats_per_image)" != "$(value small.json nats_per_image)"
   fail "half weights are not rounded"
 ratio=$(awk "BEGIN { print $(value half.json nats_per_image) / $(value small.json nats_per_image) }")
 less 0.999 "$ratio" && less "$ratio" 1.001 || fail "half weights give $(cat half.json)"
-refused 'cannot open "none"' sample --model none --count 1 --out none.png
+refused "there is no file none" sample --model none --count 1 --out none.png
 refused "" export --model image.st --out image.st
 
 echo "== weights that come with the tool"
 shipped=0
 for file in "$here"/../../examples/models/*.safetensors; do
-  "$tool" sample --model "$file" --count 2 --out shipped.png >said.txt || fail "$file"
+  case $file in
+    *-scale-large.*) set -- --small "${file%large.safetensors}small.safetensors" ;;
+    *) set -- ;;
+  esac
+  "$tool" sample --model "$file" "$@" --count 2 --out shipped.png >said.txt || fail "$file"
   grep -q fingerprint said.txt && fail "$file has nothing to tell by whether it is its model"
   shipped=$((shipped + 1))
 done
@@ -106,6 +112,17 @@ fit other.st --model row_lstm --scale 4 --seed 9
 cmp -s pair.png other.png && fail "what is drawn does not depend on the small image"
 "$tool" train --data train.idx.gz --resume fine.st --epochs 2 --threads 1 --out more.st >fit.txt ||
   fail "resume of a told model"
+"$tool" sample --model fine.st --small coarse.st --count 2 --height 16 --width 20 --seed 3 --out wide.png \
+  >/dev/null || fail "a pair of another size"
+refused "expected multiples of 4" sample --model fine.st --small coarse.st --count 2 --height 15 \
+  --width 20 --out x.png
+fit twice.st --model row_lstm --told-scale 2 --condition-channels 6
+refused "told every 2. pixel, expected 28x28x1 of 2 told every 4. pixel" evaluate --model fine.st \
+  --mix-with twice.st --data test.idx
+refused "told nothing, expected" evaluate --model fine.st --mix-with image.st --data test.idx
+refused "expected no --small" evaluate --model fine.st --small coarse.st --data test.idx --nats-map x.npy
+refused "trained with data.told_scale" train --data train.idx.gz --resume fine.st --told-scale 2 \
+  --epochs 2 --out x.st
 refused "give the model that draws them" sample --model fine.st --count 1 --out x.png
 refused "expected 7x7x1 of 2" sample --model fine.st --small image.st --count 1 --out x.png
 refused "is not" evaluate --model image.st --small coarse.st --data test.idx

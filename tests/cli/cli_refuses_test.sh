@@ -122,9 +122,17 @@ model="--model pixel_cnn.st"
   refused "--out: $empty" shapes --out ""
   refused "--json: $empty" evaluate $model $data --json ""
   refused "--json: $empty" shapes --out x.idx --json ""
-  refused 'cannot write missing/x.json' shapes --out x.idx --json missing/x.json
+  refused 'cannot open the folder of "missing/x.json"' shapes --out x.idx --json missing/x.json
   refused 'cannot write the log missing/x.csv' train $data --out x.st --log missing/x.csv
-  refused 'cannot write missing/x.json' train $data --out x.st --json missing/x.json
+  refused 'cannot open the folder of "missing/x.json"' train $data --out x.st --json missing/x.json
+
+  refused "expected a whole number from 1 to 255" train $data --model gated_pixel_cnn \
+    --first-kernel 10001 --out x.st
+  refused "--initial-state padded_scan is of diagonal_bilstm" train $data --model spatial_lstm \
+    --initial-state padded_scan --out x.st
+  refused "of blocks with an LSTM" train $data --model pixel_cnn --initial-state zero --out x.st
+  refused "0 or more, below 1" train $data --dropout 1 --out x.st
+  refused "expected a name that ends in .npy or .png" evaluate --model part.st --data test.idx --nats-map x.jpg
 
   echo "== a log of other columns is not appended to"
   part="--resume part.st --out x.st"
@@ -197,7 +205,7 @@ else
   echo "== what memory does not suffice for"
   # The list of words is meant to be split.
   # shellcheck disable=SC2086
-  refused "not enough memory; try less of --count, --threads" sample $model \
+  refused "not enough memory; try less of --count, --height, --width, --threads" sample $model \
     --count 1000000000000 --out x.png
   refused "memory; try less of --image, --batch-size, --threads, --layers, --hidden" \
     benchmark --layers 1 --batch-size 1000000000000

@@ -53,6 +53,20 @@ grep -q "of 1 x 100 x 2, 256 levels" trained.txt || fail "stereo became: $(cat t
 "$tool" sample --model stereo.st --count 1 --out stereo_drawn.wav >/dev/null
 test "$(wc -c <stereo_drawn.wav)" -eq $((44 + 2 * 2 * 100)) || fail "stereo_drawn.wav's size"
 
+"$tool" complete --model sound.st --data mono.wav --count 1 --variants 1 --piece 300 --keep-columns 250 \
+  --out part.WAV >/dev/null || fail "a piece of another length"
+test "$(wc -c <part.WAV)" -eq $((44 + 2 * 300)) || fail "part.WAV has $(wc -c <part.WAV) bytes"
+complete() {
+  "$tool" complete --model sound.st --data mono.wav --variants 1 --keep-columns 20 --seed 4 "$@" >/dev/null
+}
+complete --count 2 --out both.wav
+complete --first 1 --count 1 --out second.wav
+test "$(tail -c 400 both.wav | cksum)" = "$(tail -c 400 second.wav | cksum)" ||
+  fail "a completion depends on the number of the first image"
+train pixel_cnn picture.st --epochs 1 >/dev/null
+refused "mono.wav is sound, the model is of images of 28 rows" evaluate --model picture.st --data mono.wav
+refused "is sound, which is not binarised" train --data mono.wav --model wavenet --levels 2 --out x.st
+refused "expected a name that ends in .png or .wav" sample --model sound.st --count 1 --out x.mp3
 refused "expected height 1 and rows" train --data train.idx.gz --model wavenet --out x.st
 refused "--piece" train --data mono.wav --piece 9000 --model wavenet --out x.st
 refused "--cycle" train --data mono.wav --model wavenet --cycle 0 --out x.st

@@ -95,7 +95,7 @@ refused "Config::upsample is false and Config::stream 8, expected" train --data 
   --hidden 4 --stream 8 --no-upsample --out none.st
 refused "--stream and --head-relu-after are of residual blocks" train --data train.idx.gz \
   --model gated_pixel_cnn --stream 3 --out none.st
-refused "--no-upsample and --padding-bias are of blocks with an LSTM" train --data train.idx.gz \
+refused "--no-upsample, --padding-bias and --initial-state are of blocks with an LSTM" train --data train.idx.gz \
   --model pixel_cnn --padding-bias --out none.st
 
 echo "== other blocks train and come back"

@@ -4,6 +4,7 @@
 # core), on the data in folder DATA, and writes what stands here of it: weights, curve, samples, a picture
 # of where its nats come from. A training that was stopped goes on; FOLDER (build/models) keeps it. DATA has
 #   mnist-*    train-images-idx3-ubyte.gz, valid-images-idx3-ubyte.gz, binarised: values 0 and 1
+#   digits-*   MNIST's four files, with 256 levels and labels
 #   fashion-*  Fashion-MNIST's four files, as Debian's dataset-fashion-mnist has them
 #   cifar-*    train_4000.bin.gz, valid_1000.bin.gz: so many images in CIFAR-10's binary format, zipped
 #   numbers-*  nothing: espeak-ng speaks numbers, sox makes 8 kHz of it
@@ -13,8 +14,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 run=$folder/$name.safetensors shipped=$here/$name.safetensors
 case $name in
   mnist-diagonal-bilstm | mnist-diagonal-bilstm-turned | mnist-diagonal-bilstm-mirrored | \
-    mnist-diagonal-bilstm-upwards | mnist-row-lstm | mnist-scale-small | mnist-scale-large | \
-    mnist-scale-single | fashion-gated-mixture | fashion-gated-softmax | cifar-gated-mixture | \
+    mnist-diagonal-bilstm-upwards | mnist-diagonal-bilstm-wide | mnist-row-lstm | mnist-row-lstm-wide | \
+    mnist-spatial-lstm | mnist-pixel-cnn | mnist-gated-pixel-cnn | \
+    mnist-scale-small | mnist-scale-large | mnist-scale-single | digits-gated-mixture | \
+    digits-gated-softmax | fashion-gated-mixture | fashion-gated-softmax | cifar-gated-mixture | \
     numbers-wavenet) ;;
   *) echo "make.sh: there is no model $name" >&2; exit 2 ;;
 esac
@@ -32,6 +35,13 @@ recurrent() {
   train "$@" --model "$kind" --layers 7 --hidden 16 --seed "$seed" --epochs "$epochs" \
     --orientation "$order" --batch-size 16 --learning-rate 3e-3 --warmup 500 --clip-norm 30 \
     --average-decay 0.999 --keep-best
+}
+# wide KIND EPOCHS DROPOUT DATA...: twice as wide.
+wide() {
+  kind=$1 epochs=$2 dropout=$3
+  shift 3
+  train "$@" --model "$kind" --layers 7 --hidden 32 --dropout "$dropout" --epochs "$epochs" \
+    --batch-size 16 --learning-rate 2e-3 --warmup 500 --clip-norm 30 --average-decay 0.999 --keep-best
 }
 # small DATA...: a Diagonal BiLSTM to compare scales with.
 small() {
@@ -57,7 +67,7 @@ case $name in
     held_out=$data/valid-images-idx3-ubyte.gz
     set -- "$data/train-images-idx3-ubyte.gz" --data-levels 2 --valid "$held_out"
     ;;
-  fashion-*)
+  digits-* | fashion-*)
     held_out=$data/t10k-images-idx3-ubyte.gz columns=10 count=100
     set -- "$data/train-images-idx3-ubyte.gz" --labels "$data/train-labels-idx1-ubyte.gz"
     ;;
@@ -78,13 +88,24 @@ case $name in
   mnist-diagonal-bilstm-turned) recurrent diagonal_bilstm 2 18 "rows from below from right" "$@" ;;
   mnist-diagonal-bilstm-mirrored) recurrent diagonal_bilstm 4 14 "rows from right" "$@" ;;
   mnist-diagonal-bilstm-upwards) recurrent diagonal_bilstm 5 14 "rows from below" "$@" ;;
+  mnist-diagonal-bilstm-wide) wide diagonal_bilstm 7 0.1 "$@" ;;
   mnist-row-lstm) recurrent row_lstm 1 18 rows "$@" ;;
+  mnist-row-lstm-wide) wide row_lstm 6 0.05 "$@" ;;
+  mnist-spatial-lstm) recurrent spatial_lstm 1 8 rows "$@" ;;
+  mnist-pixel-cnn)
+    train "$@" --model pixel_cnn --layers 15 --hidden 16 --epochs 12 --batch-size 16 \
+      --learning-rate 3e-3 --warmup 500 --clip-norm 30 --average-decay 0.999 --keep-best
+    ;;
+  mnist-gated-pixel-cnn)
+    train "$@" --model gated_pixel_cnn --layers 8 --hidden 24 --epochs 5 --batch-size 16 \
+      --learning-rate 3e-3 --warmup 500 --clip-norm 60 --average-decay 0.999 --keep-best
+    ;;
   # Every fourth pixel, all pixels told these, and all of them at once.
   mnist-scale-small) small "$@" --scale 4 ;;
   mnist-scale-large) small "$@" --told-scale 4 ;;
   mnist-scale-single) small "$@" ;;
-  fashion-gated-mixture) gated "$@" --mixture 5 ;;
-  fashion-gated-softmax) gated "$@" ;;
+  digits-gated-mixture | fashion-gated-mixture) gated "$@" --mixture 5 ;;
+  digits-gated-softmax | fashion-gated-softmax) gated "$@" ;;
   cifar-gated-mixture)
     train "$@" --model gated_pixel_cnn --layers 8 --hidden 36 --first-kernel 5 --mixture 5 \
       --binarize none --levels 256 --dropout 0.1 --epochs 14 --batch-size 8 --learning-rate 2e-3 \
@@ -117,7 +138,7 @@ case $name in
 esac
 case $name in
   mnist-scale-large | numbers-*) ;;
-  fashion-*) set -- "$@" --labels "$data/t10k-labels-idx1-ubyte.gz" --nats-map "$here/$name-nats.png" ;;
+  digits-* | fashion-*) set -- "$@" --labels "$data/t10k-labels-idx1-ubyte.gz" --nats-map "$here/$name-nats.png" ;;
   *) set -- "$@" --nats-map "$here/$name-nats.png" ;;
 esac
 "$tool" evaluate "$@"

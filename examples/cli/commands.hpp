@@ -74,9 +74,9 @@ struct ModelFile {
                                                      Index told_scale) const;
 };
 
-/// Throws ConfigError if the file `told` is given and the model is told no maps, or is and none is
-/// given, or others than these maps of images of this size. What a model of told_scale is told is
-/// made of its images.
+/// Throws ConfigError unless the file `told` is given if, and only if, the model is told maps, and
+/// these, out of it, have the model's channels and the images' size. What a model of told_scale is
+/// told is made of its images.
 void require_told(const AnyModel& model, Index told_scale, const std::string& told,
                   const FeatureMap<float>& maps, const ImageShape& image);
 /// Throws ConfigError unless maps out of the file `path` are of images of this size.

@@ -98,7 +98,7 @@ KeepMask known_pixels(const Complete& options, const ImageShape& image) {
   if (options.keep_columns) {
     if (*options.keep_columns > image.width) {
       detail::fail<ConfigError>("--keep-columns is ", *options.keep_columns, ", expected 0 to ",
-                                image.width, ", the model's columns");
+                                image.width, ", the columns of the images");
     }
     for (Index row = 0; row < image.height; ++row) {
       std::fill_n(keep.mask.begin() + row * image.width, *options.keep_columns,
@@ -111,7 +111,7 @@ KeepMask known_pixels(const Complete& options, const ImageShape& image) {
   if (found.height != image.height || found.width != image.width) {
     detail::fail<ShapeError>("--keep-mask ", options.keep_mask, " is ", found.height, 'x',
                              found.width, ", expected ", image.height, 'x', image.width,
-                             " as the model's images");
+                             " as the images");
   }
   // Masks are written as 0 and 1, as 0 and 255, and with soft edges: all that is not black is kept.
   const TensorView<const Images::Level, 3> values = picture[0];
@@ -226,17 +226,15 @@ int Complete::run() const {
     detail::fail<ConfigError>("the model is told a smaller image, of which what is unknown is a ",
                               "part too; complete by a model of one scale");
   }
-  const ImageShape image = net->image_shape();
-  const ImageShape size{image.height, how.piece > 0 ? how.piece : image.width, image.channels};
-  require_drawable(*this, size);
-  const KeepMask keep = known_pixels(*this, size);
+  require_drawable(*this, net->image_shape());
   Images part = read_source({data, labels, told, first, count}, how);
   if (exact && part.count() < count) {
     detail::fail<ConfigError>("--count is ", count, ", but from image --first ", first,
                               " on (counted from 0) the data have only ", part.count());
   }
   Images images = prepare(std::move(part), how);
-  require_told(*net, how.told_scale, told, images.conditions().maps, size);
+  const KeepMask keep = known_pixels(*this, images.image_shape());
+  require_told(*net, how.told_scale, told, images.conditions().maps, images.image_shape());
   require_labels(*net, images, first);
   if (of_class) {
     images.set_labels(std::vector<int>(static_cast<std::size_t>(images.count()), *of_class));

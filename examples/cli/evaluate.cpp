@@ -34,10 +34,11 @@ std::vector<std::unique_ptr<AnyModel>> ModelFile::load_all(const Console& consol
   std::vector<std::unique_ptr<AnyModel>> models;
   models.push_back(load(console));
   const AnyModel& first = *models[0];
+  const std::string wanted = told_to(first, path);
   for (const std::string& other : mixed_with) {
     models.push_back(ModelFile{other, weights}.load(console));
     const AnyModel& model = *models.back();
-    const std::string found = told_to(model, other), wanted = told_to(first, path);
+    const std::string found = told_to(model, other);
     if (model.image_shape() == first.image_shape() && model.levels() == first.levels() &&
         found == wanted) {
       continue;

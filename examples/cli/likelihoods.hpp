@@ -2,6 +2,7 @@
 // From a number of levels to a likelihood, and from a model of the library to its net.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include <pixelrnn/likelihood/bernoulli.hpp>
@@ -80,6 +81,12 @@ template <template <class L> class ModelOf>
       config.cycle = spec.cycle;
     } else if (spec.cycle != ModelSpec().cycle) {
       detail::fail<ConfigError>("--cycle is of wavenet, not of ", spec.kind);
+    }
+    // Taps beyond the image would learn nothing; smaller kernels than 64 are nobody's mistake.
+    const Index widest = std::max<Index>(64, 2 * std::max(spec.image.height, spec.image.width));
+    if (spec.first_kernel > widest || spec.kernel > widest) {
+      detail::fail<ConfigError>("--first-kernel is ", spec.first_kernel, ", --kernel ", spec.kernel,
+                                ", expected at most ", widest, " for images ", spec.image);
     }
     config.encoding = spec.encoding;
     config.condition = spec.condition;

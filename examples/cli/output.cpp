@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdarg>
 #include <cstddef>
@@ -48,15 +49,15 @@ const char* character(int top, int bottom, bool binary, bool utf8) {
   return ramp[(top + bottom) / 2 * 10 / 256];
 }
 
-/// A device or a pipe, which is written to, not replaced.
+}  // namespace
+
 bool is_special(const std::filesystem::path& path) {
   std::error_code none;
+  // What /dev/stdout leads to may be a file, which is not ours to replace.
+  if (path.native().starts_with("/dev/")) return true;
   const auto kind = std::filesystem::status(path, none).type();
-  return kind == std::filesystem::file_type::character ||
-         kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::socket;
+  return kind == std::filesystem::file_type::character || kind == std::filesystem::file_type::fifo;
 }
-
-}  // namespace
 
 void Figures::write(const std::string& path) const {
   if (path.empty()) return;
@@ -76,9 +77,7 @@ void Figures::write(const std::string& path) const {
     if (!(file << text << std::flush)) detail::fail<FileError>("cannot write ", path);
     return;
   }
-  AtomicFile file(path);
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  write_file_atomically(path, std::as_bytes(std::span(text)));
 }
 
 std::string ending_of(const std::filesystem::path& path) {
@@ -90,8 +89,13 @@ std::string ending_of(const std::filesystem::path& path) {
 void require_writable(const char* option, const std::string& path,
                       const std::vector<std::string>& endings) {
   if (path.empty()) return;
+  constexpr std::array formats{".png",  ".jpg",  ".jpeg", ".gif",        ".bmp", ".tif",
+                               ".tiff", ".webp", ".svg",  ".pdf",        ".npy", ".npz",
+                               ".csv",  ".json", ".txt",  ".wav",        ".mp3", ".ogg",
+                               ".flac", ".pt",   ".h5",   ".safetensors"};
   const std::string ending = ending_of(path);
-  if (!ending.empty() && std::ranges::find(endings, ending) == endings.end()) {
+  if (std::ranges::find(formats, ending) != formats.end() &&
+      std::ranges::find(endings, ending) == endings.end()) {
     std::string known;
     for (const std::string& one : endings) known += (known.empty() ? "" : " or ") + one;
     detail::fail<ConfigError>(option, " is ", path, ", expected a name that ends in ", known);
@@ -146,11 +150,8 @@ Console::Console(const std::string& json_path)
     : stream_(json_path == "-" ? stderr : stdout), is_terminal_(::isatty(::fileno(stream_)) == 1) {
   if (json_path.empty() || json_path == "-") return;
   // To find out now, not hours later, that the figures cannot be written.
-  if (!is_special(json_path)) {
-    static_cast<void>(AtomicFile(json_path));
-  } else if (!std::ofstream(json_path, std::ios::app)) {
-    detail::fail<FileError>("cannot write ", json_path);
-  }
+  // (Who reads a pipe would take a trial for all there is.)
+  if (!is_special(json_path)) static_cast<void>(AtomicFile(json_path));
 }
 
 int Console::columns() const {

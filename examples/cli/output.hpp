@@ -42,11 +42,12 @@ struct NamedFile {
 /// written: what was read would be lost. "-" and the empty name are no files.
 void require_separate(const std::vector<NamedFile>& read, const std::vector<NamedFile>& written);
 
+/// A device or a pipe, which is written to, not replaced.
+[[nodiscard]] bool is_special(const std::filesystem::path& path);
 /// How a name ends, in small letters: ".png".
 [[nodiscard]] std::string ending_of(const std::filesystem::path& path);
-/// Throws ConfigError if the name has an ending, but none of these: what is written is no other
-/// format. Throws FileError if the file cannot be written: to find that out before the work. Does
-/// nothing without a name.
+/// Throws ConfigError if the name ends as another format than these does. Throws FileError if the
+/// file cannot be written: to find that out before the work. Does nothing without a name.
 void require_writable(const char* option, const std::string& path,
                       const std::vector<std::string>& endings);
 

@@ -7,8 +7,11 @@
 #include <cstddef>
 #include <filesystem>
 #include <initializer_list>
+#include <span>
 #include <system_error>
 #include <utility>
+
+#include <pixelrnn/io/file.hpp>
 
 namespace cli {
 namespace {
@@ -78,18 +81,27 @@ void Progress::log_to(const std::string& path, bool append, Index begin) {
     }
   }
   // To find out now that it cannot be written.
+  if (!is_special(path)) {
+    static_cast<void>(AtomicFile(path));
+    return;
+  }
   log_.open(path, std::ios::app);
   if (!log_) detail::fail<FileError>("cannot write the log ", path);
 }
 
 void Progress::begin_log() {
   if (log_before_.empty()) return;
-  std::error_code none;
-  if (std::filesystem::is_regular_file(log_path_, none)) {
-    log_.close();
-    log_.open(log_path_, std::ios::trunc);
+  if (is_special(log_path_)) {
+    log_ << log_before_;
+  } else {
+    try {
+      // At once: whoever is killed now has the old lines still.
+      write_file_atomically(log_path_, std::as_bytes(std::span(log_before_)));
+      log_.open(log_path_, std::ios::app);
+    } catch (const FileError&) {
+      log_.setstate(std::ios::badbit);  // finish() says so
+    }
   }
-  log_ << log_before_;
   log_before_.clear();
 }
 
@@ -104,7 +116,7 @@ void Progress::step(const StepReport& report) {
   images_ += report.images;
   recent_nats_ = 0.98 * recent_nats_ + 0.02 * report.nats_per_image;
   recent_weight_ = 0.98 * recent_weight_ + 0.02;
-  if (log_.is_open()) {
+  if (!log_path_.empty()) {
     log("step", report.step, report.epoch, report.nats_per_image, binarization_,
         format("%.6g", report.gradient_norm));
   }
@@ -144,13 +156,12 @@ void Progress::epoch(const EpochReport& report) {
   }
   line += format("  %.0f images/s  %s", images_per_second(), duration(seconds()).c_str());
   say(line);
-  if (log_.is_open()) {
+  if (!log_path_.empty()) {
     log("train", report.step, report.epoch, report.train_nats_per_image, report.binarization, "");
     if (report.validation_nats_per_image) {
       log("validation", report.step, report.epoch, *report.validation_nats_per_image,
           report.validation_binarization, "");
     }
-    log_.flush();
   }
 }
 
@@ -166,7 +177,7 @@ void Progress::remove_bar() {
 
 void Progress::finish() {
   remove_bar();
-  if (!log_.is_open()) return;
+  if (log_path_.empty()) return;
   begin_log();
   if (!log_.flush()) detail::fail<FileError>("cannot write the log ", log_path_);
 }

@@ -58,8 +58,8 @@ class Progress {
   Index first_step_, last_step_, epochs_;
   std::string binarization_;
   std::ofstream log_;
-  std::string log_path_,
-      log_before_;  ///< what stands in the file before the first line of this run
+  std::string log_path_;
+  std::string log_before_;  ///< what the file is to hold before the first line of this run
   Clock::time_point start_, mark_, shown_;
   double training_seconds_ = 0;
   Index images_ = 0;

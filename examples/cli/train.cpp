@@ -216,6 +216,11 @@ int Train::run() const {
     console.write(format("resuming %s at step %td\n", harmless(resume).c_str(), begin));
   }
 
+  const auto save = [&] {
+    progress.flush_log();  // so that no checkpoint is ahead of the log
+    trainer->save(out, kept);
+    progress.resume();
+  };
   const Interrupt interrupt;
   std::optional<double> train_nats;
   std::vector<double> nats_of_steps;
@@ -226,22 +231,17 @@ int Train::run() const {
     if (curve) nats_of_steps.push_back(step.nats_per_image);
     // At the end of an epoch on_epoch saves, when the epoch has been counted.
     const bool due = checkpoint_every > 0 && step.step % checkpoint_every == 0;
-    if (due && step.position < images.count()) {
-      progress.flush_log();  // of which a checkpoint must not be ahead
-      trainer->save(out, kept);
-      progress.resume();
-    }
+    if (due && step.position < images.count()) save();
     return interrupt.signal() == 0;
   };
   fit.on_epoch = [&](const EpochReport& epoch) {
     train_nats = epoch.train_nats_per_image;
     progress.epoch(epoch);
-    trainer->save(out, kept);
-    progress.resume();
+    save();
     return interrupt.signal() == 0;
   };
   const FitReport report = trainer->fit(images, fit);
-  trainer->save(out, kept);
+  save();
   progress.finish();
   if (curve) console.write(curve_of(nats_of_steps, console.columns(), 12));
 

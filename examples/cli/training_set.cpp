@@ -292,18 +292,18 @@ FeatureMap<float> read_told(const std::string& path, Index first, Index count, b
     detail::fail<ConfigError>(path, " tells of ", s[0], " images, expected ", first + count,
                               all ? "" : " or more", ", one for each of the data");
   }
-  const auto bad =
-      std::ranges::find_if(array.values, [](float value) { return !std::isfinite(value); });
-  if (bad != array.values.end()) {
-    const Index number = bad - array.values.begin();
-    detail::fail<FileError>(path, " tells ", *bad, " of image ",
-                            number / (std::ssize(array.values) / s[0]),
-                            " (counted from 0), expected finite numbers");
-  }
   const Shape<4> shape = s.size() == 2 ? Shape<4>{s[0], 1, 1, s[1]}
                                        : Shape<4>{s[0], s[1], s[2], s.size() == 4 ? s[3] : 1};
   const FeatureView<const float> values(array.values.data(), shape);
-  return FeatureMap<float>(values.slice(first, count));
+  const FeatureView<const float> told = values.slice(first, count);
+  const auto* const bad =
+      std::find_if(told.begin(), told.end(), [](float value) { return !std::isfinite(value); });
+  if (bad != told.end()) {
+    detail::fail<FileError>(path, " tells ", *bad, " of image ",
+                            first + (bad - told.begin()) / (told.size() / count),
+                            " (counted from 0), expected finite numbers");
+  }
+  return FeatureMap<float>(told);
 }
 
 Images prepare(Images images, const Preparation& how) {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
+#include <set>
 #include <string>
 #include <system_error>
 
@@ -34,9 +35,10 @@ inline CLI::Validator whole(std::uint64_t least, std::uint64_t most = plenty) {
   };
   return {check, least == 0 ? "0 or more" : std::to_string(least) + " or more"};
 }
-/// Takes finite numbers of 0 or more alone, below `limit`.
-inline CLI::Validator not_negative(double limit = std::numeric_limits<double>::infinity()) {
-  const std::string what = std::isinf(limit) ? "0 or more" : "0 or more, below 1";
+/// Takes finite numbers of 0 or more alone, or such as are below 1 too.
+inline CLI::Validator not_negative(bool are_below_one = false) {
+  const double limit = are_below_one ? 1 : std::numeric_limits<double>::infinity();
+  const std::string what = are_below_one ? "0 or more, below 1" : "0 or more";
   const auto check = [=](std::string& text) -> std::string {
     double value = 0;
     const char* const end = text.data() + text.size();
@@ -47,7 +49,7 @@ inline CLI::Validator not_negative(double limit = std::numeric_limits<double>::i
   return {check, what};
 }
 /// A probability or a share, of which all is too much.
-inline CLI::Validator below_one() { return not_negative(1); }
+inline CLI::Validator below_one() { return not_negative(true); }
 /// Refuses the empty name, which a shell makes of a variable that is not set.
 inline CLI::Validator file_name() {
   return {[](std::string& text) -> std::string {
@@ -64,25 +66,31 @@ inline CLI::Validator model_file() {
             std::error_code ignored;
             if (text.empty() || text.find('/') != text.npos || fs::exists(text, ignored)) return {};
             const char* const set = std::getenv("PIXELRNN_MODELS");
-            const fs::path folder = set != nullptr ? set : PIXELRNN_SHIPPED_MODELS;
-            std::string names;
-            for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-              if (entry.path().extension() != ".safetensors") continue;
-              const std::string stem = entry.path().stem().string();
-              if (text == stem || text == stem + ".safetensors") {
-                text = entry.path().string();
-                return {};
-              }
-              names += (names.empty() ? "" : ", ") + stem;
+            const fs::path folder = set != nullptr && *set != '\0' ? set : PIXELRNN_SHIPPED_MODELS;
+            std::set<std::string> names;
+            fs::directory_iterator entry(folder, ignored);
+            while (!ignored && entry != fs::directory_iterator()) {
+              const fs::path file = entry->path();
+              if (file.extension() == ".safetensors") names.insert(file.stem().string());
+              entry.increment(ignored);
             }
+            const std::string name =
+                text.ends_with(".safetensors") ? fs::path(text).stem().string() : text;
+            if (names.contains(name)) {
+              text = (folder / (name + ".safetensors")).string();
+              return {};
+            }
+            std::string known;
+            for (const std::string& one : names) known += (known.empty() ? "" : ", ") + one;
             return "there is no file " + text + ", and no model of this name in " +
-                   folder.string() + ", which has " + (names.empty() ? "none" : names);
+                   folder.string() + ", which has " + (known.empty() ? "none" : known);
           },
           ""};
 }
 
-inline constexpr std::uint64_t most_kernel = 255;    ///< wide: more than images have pixels
 inline constexpr std::uint64_t most_maps = 1 << 16;  ///< of a layer
+inline constexpr std::uint64_t most_layers = 1 << 16;
+inline constexpr std::uint64_t most_cycle = 16;      ///< WaveNet::largest_cycle
 inline constexpr std::uint64_t most_threads = 1024;  ///< OpenMP ends the program on too many
 inline constexpr std::uint64_t most_variants = 1 << 20, most_repeats = 1 << 20;
 inline constexpr auto any_seed = std::numeric_limits<std::uint64_t>::max();

@@ -75,8 +75,7 @@ fit begun.st --labels labels.idx --resume begun.st --epochs 2
 test "$(value once.json nats_per_image)" = "$(value begun.json nats_per_image)" ||
   fail "resumed: $(value begun.json nats_per_image), at once: $(value once.json nats_per_image)"
 
-tail -c 20 labels.idx | tr '\000\001' '\001\000' | cat - >turned
-{ head -c 8 labels.idx && cat turned; } >turned.idx
+{ head -c 8 labels.idx && tail -c 20 labels.idx | tr '\000\001' '\001\000'; } >turned.idx
 refused "trained with data.labels" train --data two.idx --labels turned.idx --resume begun.st --epochs 3 \
   --out x.st
 

@@ -109,19 +109,25 @@ echo "== a killed training's log goes on from the checkpoint"
 start killed.st --checkpoint-every 3 --log killed.csv >killed.txt 2>&1
 kill -KILL $job
 wait $job 2>/dev/null || :
-printf 'step,99' >>killed.csv  # as if it had died within a line
+# As if it had died later than it did, within a line.
+printf 'step,99999,1,80.0,fixed,1,1,1\nstep,99' >>killed.csv
+cp killed.csv once.csv
+start killed.st --resume killed.st --log killed.csv >killed.txt 2>&1
+kill -KILL $job
+wait $job 2>/dev/null || :
+test "$(wc -l <killed.csv)" -ge "$(($(wc -l <once.csv) - 1))" || fail "killed again, its log is shorter"
 train pixel_cnn killed.st --epochs 999 --resume killed.st --log killed.csv --json killed.json \
   --steps "$(($("$tool" inspect killed.st | sed -n 's/^trainer.steps *//p') + 4))" >/dev/null
 test "$(sed -n 's/^step,\([0-9]*\),.*/\1/p' killed.csv | tr '\n' ' ')" = \
   "$(seq 1 "$(value killed.json steps)" | tr '\n' ' ')" || fail "the log has not each step once: $(cat killed.csv)"
 test "$(grep -Evc '^(step|train),[0-9]+,|^event' killed.csv)" -eq 0 || fail "torn lines: $(cat killed.csv)"
 
-echo "== a training that fails before its first step leaves the log that was there"
+echo "== a training that has nothing to do leaves the log that was there"
 cp killed.csv before.csv
-refused "needs the labels" train --data train.idx.gz --model pixel_cnn --condition class --log killed.csv --out x.st
-refused "factor is 3" train --data train.idx.gz --model pixel_cnn --layers 1 --hidden 4 --head 4 \
-  --told-scale 3 --log killed.csv --out x.st
-cmp killed.csv before.csv || fail "the log is lost"
+train pixel_cnn killed.st --epochs 999 --resume killed.st --log killed.csv \
+  --steps "$(value killed.json steps)" >killed.txt
+grep -q "no step was left" killed.txt || fail "there was a step to do: $(cat killed.txt)"
+cmp killed.csv before.csv || fail "the log is another"
 
 echo "== a run that ends within an epoch says how it stands"
 train pixel_cnn within.st --epochs 1 --steps 2 --valid test.idx --keep-best >within.txt

@@ -114,6 +114,8 @@ cmp -s pair.png other.png && fail "what is drawn does not depend on the small im
   fail "resume of a told model"
 "$tool" sample --model fine.st --small coarse.st --count 2 --height 16 --width 20 --seed 3 --out wide.png \
   >/dev/null || fail "a pair of another size"
+# Two side by side, and a line between them.
+test "$(od -An -tx1 -j16 -N8 wide.png | tr -d ' ')" = 0000002900000010 || fail "wide.png is not 41x16"
 refused "expected multiples of 4" sample --model fine.st --small coarse.st --count 2 --height 15 \
   --width 20 --out x.png
 fit twice.st --model row_lstm --told-scale 2 --condition-channels 6

@@ -123,11 +123,11 @@ model="--model pixel_cnn.st"
   refused "--json: $empty" evaluate $model $data --json ""
   refused "--json: $empty" shapes --out x.idx --json ""
   refused 'cannot open the folder of "missing/x.json"' shapes --out x.idx --json missing/x.json
-  refused 'cannot write the log missing/x.csv' train $data --out x.st --log missing/x.csv
+  refused 'cannot open the folder of "missing/x.csv"' train $data --out x.st --log missing/x.csv
   refused 'cannot open the folder of "missing/x.json"' train $data --out x.st --json missing/x.json
 
-  refused "expected a whole number from 1 to 255" train $data --model gated_pixel_cnn \
-    --first-kernel 10001 --out x.st
+  refused "--first-kernel is 10001, --kernel 0, expected at most 64 for images 28x28x1" train $data \
+    --model gated_pixel_cnn --first-kernel 10001 --out x.st
   refused "--initial-state padded_scan is of diagonal_bilstm" train $data --model spatial_lstm \
     --initial-state padded_scan --out x.st
   refused "of blocks with an LSTM" train $data --model pixel_cnn --initial-state zero --out x.st

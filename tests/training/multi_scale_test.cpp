@@ -34,7 +34,34 @@ ScaleDiagonal scale_large(Index size = 4, Index channels = 1, Index features = 5
       2);
 }
 
+/// Remembers of how many images it was told at once, at most.
+struct Watched : ScaleRow {
+  using ScaleRow::ScaleRow;
+  mutable Index most = 0;
+  void set_condition(Tape<float>& tape, const ConditionView& told, Index images) const {
+    most = std::max(most, images);
+    ScaleRow::set_condition(tape, told, images);
+  }
+};
+
 }  // namespace
+
+TEST_CASE("Training never puts more maps through their network than a batch has",
+          "[training][multi_scale]") {
+  Rng rng(1);
+  Watched model({.image = {4, 4, 1},
+                 .layers = 1,
+                 .hidden = 4,
+                 .head = 4,
+                 .condition = {.channels = 1, .features = 3}},
+                rng);
+  Images images = test::random_images(40, {4, 4, 1}, 2, 9);
+  images.set_condition_maps(enlarged(subsampled(images, 2), 2));
+  images.set_labels(std::vector<int>(40, 3));
+  Trainer trainer(model, Adam{}, {.threads = 1});
+  trainer.fit(images, {.batch_size = 4});
+  CHECK(model.most == 4);
+}
 
 TEST_CASE("Subsampled images are every few pixels, enlarged ones each several times",
           "[core][scales]") {

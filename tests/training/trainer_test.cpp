@@ -217,6 +217,20 @@ TEST_CASE("Validation is of the averaged weights, and leaves the trained ones in
   CHECK(test::bit_difference(test::weights(model), trained) == "");
 }
 
+TEST_CASE("The average is that of each step's weights, of the first steps too",
+          "[training][trainer]") {
+  auto model = tiny_model();
+  WeightAverage<float> average(0.99, parameters(model));
+  Trainer trainer(model, Adam{.learning_rate = 0.05}, {.threads = 1, .average_decay = 0.99});
+  trainer.fit(some_bars(12), {.epochs = 2, .batch_size = 4, .on_step = [&](const StepReport& step) {
+                                average.update(step.step);
+                                return true;
+                              }});
+  const auto kept = trainer.with_average([&] { return test::weights(model); });
+  average.swap();
+  CHECK(test::bit_difference(test::weights(model), kept) == "");
+}
+
 TEST_CASE("Trained weights come back even if the use of the average throws",
           "[training][trainer]") {
   auto model = tiny_model();

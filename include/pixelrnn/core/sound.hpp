@@ -45,7 +45,8 @@ struct Companding {
     const double f = std::copysign(std::log1p(top * std::abs(bounded)) / std::log1p(top), bounded);
     return static_cast<Images::Level>(std::lround((f + 1) / 2 * top));
   }
-  /// The sample in the middle of what has this level. Throws ValueError if it is none.
+  /// A sample of this level: the one in the middle of what has it, but for the ends. Throws
+  /// ValueError if it is none.
   [[nodiscard]] float sample(int level) const {
     detail::require_level_count("Companding", levels);
     if (level < 0 || level >= levels) {

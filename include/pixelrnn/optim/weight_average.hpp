@@ -9,11 +9,11 @@
 
 namespace pixelrnn::inline PIXELRNN_ABI {
 
-/// a = δ'·a + (1-δ')·w after every step (Polyak averaging as used by PixelCNN++, Salimans et al.
-/// 2017), from the w it is made with, where δ' = min(δ, (1 + t)/(10 + t)) after t steps: early on
-/// the average looks back over a tenth or so of the steps taken, else δ = 0.999 would still hold
-/// the weights of the start, which are worth nothing, after thousands. Throws ConfigError unless 0
-/// <= δ < 1.
+/// a = δ'·a + (1-δ')·w after every step, from the w it is made with: Polyak averaging, as
+/// PixelCNN++ has it (Salimans et al. 2017). Departure: after t steps δ' = min(δ, (1 + t)/(10 +
+/// t)), TensorFlow's rule. Early on the average looks back over a tenth of the steps taken; by δ =
+/// 0.999 it would hold the worthless weights of the start for thousands of steps. Throws
+/// ConfigError unless 0 <= δ < 1.
 template <class T>
 class WeightAverage {
  public:

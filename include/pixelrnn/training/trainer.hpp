@@ -239,7 +239,10 @@ class Trainer {
   void require_told(const ConditionView& told, Index images) const {
     if constexpr (ConditionalModel<M>) {
       Tape<Scalar> tape({.threads = 1, .record = false});
-      const bool first_alone = told.labels.empty() && images > 1 && told.maps.shape().n() == images;
+      bool first_alone = images > 1 && told.maps.shape().n() == images;
+      if constexpr (requires { model_.condition().classes; }) {
+        first_alone = first_alone && model_.condition().classes == 0;
+      }
       model_.set_condition(tape, first_alone ? told.slice(0, 1) : told, first_alone ? 1 : images);
     }
   }

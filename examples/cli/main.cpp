@@ -181,6 +181,17 @@ Command add_import(CLI::App& app) {
       ->required()
       ->check(file_name());
   add_whole_spec(*parser, command->model);
+  Condition& condition = command->model.condition;
+  parser->add_option("--classes", condition.classes, "Classes that the model is told [none]")
+      ->transform(whole(2, 65536));
+  parser
+      ->add_option("--condition-channels", condition.channels,
+                   "Numbers that stand for a class [16], or that it is told of an image or pixel")
+      ->transform(whole(1, most_maps));
+  parser
+      ->add_option("--condition-features", condition.features,
+                   "Maps of the network that these numbers of pixels go through first [none]")
+      ->transform(whole(1, most_maps));
   parser->add_option("--out", command->out, "Model file")->required()->check(file_name());
   add_json(*parser, command->json);
   return {parser, [=] { return command->run(); }};

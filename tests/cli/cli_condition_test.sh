@@ -58,6 +58,15 @@ less "$(value told.json nats_per_image)" "$(value told.json nats_per_image_not_t
 test "$(value untold.json nats_per_image)" = "$(value told.json nats_per_image_not_told)" ||
   fail "without labels p(x) is another: $(cat untold.json)"
 
+echo "== weights go to another program and come back"
+"$tool" inspect told.st | awk '/ x .* x /{ print $1, $1 }' >names.txt
+"$tool" export --model told.st --names names.txt --out theirs.safetensors >/dev/null
+"$tool" import --from theirs.safetensors --names names.txt --image 6x6x1 --layers 1 --hidden 4 --head 8 \
+  --classes 2 --out back.st >/dev/null
+"$tool" evaluate --model back.st --data two.idx --labels labels.idx --json back.json >/dev/null
+test "$(value back.json nats_per_image)" = "$(value told.json nats_per_image)" ||
+  fail "a model that is told classes comes back as $(cat back.json)"
+
 echo "== completions are of the class that is told"
 "$tool" complete --model told.st --data two.idx --labels labels.idx --keep-rows 0 --count 2 \
   --variants 1 --seed 3 --out told.png >/dev/null

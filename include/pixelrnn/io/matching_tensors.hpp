@@ -25,8 +25,8 @@ namespace pixelrnn::inline PIXELRNN_ABI::detail {
   return text + ')';
 }
 
-/// One kind of difference between a file and what is wanted, as a list for an error. Of
-/// tensors only the first are spelled out: a stranger's file may have a hundred thousand.
+/// One kind of difference between a file and what is wanted, as a list for an error. Of what comes
+/// from the file only the first are spelled out: a stranger's may have a hundred thousand.
 class DifferenceList {
  public:
   explicit DifferenceList(const char* title, std::size_t spelled_out = all)
@@ -70,8 +70,8 @@ template <class T, class Ignored>
                                                           const Metadata& expected,
                                                           const std::vector<Wanted>& tensors,
                                                           Ignored ignored) {
-  DifferenceList words("words"), missing("missing", 6), shapes("shapes", 6),
-      unexpected("unexpected", 6);
+  DifferenceList words("words"), missing("missing"), shapes("shapes");
+  DifferenceList unexpected("unexpected", 16);
   for (const std::string& word : differing_words(expected, file.metadata())) words.add(word);
   std::set<std::string_view> known;
   for (const Wanted& want : tensors) {

@@ -79,9 +79,10 @@ struct ModelFile {
 /// told is made of its images.
 void require_told(const AnyModel& model, Index told_scale, const std::string& told,
                   const FeatureMap<float>& maps, const ImageShape& image);
-/// Throws ConfigError unless maps out of the file `path` are of images of this size.
-void require_map_size(const char* option, const std::string& path, const Shape<4>& maps,
-                      const ImageShape& image);
+/// Throws ConfigError unless maps out of the file `path` are of images of this size, and have so
+/// many channels, which `whose` are.
+void require_maps(const char* option, const std::string& path, const Shape<4>& maps,
+                  const ImageShape& image, Index channels, const char* whose);
 /// Throws ConfigError if a label is none of the model's classes; `first` is the number of the first
 /// image in the data.
 void require_labels(const AnyModel& model, const Images& images, Index first);

@@ -33,6 +33,7 @@ std::string told_to(const AnyModel& model, const std::string& path) {
 std::vector<std::unique_ptr<AnyModel>> ModelFile::load_all(const Console& console) const {
   std::vector<std::unique_ptr<AnyModel>> models;
   models.push_back(load(console));
+  if (mixed_with.empty()) return models;
   const AnyModel& first = *models[0];
   const std::string wanted = told_to(first, path);
   for (const std::string& other : mixed_with) {
@@ -87,26 +88,27 @@ std::unique_ptr<AnyModel> ModelFile::load_small(const Console& console, const An
   return model;
 }
 
-void require_map_size(const char* option, const std::string& path, const Shape<4>& maps,
-                      const ImageShape& image) {
-  if (maps.h() * maps.w() == 1 || (maps.h() == image.height && maps.w() == image.width)) return;
-  detail::fail<ConfigError>(option, ' ', path, " tells of ", maps.h(), 'x', maps.w(),
-                            " pixels, expected ", image.height, 'x', image.width,
-                            " as the images, or numbers of a whole image");
+void require_maps(const char* option, const std::string& path, const Shape<4>& maps,
+                  const ImageShape& image, Index channels, const char* whose) {
+  if (maps.h() * maps.w() != 1 && (maps.h() != image.height || maps.w() != image.width)) {
+    detail::fail<ConfigError>(option, ' ', path, " tells of ", maps.h(), 'x', maps.w(),
+                              " pixels, expected ", image.height, 'x', image.width,
+                              " as the images, or numbers of a whole image");
+  }
+  if (maps.c() == channels) return;
+  detail::fail<ConfigError>(option, ' ', path, " has ", maps.c(),
+                            " numbers of an image or pixel, expected ", channels, whose);
 }
 
 void require_told(const AnyModel& model, Index told_scale, const std::string& told,
                   const FeatureMap<float>& maps, const ImageShape& image) {
   const Condition condition = model.condition();
   const bool wants = condition.width() > 0 && condition.classes == 0 && told_scale == 1;
+  if (!wants && told.empty()) return;
   if (wants && !told.empty()) {
-    require_map_size("--told", told, maps.shape(), image);
-    if (maps.shape().c() == condition.channels) return;
-    detail::fail<ConfigError>("--told ", told, " has ", maps.shape().c(),
-                              " numbers of an image or pixel, expected ", condition.channels,
-                              ", which the model is told");
+    return require_maps("--told", told, maps.shape(), image, condition.channels,
+                        ", which the model is told");
   }
-  if (wants == !told.empty()) return;
   if (wants) {
     detail::fail<ConfigError>("the model is told ", condition.channels,
                               " numbers of an image or pixel; give them as --told");

@@ -113,13 +113,14 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
   parser.add_flag_callback(
       "--no-residual", [&spec] { spec.residual = false; },
       "Blocks with an LSTM do not add their input to their output");
-  const auto add_size = [&](const char* name, Index& size, std::uint64_t most, const char* what) {
-    return parser.add_option(name, size, what)->transform(whole(1, most))->excludes(skip);
+  const auto add_size = [&](const char* name, Index& size, const char* what) {
+    return parser.add_option(name, size, what)
+        ->transform(whole(1, ModelWords::largest))
+        ->excludes(skip);
   };
-  add_size("--first-kernel", spec.first_kernel, ModelWords::largest,
-           "Size of gated_pixel_cnn's first kernels, odd")
+  add_size("--first-kernel", spec.first_kernel, "Size of gated_pixel_cnn's first kernels, odd")
       ->capture_default_str();
-  add_size("--kernel", spec.kernel, ModelWords::largest,
+  add_size("--kernel", spec.kernel,
            "Size of its other kernels, odd [3]; taps of wavenet's layers [2]");
   parser
       .add_option("--dilations", spec.dilations,
@@ -131,8 +132,7 @@ void add_model_spec(CLI::App& parser, ModelSpec& spec) {
       "--plain-first", [&spec] { spec.first_gated = false; },
       "The first layer of gated_pixel_cnn is not gated");
   parser.add_flag("--head-elu", spec.head_elu, "ELUs in the head of gated_pixel_cnn, not ReLUs");
-  add_size("--cycle", spec.cycle, most_cycle,
-           "Layers of wavenet in which dilations double from 1 on")
+  add_size("--cycle", spec.cycle, "Layers of wavenet in which dilations double from 1 on")
       ->capture_default_str();
   parser
       .add_option("--mixture", spec.components,

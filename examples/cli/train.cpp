@@ -98,18 +98,13 @@ Condition chosen_condition(const Train& options, const TrainingSet& images,
       detail::fail<ConfigError>("--condition maps needs what is told of the images of --valid; ",
                                 "give it as --valid-told");
     }
-    require_map_size("--told", options.told, images.conditions().maps.shape(),
-                     images.image_shape());
+    const Shape<4> maps = images.conditions().maps.shape();
+    require_maps("--told", options.told, maps, images.image_shape(), maps.c(), "");
     if (held_out) {
-      const Shape<4> maps = held_out->conditions().maps.shape();
-      require_map_size("--valid-told", options.validation_told, maps, held_out->image_shape());
-      if (maps.c() != images.conditions().maps.shape().c()) {
-        detail::fail<ConfigError>("--valid-told ", options.validation_told, " has ", maps.c(),
-                                  " numbers of an image or pixel, expected ",
-                                  images.conditions().maps.shape().c(), " as --told");
-      }
+      require_maps("--valid-told", options.validation_told, held_out->conditions().maps.shape(),
+                   held_out->image_shape(), maps.c(), " as --told");
     }
-    return {.channels = images.conditions().maps.shape().c()};
+    return {.channels = maps.c()};
   }
   const auto require = [](const std::vector<int>& labels, const char* option, const char* of) {
     if (!labels.empty()) return;

@@ -90,7 +90,6 @@ inline CLI::Validator model_file() {
 
 inline constexpr std::uint64_t most_maps = 1 << 16;  ///< of a layer
 inline constexpr std::uint64_t most_layers = 1 << 16;
-inline constexpr std::uint64_t most_cycle = 16;      ///< WaveNet::largest_cycle
 inline constexpr std::uint64_t most_threads = 1024;  ///< OpenMP ends the program on too many
 inline constexpr std::uint64_t most_variants = 1 << 20, most_repeats = 1 << 20;
 inline constexpr auto any_seed = std::numeric_limits<std::uint64_t>::max();

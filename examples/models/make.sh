@@ -28,25 +28,29 @@ train() {
   test ! -e "$run" || set -- "$@" --resume "$run"
   "$tool" train --data "$@" --optimizer adam --schedule cosine --log "$folder/$name.csv" --out "$run"
 }
+# binary RATE OPTION...: with what all nets of binarised digits have in common.
+binary() {
+  rate=$1
+  shift
+  train "$@" --batch-size 16 --learning-rate "$rate" --warmup 500 --average-decay 0.999 --keep-best
+}
 # recurrent KIND SEED EPOCHS ORDER DATA...: of the paper's size for MNIST.
 recurrent() {
   kind=$1 seed=$2 epochs=$3 order=$4
   shift 4
-  train "$@" --model "$kind" --layers 7 --hidden 16 --seed "$seed" --epochs "$epochs" \
-    --orientation "$order" --batch-size 16 --learning-rate 3e-3 --warmup 500 --clip-norm 30 \
-    --average-decay 0.999 --keep-best
+  binary 3e-3 "$@" --model "$kind" --layers 7 --hidden 16 --seed "$seed" --epochs "$epochs" \
+    --orientation "$order" --clip-norm 30
 }
 # wide KIND EPOCHS DROPOUT DATA...: twice as wide.
 wide() {
   kind=$1 epochs=$2 dropout=$3
   shift 3
-  train "$@" --model "$kind" --layers 7 --hidden 32 --dropout "$dropout" --epochs "$epochs" \
-    --batch-size 16 --learning-rate 2e-3 --warmup 500 --clip-norm 30 --average-decay 0.999 --keep-best
+  binary 2e-3 "$@" --model "$kind" --layers 7 --hidden 32 --dropout "$dropout" --epochs "$epochs" \
+    --clip-norm 30
 }
 # small DATA...: a Diagonal BiLSTM to compare scales with.
 small() {
-  train "$@" --model diagonal_bilstm --layers 2 --hidden 16 --epochs 3 --batch-size 16 \
-    --learning-rate 3e-3 --warmup 500 --clip-norm 30 --average-decay 0.999 --keep-best
+  binary 3e-3 "$@" --model diagonal_bilstm --layers 2 --hidden 16 --epochs 3 --clip-norm 30
 }
 # gated DATA...: a Gated PixelCNN that is told the class.
 gated() {
@@ -93,12 +97,10 @@ case $name in
   mnist-row-lstm-wide) wide row_lstm 6 0.05 "$@" ;;
   mnist-spatial-lstm) recurrent spatial_lstm 1 8 rows "$@" ;;
   mnist-pixel-cnn)
-    train "$@" --model pixel_cnn --layers 15 --hidden 16 --epochs 12 --batch-size 16 \
-      --learning-rate 3e-3 --warmup 500 --clip-norm 30 --average-decay 0.999 --keep-best
+    binary 3e-3 "$@" --model pixel_cnn --layers 15 --hidden 16 --epochs 12 --clip-norm 30
     ;;
   mnist-gated-pixel-cnn)
-    train "$@" --model gated_pixel_cnn --layers 8 --hidden 24 --epochs 5 --batch-size 16 \
-      --learning-rate 3e-3 --warmup 500 --clip-norm 60 --average-decay 0.999 --keep-best
+    binary 3e-3 "$@" --model gated_pixel_cnn --layers 8 --hidden 24 --epochs 5 --clip-norm 60
     ;;
   # Every fourth pixel, all pixels told these, and all of them at once.
   mnist-scale-small) small "$@" --scale 4 ;;

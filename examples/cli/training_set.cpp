@@ -192,6 +192,16 @@ Preparation PreparationOptions::over(const Preparation& fallback) const {
   }
   // The middle of other levels, unless it is said too.
   if (chosen.data_levels != fallback.data_levels) chosen.threshold = (chosen.data_levels + 1) / 2;
+  if (threshold && chosen.binarize != "threshold") {
+    detail::fail<ConfigError>("--threshold is ", *threshold, ", but --binarize is ",
+                              chosen.binarize, "; leave it out, or use --binarize threshold");
+  }
+  if (seed && chosen.binarize != "stochastic" && chosen.binarize != "dynamic") {
+    detail::fail<ConfigError>("--binarize-seed is ", *seed, ", but --binarize is ",
+                              chosen.binarize,
+                              ", which draws nothing; leave it out, or use --binarize stochastic "
+                              "or dynamic");
+  }
   chosen.threshold = threshold.value_or(chosen.threshold);
   chosen.seed = seed.value_or(fallback.seed);
   chosen.grey = grey || fallback.grey;

@@ -109,6 +109,15 @@ known="--keep-rows 4 --out x.png"
   done
   refused "--threshold is 20, expected 1 to 15" train --data sixteen.idx $tiny --data-levels 16 \
     --threshold 20
+  # What would change nothing.
+  refused "--threshold is 5, but --binarize is none" train --data sixteen.idx $tiny \
+    --binarize none --levels 16 --threshold 5
+  refused "--binarize-seed is 5, but --binarize is threshold" train --data grey.idx $tiny \
+    --binarize-seed 5
+  refused "--threshold is 5, but --binarize is none" evaluate --model sixteen.st \
+    --data sixteen.idx --threshold 5
+  refused "--binarize-seed is 5, but --binarize is threshold" evaluate --model grey.st \
+    --data grey.idx --binarize-seed 5
 }
 
 echo "== an image is worth the same whatever stands beside it in its file"

@@ -41,7 +41,12 @@ Index last_step(const Train& options, Index images) {
 
 Schedule chosen_schedule(const Train& options, Index steps) {
   if (options.schedule == "cosine") {
-    return cosine_rate(std::max<Index>(1, steps), options.warmup);
+    const Index rate_steps = std::max<Index>(1, steps);
+    if (options.warmup >= rate_steps) {
+      detail::fail<ConfigError>("--warmup is ", options.warmup, ", expected less than the ",
+                                rate_steps, " steps of this training: --epochs, --batch-size");
+    }
+    return cosine_rate(rate_steps, options.warmup);
   }
   if (options.warmup != 0) {
     detail::fail<ConfigError>("--warmup is ", options.warmup, ", but belongs to --schedule cosine ",

@@ -132,6 +132,8 @@ model="--model pixel_cnn.st"
     --initial-state padded_scan --out x.st
   refused "of blocks with an LSTM" train $data --model pixel_cnn --initial-state zero --out x.st
   refused "0 or more, below 1" train $data --dropout 1 --out x.st
+  refused "--warmup is 2, expected less than the 2 steps" train $data --schedule cosine --warmup 2 \
+    --steps 2 --out x.st
   refused "expected a name that ends in .npy or .png" evaluate --model part.st --data test.idx --nats-map x.jpg
 
   echo "== a log of other columns is not appended to"

@@ -197,8 +197,7 @@ Preparation PreparationOptions::over(const Preparation& fallback) const {
                               chosen.binarize, "; leave it out, or use --binarize threshold");
   }
   if (seed && chosen.binarize != "stochastic" && chosen.binarize != "dynamic") {
-    detail::fail<ConfigError>("--binarize-seed is ", *seed, ", but --binarize is ",
-                              chosen.binarize,
+    detail::fail<ConfigError>("--binarize-seed is ", *seed, ", but --binarize is ", chosen.binarize,
                               ", which draws nothing; leave it out, or use --binarize stochastic "
                               "or dynamic");
   }

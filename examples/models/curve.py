@@ -17,13 +17,12 @@ def by_epoch(rows):
 
 
 def by_step(rows):
-    # A training that was resumed has the steps since its last checkpoint twice: the later ones count.
-    steps = sorted({int(row["step"]): float(row["nats_per_image"]) for row in rows if row["event"] == "step"}.items())
+    steps = [(int(row["step"]), float(row["nats_per_image"])) for row in rows if row["event"] == "step"]
     size = max(1, -(-len(steps) // PARTS))
     parts = [steps[i:i + size] for i in range(0, len(steps), size)]
-    validations = {int(row["step"]): float(row["nats_per_image"]) for row in rows if row["event"] == "validation"}
+    validations = [(int(row["step"]), float(row["nats_per_image"])) for row in rows if row["event"] == "validation"]
     return {"train": [(part[-1][0], sum(nats for _, nats in part) / len(part)) for part in parts],
-            "validation": sorted(validations.items())}
+            "validation": validations}
 
 
 def main():

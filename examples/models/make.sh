@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # make.sh TOOL DATA NAME [FOLDER]: trains the model NAME of this folder again (minutes to hours on one
-# core), on the data in folder DATA, and writes what stands here of it: weights, curve, samples, a picture
-# of where its nats come from. A training that was stopped goes on; FOLDER (build/models) keeps it. DATA has
+# core), on the data in folder DATA, and writes what stands here of it into FOLDER (build/models): weights,
+# curve, samples, a picture of where its nats come from; and says its figures, in full precision and as
+# shipped. A training that was stopped goes on: FOLDER/training keeps it. README.md says where data come
+# from. DATA has
 #   mnist-*    train-images-idx3-ubyte.gz, valid-images-idx3-ubyte.gz, binarised: values 0 and 1
 #   digits-*   MNIST's four files, with 256 levels and labels
 #   fashion-*  Fashion-MNIST's four files, as Debian's dataset-fashion-mnist has them
@@ -11,22 +13,23 @@
 set -eu
 tool=$1 data=$2 name=$3 folder=${4:-build/models}
 here=$(cd "$(dirname "$0")" && pwd)
-run=$folder/$name.safetensors shipped=$here/$name.safetensors
+run=$folder/training/$name.safetensors shipped=$folder/$name.safetensors
+log=$folder/training/$name.csv
 case $name in
   mnist-diagonal-bilstm | mnist-diagonal-bilstm-turned | mnist-diagonal-bilstm-mirrored | \
     mnist-diagonal-bilstm-upwards | mnist-diagonal-bilstm-wide | mnist-row-lstm | mnist-row-lstm-wide | \
     mnist-spatial-lstm | mnist-pixel-cnn | mnist-gated-pixel-cnn | \
     mnist-scale-small | mnist-scale-large | mnist-scale-single | digits-gated-mixture | \
     digits-gated-softmax | fashion-gated-mixture | fashion-gated-softmax | cifar-gated-mixture | \
-    numbers-wavenet) ;;
+    cifar-pixel-cnn | cifar-diagonal-bilstm | numbers-wavenet) ;;
   *) echo "make.sh: there is no model $name" >&2; exit 2 ;;
 esac
-mkdir -p "$folder"
+mkdir -p "$folder/training"
 
 # train OPTION...: with what all have in common.
 train() {
   test ! -e "$run" || set -- "$@" --resume "$run"
-  "$tool" train --data "$@" --optimizer adam --schedule cosine --log "$folder/$name.csv" --out "$run"
+  "$tool" train --data "$@" --optimizer adam --schedule cosine --log "$log" --out "$run"
 }
 # binary RATE OPTION...: with what all nets of binarised digits have in common.
 binary() {
@@ -57,6 +60,11 @@ gated() {
   train "$@" --model gated_pixel_cnn --layers 8 --hidden 24 --condition class --binarize none \
     --levels 256 --epochs 2 --batch-size 16 --learning-rate 3e-3 --warmup 200 --clip-norm 2000 \
     --average-decay 0.999
+}
+# colour OPTION...: amounts of three colours, by five logistic distributions.
+colour() {
+  train "$@" --mixture 5 --binarize none --levels 256 --batch-size 8 --learning-rate 2e-3 --warmup 200 \
+    --clip-norm 30000 --average-decay 0.999 --keep-best
 }
 # speak FROM TO FILE: numbers as sound.
 speak() {
@@ -109,9 +117,11 @@ case $name in
   digits-gated-mixture | fashion-gated-mixture) gated "$@" --mixture 5 ;;
   digits-gated-softmax | fashion-gated-softmax) gated "$@" ;;
   cifar-gated-mixture)
-    train "$@" --model gated_pixel_cnn --layers 8 --hidden 36 --first-kernel 5 --mixture 5 \
-      --binarize none --levels 256 --dropout 0.1 --epochs 14 --batch-size 8 --learning-rate 2e-3 \
-      --warmup 200 --clip-norm 30000 --average-decay 0.999 --keep-best
+    colour "$@" --model gated_pixel_cnn --layers 8 --hidden 36 --first-kernel 5 --epochs 14
+    ;;
+  cifar-pixel-cnn) colour "$@" --model pixel_cnn --layers 6 --hidden 32 --head 64 --epochs 16 ;;
+  cifar-diagonal-bilstm)
+    colour "$@" --model diagonal_bilstm --layers 3 --hidden 24 --head 64 --epochs 16
     ;;
   numbers-wavenet)
     train "$@" --model wavenet --layers 18 --cycle 9 --hidden 32 --head 64 --piece 4000 --dropout 0.05 \
@@ -121,26 +131,32 @@ case $name in
 esac
 
 "$tool" export --half --model "$run" --out "$shipped"
-python3 "$here/curve.py" "$folder/$name.csv" "$here/$name.csv" "$here/$name.svg"
-set -- --count $count --columns $columns --seed 1 --out "$here/$name-samples.png"
+python3 "$here/curve.py" "$log" "$folder/$name.csv" "$folder/$name.svg"
+set -- --count $count --columns $columns --seed 1 --out "$folder/$name-samples.png"
 case $name in
-  numbers-*) "$tool" sample --model "$shipped" --count 1 --width 32000 --seed 1 --out "$here/$name.wav" ;;
+  numbers-*) "$tool" sample --model "$shipped" --count 1 --width 32000 --seed 1 --out "$folder/$name.wav" ;;
   mnist-scale-large)
-    "$tool" sample --model "$shipped" --small "$here/mnist-scale-small.safetensors" "$@" ||
-      echo "make.sh: make mnist-scale-small too, whose images it is told" >&2
+    small=$folder/mnist-scale-small.safetensors
+    test -e "$small" || small=$here/mnist-scale-small.safetensors
+    "$tool" sample --model "$shipped" --small "$small" "$@"
     ;;
   *) "$tool" sample --model "$shipped" "$@" ;;
 esac
-set -- --model "$shipped" --data "$held_out"
 case $name in
   cifar-*)
-    "$tool" complete "$@" --keep-rows 16 --count 6 --variants 4 --seed 1 \
-      --out "$here/$name-completions.png"
+    "$tool" complete --model "$shipped" --data "$held_out" --keep-rows 16 --count 6 --variants 4 --seed 1 \
+      --out "$folder/$name-completions.png"
     ;;
 esac
+set -- --data "$held_out"
+case $name in
+  digits-* | fashion-*) set -- "$@" --labels "$data/t10k-labels-idx1-ubyte.gz" ;;
+esac
+echo "== $name in full precision"
+"$tool" evaluate --model "$run" "$@"
 case $name in
   mnist-scale-large | numbers-*) ;;
-  digits-* | fashion-*) set -- "$@" --labels "$data/t10k-labels-idx1-ubyte.gz" --nats-map "$here/$name-nats.png" ;;
-  *) set -- "$@" --nats-map "$here/$name-nats.png" ;;
+  *) set -- "$@" --nats-map "$folder/$name-nats.png" ;;
 esac
-"$tool" evaluate "$@"
+echo "== $name as shipped"
+"$tool" evaluate --model "$shipped" "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""codecs.py FILE [LIMIT]: bits/dim of PNG, of lossless WebP and of simple predictors on images of a file.
+"""other_codecs.py FILE [LIMIT]: bits/dim of PNG, of lossless WebP and of simple predictors on images of a file.
 
 FILE is CIFAR-10's binary batch or IDX, gzipped or not. Needs numpy and Pillow. PNG and WebP are counted
 with their headers, each image by itself, as a model's nats are. Of a predictor it is the entropy of what is

@@ -78,6 +78,38 @@ for file in "$here"/../../examples/models/*.safetensors; do
 done
 test $shipped -gt 0 || fail "no weights in examples/models"
 
+echo "== recipes make models again"
+models=$here/../../examples/models
+mkdir data
+# Its schedule rises for 500 steps first, so it needs more; images are small, and quick.
+"$tool" shapes --out grey.idx --count 2700 --seed 3
+for part in train valid; do
+  { head -c 16 grey.idx && tail -c +17 grey.idx | LC_ALL=C tr '\000-\377' '[\000*128][\001*128]'
+  } | gzip -c >data/$part-images-idx3-ubyte.gz
+done
+recipe() { OMP_NUM_THREADS=1 sh "$models/make.sh" "$tool" data mnist-scale-small made >made.txt; }
+recipe || fail "make.sh: $(cat made.txt)"
+for name in .csv .svg -samples.png -nats.png; do
+  test -s made/mnist-scale-small$name || fail "make.sh leaves no mnist-scale-small$name"
+done
+test "$(grep -c nats/image made.txt)" -eq 2 || fail "make.sh does not say two figures: $(cat made.txt)"
+cp made/mnist-scale-small.safetensors first.st
+recipe || fail "make.sh again: $(cat made.txt)"
+cmp -s made/mnist-scale-small.safetensors first.st || fail "make.sh again makes other weights"
+(PIXELRNN_MODELS=made && "$tool" evaluate --model mnist-scale-small \
+  --data data/valid-images-idx3-ubyte.gz >said.txt) || fail "what make.sh made is not known by name"
+test "$(cat said.txt)" = "$(tail -n 1 made.txt)" || fail "evaluate says $(cat said.txt)"
+sh "$models/make.sh" "$tool" data nobody made 2>said.txt && fail "make.sh makes nobody"
+awk 'BEGIN { for (i = 0; i < 1568; ++i) printf "%d%s", i % 3 == 0, (i + 1) % 784 ? " " : "\n" }' >two.amat
+python3 "$models/amat.py" two.amat two.idx.gz
+"$tool" train --data two.idx.gz --data-levels 2 --model pixel_cnn --layers 1 --hidden 4 --out two.st >said.txt
+grep -q " 2 images of 28 x 28" said.txt || fail "amat.py: $(cat said.txt)"
+gzip -dc two.idx.gz | tail -c +17 | od -An -v -tu1 -w784 | sed 's/  */ /g; s/^ //' | cmp -s - two.amat ||
+  fail "amat.py writes other pixels"
+echo "0 1 2" >three.amat
+python3 "$models/amat.py" three.amat three.idx.gz 2>said.txt && fail "amat.py takes three words"
+grep -q "image 1 has 3 words" said.txt || fail "amat.py: $(cat said.txt)"
+
 echo "== where the nats come from, as a picture"
 "$tool" evaluate --model small --data test.idx --nats-map map.png >/dev/null
 is_png map.png

@@ -38,6 +38,10 @@ namespace detail {
 template <class B>
 struct GatedLayer {
   using Conv = MaskedConv2d<Mask, B>;
+  /// A gate passes on half of a small signal, and Glorot's weights to twice the maps √(2/3) of it.
+  /// The vertical stack has no residual beside its gates, so without a gain of what is about the
+  /// inverse of both, 2.45, the rows above would hardly reach the upper layers at first.
+  static constexpr double vertical_gain = 2.5;
 
   GatedLayer(const Widths& widths, const GatedPixelCNNConfig& c, Index l, Rng& rng)
       : is_first(l == 0),
@@ -57,7 +61,8 @@ struct GatedLayer {
             .kernel_width = k,
             .dilation = l == 0 || c.dilations.empty() ? 1 : c.dilations[turn % c.dilations.size()],
             .colours = widths.colours,
-            .condition_channels = widths.condition};
+            .condition_channels = widths.condition,
+            .gain = vertical && (l > 0 || c.first_gated) ? vertical_gain : 1};
   }
   /// A 1×1 convolution.
   std::optional<Conv> if_gated(Mask mask, Index maps, Index colours, Rng& rng) const {

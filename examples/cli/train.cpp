@@ -44,7 +44,8 @@ Schedule chosen_schedule(const Train& options, Index steps) {
     const Index rate_steps = std::max<Index>(1, steps);
     if (options.warmup >= rate_steps) {
       detail::fail<ConfigError>("--warmup is ", options.warmup, ", expected less than the ",
-                                rate_steps, " steps of this training: --epochs, --batch-size");
+                                rate_steps,
+                                " steps of this training: --epochs, --steps, --batch-size");
     }
     return cosine_rate(rate_steps, options.warmup);
   }

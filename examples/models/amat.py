@@ -8,12 +8,18 @@ import sys
 
 
 def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     source, target = sys.argv[1:]
     with open(source) as file:
         images = [line.split() for line in file if line.strip()]
     for number, image in enumerate(images, 1):
-        if len(image) != 784 or not set(image) <= {"0", "1"}:
-            sys.exit(f"{source}: image {number} has {len(image)} words, expected 784, each 0 or 1")
+        if len(image) != 784:
+            sys.exit(f"{source}: image {number} has {len(image)} words, expected 784")
+        for word in set(image) - {"0", "1"}:
+            sys.exit(f"{source}: image {number} has the word {word!r}, expected 0 or 1")
+    if not images:
+        sys.exit(f"{source}: there is no image")
     with gzip.open(target, "wb") as file:
         file.write(struct.pack(">4i", 2051, len(images), 28, 28))
         for image in images:

@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# make.sh TOOL DATA NAME [FOLDER]: trains the model NAME of this folder again (minutes to hours on one
-# core), on the data in folder DATA, and writes what stands here of it into FOLDER (build/models): weights,
+# make.sh TOOL DATA NAME [FOLDER]: trains the model NAME again (minutes to hours on two cores), on the data in folder DATA, and writes what stands here of it into FOLDER (build/models): weights,
 # curve, samples, a picture of where its nats come from; and says its figures, in full precision and as
 # shipped. A training that was stopped goes on: FOLDER/training keeps it. README.md says where data come
 # from. DATA has
@@ -10,19 +9,27 @@
 #   fashion-*  Fashion-MNIST's four files, as Debian's dataset-fashion-mnist has them
 #   cifar-*    train_4000.bin.gz, valid_1000.bin.gz: so many images in CIFAR-10's binary format, zipped
 #   numbers-*  nothing: espeak-ng speaks numbers, sox makes 8 kHz of it
+# make.sh --names prints the names. One FOLDER is for one copy of the data: what was trained there goes on.
 set -eu
+names='mnist-diagonal-bilstm mnist-diagonal-bilstm-turned mnist-diagonal-bilstm-mirrored
+mnist-diagonal-bilstm-upwards mnist-diagonal-bilstm-wide mnist-row-lstm mnist-row-lstm-wide
+mnist-spatial-lstm mnist-pixel-cnn mnist-gated-pixel-cnn mnist-scale-small mnist-scale-large
+mnist-scale-single digits-gated-mixture digits-gated-softmax fashion-gated-mixture
+fashion-gated-softmax cifar-gated-mixture cifar-pixel-cnn cifar-diagonal-bilstm numbers-wavenet'
+# A list of words, on one line.
+# shellcheck disable=SC2086,SC2116
+names=$(echo $names)
+if [ "$1" = --names ]; then
+  echo "$names"
+  exit
+fi
 tool=$1 data=$2 name=$3 folder=${4:-build/models}
 here=$(cd "$(dirname "$0")" && pwd)
 run=$folder/training/$name.safetensors shipped=$folder/$name.safetensors
 log=$folder/training/$name.csv
-case $name in
-  mnist-diagonal-bilstm | mnist-diagonal-bilstm-turned | mnist-diagonal-bilstm-mirrored | \
-    mnist-diagonal-bilstm-upwards | mnist-diagonal-bilstm-wide | mnist-row-lstm | mnist-row-lstm-wide | \
-    mnist-spatial-lstm | mnist-pixel-cnn | mnist-gated-pixel-cnn | \
-    mnist-scale-small | mnist-scale-large | mnist-scale-single | digits-gated-mixture | \
-    digits-gated-softmax | fashion-gated-mixture | fashion-gated-softmax | cifar-gated-mixture | \
-    cifar-pixel-cnn | cifar-diagonal-bilstm | numbers-wavenet) ;;
-  *) echo "make.sh: there is no model $name" >&2; exit 2 ;;
+case " $names " in
+  *" $name "*) ;;
+  *) echo "make.sh: NAME is $name, expected one of $names" >&2; exit 2 ;;
 esac
 mkdir -p "$folder/training"
 

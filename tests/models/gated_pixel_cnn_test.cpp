@@ -178,7 +178,8 @@ TEST_CASE("Gated PixelCNN with dilations and a plain first layer passes all proo
 
 TEST_CASE("Gated PixelCNN hears of rows far above before it is trained",
           "[models][gated_pixel_cnn]") {
-  // Seven rows above, a pixel is seen through seven gates and no residual.
+  // Seven rows above, a pixel is seen through seven gates and no residual. Without a gain of the
+  // first weights far / near is some 0.0004, with it 0.14.
   const Index rows = 8;
   double near = 0, far = 0;
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {

@@ -58,7 +58,8 @@ TEST_CASE("A gain multiplies the bound, and nothing else", "[nn][init]") {
   }
   CHECK(other.position() == rng.position());
   for (const double gain : {-1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
-    CHECK_THROWS_ERROR(glorot_uniform(none.view(), 3, 21, rng, gain), ConfigError, "gain is");
+    CHECK_THROWS_ERROR(glorot_uniform(none.view(), 3, 21, rng, gain), ConfigError,
+                       "Config::gain) is");
   }
 }
 

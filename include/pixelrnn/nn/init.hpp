@@ -16,7 +16,7 @@ template <class T>
 void glorot_uniform(TensorView<T, 4> weights, Index fan_in, Index fan_out, Rng& rng,
                     double gain = 1) {
   if (!(gain >= 0 && std::isfinite(gain))) {
-    detail::fail<ConfigError>("glorot_uniform: gain is ", gain,
+    detail::fail<ConfigError>("glorot_uniform: gain (MaskedConv2d's Config::gain) is ", gain,
                               ", expected a finite number from 0 on");
   }
   const double bound =

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include <pixelrnn/nn/init.hpp>
@@ -44,23 +43,6 @@ TEST_CASE("Glorot's weights are uniform within the root of 6 by the fans", "[nn]
   // The controls: other fans, and fans that are averaged instead of added.
   CHECK(uniform_in(drawn({10, 10, 20, 20}, 9, 16), 0.5) < strict);
   CHECK(uniform_in(weights, std::sqrt(6.0 / 12)) < strict);
-}
-
-TEST_CASE("A gain multiplies the bound, and nothing else", "[nn][init]") {
-  const auto plain = drawn({1, 1, 5, 5}, 3, 21);
-  FeatureMap<double> doubled(plain.shape()), none(plain.shape());
-  Rng rng(1), other(1);
-  glorot_uniform(doubled.view(), 3, 21, rng, 2);
-  glorot_uniform(none.view(), 3, 21, other, 0);
-  for (Index i = 0; i < plain.size(); ++i) {
-    CHECK(doubled.data()[i] == 2 * plain.data()[i]);
-    CHECK(none.data()[i] == 0);
-  }
-  CHECK(other.position() == rng.position());
-  for (const double gain : {-1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
-    CHECK_THROWS_ERROR(glorot_uniform(none.view(), 3, 21, rng, gain), ConfigError,
-                       "Config::gain) is");
-  }
 }
 
 TEST_CASE("Either fan counts alike, and no fan at all is one", "[nn][init]") {

@@ -38,11 +38,6 @@ namespace detail {
 template <class B>
 struct GatedLayer {
   using Conv = MaskedConv2d<Mask, B>;
-  /// A gate passes on half of a small signal, and Glorot's weights to twice the maps √(2/3) of it
-  /// (of the image's few channels less). The vertical stack has no residual beside its gates.
-  /// Without a gain of about the inverse of both, 2.45, rows above would hardly reach the upper
-  /// layers at first.
-  static constexpr double vertical_gain = 2.5;
 
   GatedLayer(const Widths& widths, const GatedPixelCNNConfig& c, Index l, Rng& rng)
       : is_first(l == 0),
@@ -62,8 +57,7 @@ struct GatedLayer {
             .kernel_width = k,
             .dilation = l == 0 || c.dilations.empty() ? 1 : c.dilations[turn % c.dilations.size()],
             .colours = widths.colours,
-            .condition_channels = widths.condition,
-            .gain = vertical && (l > 0 || c.first_gated) ? vertical_gain : 1};
+            .condition_channels = widths.condition};
   }
   /// A 1×1 convolution.
   std::optional<Conv> if_gated(Mask mask, Index maps, Index colours, Rng& rng) const {
@@ -140,8 +134,7 @@ class GatedPixelCNNNet : public Network<GatedPixelCNNNet<B>, typename B::Scalar>
 /// Gated PixelCNN (van den Oord et al. 2016b, arXiv 1606.05328, sec. 2): `layers` of two stacks,
 /// k×k convolutions of the rows above and 1×k of the pixel's own row, gated, with a residual in the
 /// second; then ReLU, 1×1, ReLU, 1×1 logits. Sees every past pixel within its reach. A condition is
-/// told to the convolutions of both stacks, V_f c and V_g c of eq. 4. The paper gives no initial
-/// weights; the vertical stack's are 2.5 times Glorot's where there is a gate.
+/// told to the convolutions of both stacks, V_f c and V_g c of eq. 4.
 ///
 /// The variant that courses teach has layers = 8, hidden = 64, head = 0, first_kernel = 3,
 /// dilations = {1, 2, 1, 4, 1, 2, 1}, first_gated = false, head_elu = true, and Categorical(256).

@@ -18,7 +18,7 @@ namespace pixelrnn::inline PIXELRNN_ABI {
 /// (taps/winograd.hpp; a 3×3 kernel under mask B: seven instead of ten, with three colours eight).
 /// A walk has but one pixel, and its sums may differ from these by rounding:
 /// TapeOptions::walk_bits. Saves nothing but its input. Throws ConfigError unless sizes are
-/// positive, the kernel odd and the gain not negative; ShapeError if x has not C_in channels.
+/// positive and the kernel odd; ShapeError if x has not C_in channels.
 template <MaskPolicy M = Mask, class B = Backend<>>
 class MaskedConv2d : public detail::MaskedConvolution<B> {
  public:

@@ -29,7 +29,6 @@ class MaskedConvolution {
     Index colours = 1;
     bool relu_input = false;  ///< convolve max(x, 0): "ReLU followed by ..." of the paper's Table 1
     Index condition_channels = 0;  ///< of what images are told (Tape::set_condition); 0: nothing
-    double gain = 1;               ///< of glorot_uniform, which draws the weights
   };
 
   MaskedConvolution(const Mask& mask, Config config, Rng& rng)
@@ -44,8 +43,7 @@ class MaskedConvolution {
         condition_("MaskedConv2d", config.condition_channels, config.out_channels, 1,
                    config.colours) {
     const Index taps = tap_count(taps_);
-    glorot_uniform(weights_.value(), taps * config.in_channels, taps * config.out_channels, rng,
-                   config.gain);
+    glorot_uniform(weights_.value(), taps * config.in_channels, taps * config.out_channels, rng);
     apply_mask();
     condition_.draw(rng);
   }
@@ -223,8 +221,11 @@ class MaskedConvolution {
     ring.walk = {walk};
   }
   void store(Index count, const Scalar* from, Scalar* to) const {
-    if (config_.relu_input) return Kernels::relu(count, from, to);
-    std::copy_n(from, count, to);
+    if (config_.relu_input) {
+      Kernels::relu(count, from, to);
+    } else {
+      std::copy_n(from, count, to);
+    }
   }
   /// The line of the ring that holds a row.
   [[nodiscard]] Index line_of(Index row) const {

@@ -8,10 +8,11 @@ set -eu
 tool=$1 data=$2 out=${3:-demo} images=${PIXELRNN_DEMO_IMAGES:-15000}
 mkdir -p "$out"
 
-models=$(dirname "$0")/models digits=mnist-diagonal-bilstm.safetensors
+models=$(dirname "$0")/models
+digits=$models/mnist-diagonal-bilstm.safetensors
 echo "== digits from weights that come with the tool"
-"$tool" sample --model "$models/$digits" --count 64 --columns 16 --seed 1 --out "$out/digits.png"
-"$tool" sample --model "$models/$digits" --count 6 --seed 1 --show --out "$out/shown.png"
+"$tool" sample --model "$digits" --count 64 --columns 16 --seed 1 --out "$out/digits.png"
+"$tool" sample --model "$digits" --count 6 --seed 1 --show --out "$out/shown.png"
 
 train=$data/train-images-idx3-ubyte.gz test=$data/t10k-images-idx3-ubyte.gz
 if [ ! -r "$train" ] || [ ! -r "$test" ]; then

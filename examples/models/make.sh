@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# make.sh TOOL DATA NAME [FOLDER]: trains the model NAME again (minutes to hours on two cores), on the data in folder DATA, and writes what stands here of it into FOLDER (build/models): weights,
-# curve, samples, a picture of where its nats come from; and says its figures, in full precision and as
-# shipped. A training that was stopped goes on: FOLDER/training keeps it. README.md says where data come
-# from. DATA has
+# make.sh TOOL DATA NAME [FOLDER]: trains the model NAME again (minutes to hours on two cores), on the data
+# in folder DATA, and writes what stands here of it into FOLDER (build/models): weights, curve, samples, a
+# picture of where its nats come from; and says its figures, in full precision and as shipped. A training
+# that was stopped goes on: FOLDER/training keeps it, for one copy of the data. README.md says where data
+# come from. DATA has
 #   mnist-*    train-images-idx3-ubyte.gz, valid-images-idx3-ubyte.gz, binarised: values 0 and 1
 #   digits-*   MNIST's four files, with 256 levels and labels
 #   fashion-*  Fashion-MNIST's four files, as Debian's dataset-fashion-mnist has them
 #   cifar-*    train_4000.bin.gz, valid_1000.bin.gz: so many images in CIFAR-10's binary format, zipped
 #   numbers-*  nothing: espeak-ng speaks numbers, sox makes 8 kHz of it
-# make.sh --names prints the names. One FOLDER is for one copy of the data: what was trained there goes on.
+# make.sh --known DATA NAME says by its status whether there is such a model, and does nothing.
 set -eu
 names='mnist-diagonal-bilstm mnist-diagonal-bilstm-turned mnist-diagonal-bilstm-mirrored
 mnist-diagonal-bilstm-upwards mnist-diagonal-bilstm-wide mnist-row-lstm mnist-row-lstm-wide
@@ -19,10 +20,6 @@ fashion-gated-softmax cifar-gated-mixture cifar-pixel-cnn cifar-diagonal-bilstm 
 # A list of words, on one line.
 # shellcheck disable=SC2086,SC2116
 names=$(echo $names)
-if [ "$1" = --names ]; then
-  echo "$names"
-  exit
-fi
 tool=$1 data=$2 name=$3 folder=${4:-build/models}
 here=$(cd "$(dirname "$0")" && pwd)
 run=$folder/training/$name.safetensors shipped=$folder/$name.safetensors
@@ -31,6 +28,7 @@ case " $names " in
   *" $name "*) ;;
   *) echo "make.sh: NAME is $name, expected one of $names" >&2; exit 2 ;;
 esac
+test "$tool" != --known || exit 0
 mkdir -p "$folder/training"
 
 # train OPTION...: with what all have in common.

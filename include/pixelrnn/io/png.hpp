@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 #include <new>
 #include <optional>
 #include <span>
@@ -136,6 +135,7 @@ struct PngPixels {
   PngPixels pixels;
   std::uint64_t stored_row = 0;
   const bool has_header = handle.run([&](png_structp png, png_infop info) {
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     // Of the chunks only those reach the decoder that make pixels: no text, profile or animation.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_read_info(png, info);
@@ -147,12 +147,13 @@ struct PngPixels {
     fail<FileError>("PNG: ", path, ": the image is ", pixels.height, 'x', pixels.width,
                     ", expected at most ", options.max_pixels, " pixels (PngOptions::max_pixels)");
   }
-  // A promise of rows that cannot be there is not worth their memory. Neither product overflows:
-  // libpng takes no height or width over 10^6. (Interlaced rows take no less.)
-  if (has_header && pixels.height * stored_row > file.size() * deflate_max_ratio) {
+  // A promise of rows that cannot be there is not worth their memory. (Interlaced rows take no
+  // less.)
+  const std::uint64_t most = file.size() * deflate_max_ratio;
+  if (has_header && stored_row > most / pixels.height) {
     fail<FileError>("PNG: ", path, ": the image is ", pixels.height, 'x', pixels.width,
-                    ", which takes ", pixels.height * stored_row, " bytes, but the file of ",
-                    file.size(), " inflates to at most ", file.size() * deflate_max_ratio);
+                    ", which takes ", pixels.height, " rows of ", stored_row,
+                    " bytes, but the file of ", file.size(), " inflates to at most ", most);
   }
   const bool has_format = has_header && handle.run([&](png_structp png, png_infop info) {
     png_set_expand(png);    // palettes to RGB, fewer bits to 8, a transparent colour to alpha
@@ -323,7 +324,7 @@ inline void take_luma(PngPixels& pixels) {
 /// unless it is one such image (grid() makes one of many), FileError if it cannot be written.
 inline void write_png(const std::filesystem::path& path, const Images& image) {
   const ImageShape shape = image.image_shape();
-  constexpr Index longest = std::numeric_limits<std::int32_t>::max();
+  constexpr Index longest = PNG_UINT_31_MAX;
   const bool fits = shape.height >= 1 && shape.height <= longest && shape.width >= 1 &&
                     shape.width <= longest && (shape.channels == 1 || shape.channels == 3);
   if (image.count() != 1 || !fits) {
@@ -344,7 +345,7 @@ inline void write_png(const std::filesystem::path& path, const Images& image) {
   detail::PngState state;
   detail::PngHandle handle(detail::PngHandle::Use::write, state);
   const bool done = handle.run([&](png_structp png, png_infop info) {
-    png_set_user_limits(png, longest, longest);
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_IHDR(png, info, static_cast<png_uint_32>(shape.width),
                  static_cast<png_uint_32>(shape.height), is_wide ? 16 : 8,
                  shape.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,

@@ -168,6 +168,7 @@ class ModelOf final : public AnyModel {
       static_cast<void>(model_.logits(pass->tape.constant(pass->input)));
     };
   }
+  std::vector<NamedTensor<float>> weights() override { return weights_of(model_); }
   void save(const std::filesystem::path& path, const Metadata& extra) const override {
     save_weights(path, model_, extra);
   }

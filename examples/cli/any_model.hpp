@@ -94,6 +94,8 @@ class AnyModel {
   /// What runs one forward pass over these images, without gradients, each time it is called.
   [[nodiscard]] virtual std::function<void()> forward_pass(const Images& images,
                                                            int threads) const = 0;
+  /// Views that are good while the model lives.
+  [[nodiscard]] virtual std::vector<NamedTensor<float>> weights() = 0;
   /// Weights alone, with words beside those that describe the model.
   virtual void save(const std::filesystem::path& path, const Metadata& extra) const = 0;
   /// Its weights are rounded.

@@ -44,6 +44,7 @@ struct Train {
   bool curve = false;  ///< draw it when done
 
   std::string out, resume, log, json;
+  std::string start_from;      ///< a model file whose weights are the first ones; not if resumed
   Index checkpoint_every = 0;  ///< steps; beside the end of every epoch
 
   Metadata words;            ///< options as the model file keeps them

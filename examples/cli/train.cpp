@@ -2,6 +2,7 @@
 // pixelrnn train: fits a model to images, shows how it goes, and can be stopped and resumed.
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 
 #include <pixelrnn/io/file.hpp>
@@ -127,6 +128,33 @@ Condition chosen_condition(const Train& options, const TrainingSet& images,
           .channels = options.condition_channels};
 }
 
+/// Gives a model the weights of a file's model. Throws ConfigError unless all have the same names
+/// and shapes: order of the pixels, size of the images and likelihood may differ.
+void take_weights(const std::string& path, AnyModel& net) {
+  const auto refuse = [&](const auto&... difference) {
+    detail::fail<ConfigError>("--start-from ", path, ": ", difference...,
+                              "; leave out options that make it another model");
+  };
+  const std::unique_ptr<AnyModel> first = load_model(path, StoredWeights::best);
+  std::map<std::string, FeatureView<float>> found;
+  for (const auto& [name, values] : first->weights()) found.emplace(name, values);
+  const std::vector<NamedTensor<float>> wanted = net.weights();
+  for (const auto& [name, values] : wanted) {
+    const auto one = found.find(name);
+    if (one == found.end()) refuse("it has no weights ", name, ' ', values.shape());
+    if (one->second.shape() != values.shape()) {
+      refuse(name, " is ", one->second.shape(), ", expected ", values.shape());
+    }
+  }
+  if (found.size() != wanted.size()) {
+    refuse("it has ", found.size(), " tensors of weights, expected ", wanted.size());
+  }
+  for (const auto& [name, values] : wanted) {
+    const FeatureView<float> source = found.at(name);
+    std::copy(source.begin(), source.end(), values.begin());
+  }
+}
+
 /// What is written may be what was resumed, and nothing else that is read.
 void require_separate_files(const Train& options) {
   std::vector<NamedFile> images;
@@ -141,6 +169,7 @@ void require_separate_files(const Train& options) {
   const NamedFile log{"--log", options.log}, json{"--json", options.json};
   require_separate(images, {{"--out", options.out}, log, json});
   require_separate({{"--resume", options.resume}}, {log, json});
+  require_separate({{"--start-from", options.start_from}}, {{"--out", options.out}, log, json});
 }
 
 }  // namespace
@@ -179,6 +208,7 @@ int Train::run() const {
   }
   Rng rng(seed);
   const std::unique_ptr<AnyModel> net = make_model(spec, rng);
+  if (resume.empty() && !start_from.empty()) take_weights(start_from, *net);
   const Index end = last_step(*this, images.count());
   const std::unique_ptr<AnyTrainer> trainer =
       net->trainer(update_rule(*this), {.seed = seed,
@@ -212,6 +242,9 @@ int Train::run() const {
   }
   if (preparation.told_scale > 1) {
     console.write(format("it is told every %td. pixel of an image\n", preparation.told_scale));
+  }
+  if (resume.empty() && !start_from.empty()) {
+    console.write(format("starting from %s\n", harmless(start_from).c_str()));
   }
   if (!resume.empty()) {
     console.write(format("resuming %s at step %td\n", harmless(resume).c_str(), begin));

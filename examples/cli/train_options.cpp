@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The options of pixelrnn train, and what becomes of them when a training is resumed.
+// The options of pixelrnn train, and what becomes of them when a training is resumed or starts from
+// a model.
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -39,8 +40,11 @@ std::string repeatable(const std::vector<std::string>& arguments) {
   return line;
 }
 
-/// What --resume takes from the file where the command line is silent: option and word.
-constexpr std::pair<const char*, const char*> resumed_options[] = {
+using OptionWord = std::pair<const char*, const char*>;
+
+/// What is taken from a file where the command line is silent, option and word: of the model, by
+/// --resume and --start-from, ...
+constexpr OptionWord model_options[] = {
     {"--model", "model"},
     {"--layers", "layers"},
     {"--hidden", "hidden"},
@@ -50,6 +54,9 @@ constexpr std::pair<const char*, const char*> resumed_options[] = {
     {"--kernel", "kernel"},
     {"--cycle", "cycle"},
     {"--dilations", "dilations"},
+};
+/// ... and of the training, by --resume alone.
+constexpr OptionWord training_options[] = {
     {"--condition", "option.condition"},
     {"--condition-channels", "option.condition-channels"},
     {"--classes", "option.classes"},
@@ -91,48 +98,84 @@ Metadata words_of(const Train& train) {
   return words;
 }
 
-/// Completes the options from the file to be resumed, and makes the words of the file to come.
+/// Gives the option the word of a file, if the command line is silent.
+void take_option(CLI::App& parser, const std::string& file, const Metadata& words,
+                 const OptionWord& named) {
+  const auto& [name, key] = named;
+  CLI::Option* const option = parser.get_option(name);
+  const auto word = words.find(key);
+  if (option->count() != 0 || word == words.end()) return;
+  try {
+    option->add_result(word->second);
+    option->run_callback();
+  } catch (const CLI::ParseError&) {
+    detail::fail<ConfigError>(file, ": ", key, " is ", detail::in_quotes(word->second), ", which ",
+                              name, " does not take");
+  }
+}
+
+/// Completes the options of the model from a file.
+void complete_model(CLI::App& parser, Train& train, const std::string& file, const ModelSpec& spec,
+                    const Metadata& words) {
+  for (const OptionWord& named : model_options) take_option(parser, file, words, named);
+  ModelSpec& model = train.model;  // whose flags can only be given
+  model.skip = model.skip || spec.skip;
+  model.residual = model.residual && spec.residual;
+  model.upsample = model.upsample && spec.upsample;
+  model.padding_bias = model.padding_bias || spec.padding_bias;
+  model.head_relu_first = model.head_relu_first && spec.head_relu_first;
+  model.first_gated = model.first_gated && spec.first_gated;
+  model.head_elu = model.head_elu || spec.head_elu;
+  if (spec.encoding == Encoding::zero_one) model.encoding = spec.encoding;
+  if (parser.get_option("--stream")->count() == 0) model.stream = spec.stream;
+  if (parser.get_option("--mixture")->count() == 0) model.components = spec.components;
+  if (parser.get_option("--orientation")->count() == 0) model.orientation = spec.orientation;
+}
+
+/// What the model of --start-from is told, where the command line is silent.
+void complete_condition(CLI::App& parser, Train& train, const Condition& condition,
+                        bool told_scale) {
+  if (parser.get_option("--condition")->count() == 0) {
+    train.condition = condition.classes > 0                   ? "class"
+                      : condition.channels > 0 && !told_scale ? "maps"
+                                                              : "none";
+  }
+  if (parser.get_option("--condition-channels")->count() == 0 && condition.width() > 0) {
+    train.condition_channels = condition.width();
+  }
+  if (!train.classes && condition.classes > 0) train.classes = condition.classes;
+}
+
+/// Completes the options from the file to be resumed or started from, and makes the words of the
+/// file to come.
 void complete_options(CLI::App& parser, Train& train, const PreparationOptions& given) {
   Preparation fallback = holds_sound(train.data) ? preparation_of_sound() : Preparation();
-  if (!train.resume.empty()) {
-    const Metadata words = read_metadata(train.resume);
-    for (const auto& [name, key] : resumed_options) {
-      CLI::Option* const option = parser.get_option(name);
-      const auto word = words.find(key);
-      if (option->count() != 0 || word == words.end()) continue;
-      // A limit that was reached would end this run before it begins.
-      const auto steps = words.find("trainer.steps");
-      if (word->first == "option.steps" && steps != words.end() && steps->second == word->second) {
-        continue;
-      }
-      try {
-        option->add_result(word->second);
-        option->run_callback();
-      } catch (const CLI::ParseError&) {
-        detail::fail<ConfigError>(train.resume, ": ", key, " is ", detail::in_quotes(word->second),
-                                  ", which ", name, " does not take");
-      }
-    }
-    train.keep_best = train.keep_best || words.contains("trainer.keep_best");
-    const ModelSpec spec = spec_of(train.resume);
-    ModelSpec& model = train.model;  // whose flags can only be given
-    model.skip = model.skip || spec.skip;
-    model.residual = model.residual && spec.residual;
-    model.upsample = model.upsample && spec.upsample;
-    model.padding_bias = model.padding_bias || spec.padding_bias;
-    model.head_relu_first = model.head_relu_first && spec.head_relu_first;
-    model.first_gated = model.first_gated && spec.first_gated;
-    model.head_elu = model.head_elu || spec.head_elu;
-    if (spec.encoding == Encoding::zero_one) model.encoding = spec.encoding;
-    if (parser.get_option("--stream")->count() == 0) model.stream = spec.stream;
-    if (parser.get_option("--mixture")->count() == 0) model.components = spec.components;
-    if (parser.get_option("--orientation")->count() == 0) model.orientation = spec.orientation;
+  const bool resumes = !train.resume.empty();
+  const std::string& file = resumes ? train.resume : train.start_from;
+  if (!file.empty()) {
+    const Metadata words = read_metadata(file);
+    const ModelSpec spec = spec_of(file);
+    complete_model(parser, train, file, spec, words);
     fallback = preparation_in(words, spec.levels, spec.image);
-    // They are the same data, of which that has been said already.
-    if (words.contains("data.levels")) fallback.must_reach = 0;
+    if (resumes) {
+      for (const OptionWord& named : training_options) {
+        // A limit that was reached would end this run before it begins.
+        const auto steps = words.find("trainer.steps"), limit = words.find("option.steps");
+        const bool reached = named.second == std::string_view("option.steps") &&
+                             steps != words.end() && limit != words.end() &&
+                             steps->second == limit->second;
+        if (!reached) take_option(parser, file, words, named);
+      }
+      train.keep_best = train.keep_best || words.contains("trainer.keep_best");
+      // They are the same data, of which that has been said already.
+      if (words.contains("data.levels")) fallback.must_reach = 0;
+    } else {
+      complete_condition(parser, train, spec.condition, fallback.told_scale > 1);
+      fallback.image.reset();  // weights have no size
+    }
   }
   PreparationOptions options = given;
-  if (given.binarize == "none" && !given.levels && train.resume.empty()) {
+  if (given.binarize == "none" && !given.levels && file.empty()) {
     options.levels = given.data_levels.value_or(256);
   }
   train.preparation = options.over(fallback);
@@ -252,6 +295,12 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
           "Go on from this file; options of model and training that are not given are those "
           "it was trained with, but files and when to write them are to be given again")
       ->check(file_name());
+  parser
+      ->add_option("--start-from", train->start_from,
+                   "Begin with the weights of this model file, or of one that comes with the tool, "
+                   "and a fresh optimizer; options of model and data that are not given are the "
+                   "file's. With --resume it is not read")
+      ->transform(model_file());
   parser->add_option("--checkpoint-every", train->checkpoint_every, "Write --out so often (steps)")
       ->transform(whole(0))
       ->capture_default_str();

@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# cli_start_test.sh TOOL FOLDER: train --start-from, which begins with the weights of a model file. Works
+# in FOLDER.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/helpers.sh"
+
+# nats NAME ARGUMENT...: of NAME.st on the images of the test, as text.
+nats() {
+  name=$1
+  shift
+  "$tool" evaluate --model "$name.st" --data test.idx "$@" --json "$name.json" >/dev/null
+  value "$name.json" nats_per_image
+}
+# start FROM OUT ARGUMENT...: a training that begins with FROM.st.
+start() {
+  from=$1 out=$2
+  shift 2
+  "$tool" train --start-from "$from.st" --data train.idx.gz --batch-size 8 --seed 4 --threads 1 \
+    --out "$out.st" "$@" >"$out.txt"
+}
+first() {
+  "$tool" train --data train.idx.gz --batch-size 8 --model row_lstm --hidden 4 --head 4 \
+    --initial-state zero --skip --zero-one --no-residual --orientation columns "$@" >/dev/null
+}
+
+first --layers 1 --epochs 3 --learning-rate 0.02 --seed 3 --out first.st
+
+echo "== no step at all: the same model, of the same options"
+start first same --steps 1 --learning-rate 1e-30
+grep -q 'starting from first.st' same.txt || fail "it does not say where it starts: $(cat same.txt)"
+test "$(nats same)" = "$(nats first)" || fail "started: $(nats same), the first: $(nats first)"
+# The control: without it weights are others.
+first --layers 1 --steps 1 --learning-rate 1e-30 --seed 4 --out fresh.st
+test "$(nats fresh)" != "$(nats first)" || fail "fresh weights are those of another training"
+
+echo "== it learns on, and a training that was stopped goes on"
+start first on --epochs 2
+less "$(nats on)" "$(nats first)" || fail "after two more epochs $(nats on), before $(nats first)"
+start first part --epochs 2 --steps 9
+start first part --epochs 2 --steps 0 --resume part.st
+cmp part.st on.st || fail "stopped and resumed, it is another model"
+
+echo "== another order of the pixels, another size"
+start first turned --orientation 'rows from below from right' --epochs 1
+"$tool" inspect --model turned.st >seen.txt
+grep -q 'rows from below from right' seen.txt || fail "the order is not that of the command line: $(cat seen.txt)"
+"$tool" sample --model first.st --count 1 --height 9 --width 12 --out small.png >/dev/null
+"$tool" train --start-from first.st --data small.png --out small.st >small.txt
+grep -q '9 x 12 x 1' small.txt || fail "the size is not that of the images: $(cat small.txt)"
+
+echo "== what it is told is the file's too"
+{
+  printf '\000\000\010\001\000\000\000\074'  # 60 labels
+  for _ in $(seq 20); do printf '\000\001\002'; done
+} >labels.idx
+train pixel_cnn told.st --labels labels.idx --condition class --classes 5 --condition-channels 3 >/dev/null
+start told told_on --labels labels.idx --epochs 1
+grep -q 'which of 5 classes' told_on.txt || fail "classes: $(cat told_on.txt)"
+train pixel_cnn large.st --told-scale 2 >/dev/null
+start large large_on --epochs 1
+grep -q 'every 2. pixel' large_on.txt || fail "scale: $(cat large_on.txt)"
+
+echo "== what does not fit is refused, and nothing is written"
+set -- --data train.idx.gz --out none.st
+refused "--start-from first.st: input.weights is" train --start-from first.st --hidden 8 "$@"
+refused "--start-from first.st: it has no weights blocks.1" train --start-from first.st --layers 2 "$@"
+first --layers 2 --out deep.st
+refused "tensors of weights, expected" train --start-from deep.st --layers 1 "$@"
+refused "there is no file nowhere" train --start-from nowhere "$@"
+refused "--out would overwrite first.st, which is --start-from too" train --start-from first.st \
+  --data train.idx.gz --out first.st
+refused 'S2: "test.idx"' train --start-from test.idx "$@"
+test ! -e none.st || fail "none.st was written"
+
+finish

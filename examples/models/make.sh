@@ -112,7 +112,7 @@ case $name in
       --start-from "$here/mnist-diagonal-bilstm-wide.safetensors"
     ;;
   mnist-row-lstm) recurrent row_lstm 1 18 rows "$@" ;;
-  mnist-row-lstm-wide) wide row_lstm 5 0.05 "$@" ;;
+  mnist-row-lstm-wide) wide row_lstm 4 0.05 "$@" ;;
   mnist-spatial-lstm) recurrent spatial_lstm 1 8 rows "$@" ;;
   mnist-pixel-cnn)
     binary 3e-3 "$@" --model pixel_cnn --layers 15 --hidden 16 --epochs 12 --clip-norm 30

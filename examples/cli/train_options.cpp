@@ -171,7 +171,9 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
       if (words.contains("data.levels")) fallback.must_reach = 0;
     } else {
       complete_condition(parser, train, spec.condition, fallback.told_scale > 1);
-      fallback.image.reset();  // weights have no size
+      // Weights have channels, but no size.
+      fallback.grey = fallback.grey || spec.image.channels == 1;
+      fallback.image.reset();
     }
   }
   PreparationOptions options = given;

@@ -42,13 +42,16 @@ start first part --epochs 2 --steps 9
 start first part --epochs 2 --steps 0 --resume part.st
 cmp part.st on.st || fail "stopped and resumed, it is another model"
 
-echo "== another order of the pixels, another size"
+echo "== another order of the pixels, another size, colours"
 start first turned --orientation 'rows from below from right' --epochs 1
 "$tool" inspect --model turned.st >seen.txt
 grep -q 'rows from below from right' seen.txt || fail "the order is not that of the command line: $(cat seen.txt)"
 "$tool" sample --model first.st --count 1 --height 9 --width 12 --out small.png >/dev/null
 "$tool" train --start-from first.st --data small.png --out small.st >small.txt
 grep -q '9 x 12 x 1' small.txt || fail "the size is not that of the images: $(cat small.txt)"
+printf '\000\000\010\004\000\000\000\001\000\000\000\002\000\000\000\002\000\000\000\003abc\377\377\377abcabc' >colour.idx
+"$tool" train --start-from first.st --data colour.idx --out grey.st >grey.txt
+grep -q '2 x 2 x 1' grey.txt || fail "colours are not grey to a grey model: $(cat grey.txt)"
 
 echo "== what it is told is the file's too"
 {

@@ -72,6 +72,14 @@ ModelSpec spec_in(const ModelWords& words) {
   return spec;
 }
 
+/// Throws ConfigError if the words promise more weights than a file of so many bytes holds.
+void require_room(const ModelWords& words, const ModelSpec& spec, std::uint64_t bytes) {
+  words.require_room(spec, bytes,
+                     spec.kind == "gated_pixel_cnn" ? words.gated_kernels(spec)
+                     : spec.kind == "wavenet"       ? words.wave_kernels(spec)
+                                                    : 0);
+}
+
 /// A model of the library over an erased net: one type for all kinds of nets, which compile once.
 template <class L>
 class ErasedModel : public ImageModel<AnyLayer, L> {
@@ -89,10 +97,7 @@ class ErasedModel : public ImageModel<AnyLayer, L> {
     spec.levels = likelihood->levels();
     if constexpr (requires { likelihood->components(); })
       spec.components = likelihood->components();
-    words.require_room(spec, bytes,
-                       spec.kind == "gated_pixel_cnn" ? words.gated_kernels(spec)
-                       : spec.kind == "wavenet"       ? words.wave_kernels(spec)
-                                                      : 0);
+    require_room(words, spec, bytes);
     Rng rng(0);  // every weight is replaced
     Net net = make_net(spec, rng);
     return ErasedModel(spec, std::move(net), *likelihood, rng);
@@ -217,6 +222,7 @@ ModelSpec spec_of(const std::filesystem::path& path) {
     words.refuse("likelihood", words["likelihood"],
                  "bernoulli, categorical<levels> or logistic_mixture<levels>x<components>");
   }
+  require_room(words, spec, std::filesystem::file_size(path));
   return spec;
 }
 

@@ -119,11 +119,10 @@ class AnyModel {
 [[nodiscard]] std::unique_ptr<AnyModel> make_model(const ModelSpec& spec, Rng& rng);
 
 /// What a model file says its model is. Throws ConfigError if its words are not those of a model of
-/// this program.
+/// this program, or promise more weights than the file holds.
 [[nodiscard]] ModelSpec spec_of(const std::filesystem::path& path);
 
-/// A model out of a file. Throws likewise, and if its words promise more weights than the file
-/// holds: nothing large is made on its word.
+/// A model out of a file. Throws likewise: nothing large is made on its word.
 [[nodiscard]] std::unique_ptr<AnyModel> load_model(const std::filesystem::path& path,
                                                    StoredWeights which);
 

@@ -47,9 +47,11 @@ struct Train {
   std::string start_from;      ///< a model file whose weights are the first ones; not if resumed
   Index checkpoint_every = 0;  ///< steps; beside the end of every epoch
 
-  Metadata words;            ///< options as the model file keeps them
+  Metadata words;  ///< options as the model file keeps them, ...
+  static constexpr const char* start_word = "option.start-from";  ///< ... this one through resumes
   std::string command_line;  ///< to be repeated in the advice how to resume
 
+  [[nodiscard]] bool starts_from_model() const { return resume.empty() && !start_from.empty(); }
   [[nodiscard]] int run() const;
 };
 

@@ -2,7 +2,6 @@
 // pixelrnn train: fits a model to images, shows how it goes, and can be stopped and resumed.
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <optional>
 
 #include <pixelrnn/io/file.hpp>
@@ -128,30 +127,21 @@ Condition chosen_condition(const Train& options, const TrainingSet& images,
           .channels = options.condition_channels};
 }
 
-/// Gives a model the weights of a file's model. Throws ConfigError unless all have the same names
-/// and shapes: order of the pixels, size of the images and likelihood may differ.
-void take_weights(const std::string& path, AnyModel& net) {
-  const auto refuse = [&](const auto&... difference) {
-    detail::fail<ConfigError>("--start-from ", path, ": ", difference...,
-                              "; leave out options that make it another model");
-  };
-  const std::unique_ptr<AnyModel> first = load_model(path, StoredWeights::best);
-  std::map<std::string, FeatureView<float>> found;
-  for (const auto& [name, values] : first->weights()) found.emplace(name, values);
-  const std::vector<NamedTensor<float>> wanted = net.weights();
-  for (const auto& [name, values] : wanted) {
-    const auto one = found.find(name);
-    if (one == found.end()) refuse("it has no weights ", name, ' ', values.shape());
-    if (one->second.shape() != values.shape()) {
-      refuse(name, " is ", one->second.shape(), ", expected ", values.shape());
-    }
+/// Gives a model the weights of another one. Throws ConfigError unless they are the same but for
+/// the order of the pixels and the size of the images.
+void take_weights(const std::string& path, AnyModel& first, AnyModel& net) {
+  const Index channels = first.image_shape().channels, own = net.image_shape().channels;
+  if (channels != own) {
+    detail::fail<ConfigError>("--start-from ", path, ": it is a model of ", channels,
+                              " channels, the data have ", own);
   }
-  if (found.size() != wanted.size()) {
-    refuse("it has ", found.size(), " tensors of weights, expected ", wanted.size());
-  }
-  for (const auto& [name, values] : wanted) {
-    const FeatureView<float> source = found.at(name);
-    std::copy(source.begin(), source.end(), values.begin());
+  Metadata wanted = net.describe(), found = first.describe();
+  for (const char* const free : {"image", "orientation"}) wanted.erase(free), found.erase(free);
+  for (const auto& [word, value] : found) wanted.try_emplace(word, "none");
+  require_metadata(("--start-from " + path).c_str(), wanted, found);
+  const std::vector<NamedTensor<float>> from = first.weights(), to = net.weights();
+  for (std::size_t p = 0; p < to.size(); ++p) {
+    std::copy(from[p].values.begin(), from[p].values.end(), to[p].values.begin());
   }
 }
 
@@ -169,7 +159,9 @@ void require_separate_files(const Train& options) {
   const NamedFile log{"--log", options.log}, json{"--json", options.json};
   require_separate(images, {{"--out", options.out}, log, json});
   require_separate({{"--resume", options.resume}}, {log, json});
-  require_separate({{"--start-from", options.start_from}}, {{"--out", options.out}, log, json});
+  if (options.starts_from_model()) {
+    require_separate({{"--start-from", options.start_from}}, {{"--out", options.out}, log, json});
+  }
 }
 
 }  // namespace
@@ -208,7 +200,9 @@ int Train::run() const {
   }
   Rng rng(seed);
   const std::unique_ptr<AnyModel> net = make_model(spec, rng);
-  if (resume.empty() && !start_from.empty()) take_weights(start_from, *net);
+  if (starts_from_model()) {
+    take_weights(start_from, *ModelFile{.path = start_from}.load(console), *net);
+  }
   const Index end = last_step(*this, images.count());
   const std::unique_ptr<AnyTrainer> trainer =
       net->trainer(update_rule(*this), {.seed = seed,
@@ -243,7 +237,7 @@ int Train::run() const {
   if (preparation.told_scale > 1) {
     console.write(format("it is told every %td. pixel of an image\n", preparation.told_scale));
   }
-  if (resume.empty() && !start_from.empty()) {
+  if (starts_from_model()) {
     console.write(format("starting from %s\n", harmless(start_from).c_str()));
   }
   if (!resume.empty()) {
@@ -324,6 +318,8 @@ int Train::run() const {
   figures.set("images_per_second", progress.images_per_second());
   figures.set("seconds", progress.seconds());
   figures.set("peak_bytes", static_cast<Index>(trainer->peak_bytes()));
+  const auto start = words.find(start_word);
+  if (start != words.end()) figures.set("start_from", start->second);
   figures.set("out", out);
   figures.write(json);
   return done ? 0 : 128 + interrupt.signal();

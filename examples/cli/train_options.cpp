@@ -25,12 +25,13 @@ std::string quoted_word(const std::string& word) {
   return quoted;
 }
 
-/// The command line as it was given, but for --resume.
+/// The command line as it was given, but for --resume and --start-from.
 std::string repeatable(const std::vector<std::string>& arguments) {
   std::string line;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i].starts_with("--resume=")) continue;
-    if (arguments[i] == "--resume") {
+    if (arguments[i].starts_with("--resume=") || arguments[i].starts_with("--start-from="))
+      continue;
+    if (arguments[i] == "--resume" || arguments[i] == "--start-from") {
       ++i;
       continue;
     }
@@ -126,7 +127,7 @@ void complete_model(CLI::App& parser, Train& train, const std::string& file, con
   model.head_relu_first = model.head_relu_first && spec.head_relu_first;
   model.first_gated = model.first_gated && spec.first_gated;
   model.head_elu = model.head_elu || spec.head_elu;
-  if (spec.encoding == Encoding::zero_one) model.encoding = spec.encoding;
+  if (spec.encoding != Encoding::scaled) model.encoding = spec.encoding;
   if (parser.get_option("--stream")->count() == 0) model.stream = spec.stream;
   if (parser.get_option("--mixture")->count() == 0) model.components = spec.components;
   if (parser.get_option("--orientation")->count() == 0) model.orientation = spec.orientation;
@@ -171,8 +172,11 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
       if (words.contains("data.levels")) fallback.must_reach = 0;
     } else {
       complete_condition(parser, train, spec.condition, fallback.told_scale > 1);
-      // Weights have channels, but no size.
+      // One scale that is given stands for both.
+      if (given.scale && !given.told_scale) fallback.told_scale = 1;
+      // Weights have channels, but no size; of sound that is the piece.
       fallback.grey = fallback.grey || spec.image.channels == 1;
+      if (holds_sound(train.data)) fallback.piece = spec.image.width;
       fallback.image.reset();
     }
   }
@@ -182,6 +186,12 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
   }
   train.preparation = options.over(fallback);
   train.words = words_of(train);
+  if (train.starts_from_model()) train.words[Train::start_word] = train.start_from;
+  if (resumes) {
+    const Metadata before = read_metadata(train.resume);
+    const auto start = before.find(Train::start_word);
+    if (start != before.end()) train.words.insert(*start);
+  }
 }
 
 }  // namespace
@@ -299,9 +309,11 @@ Command add_train(CLI::App& app, const std::vector<std::string>& arguments) {
       ->check(file_name());
   parser
       ->add_option("--start-from", train->start_from,
-                   "Begin with the weights of this model file, or of one that comes with the tool, "
-                   "and a fresh optimizer; options of model and data that are not given are the "
-                   "file's. With --resume it is not read")
+                   "Begin with the weights of this model file, or of one that comes with the tool: "
+                   "of its best epoch, else averaged, else the last ones. Options of the model and "
+                   "the data that are not given are the file's; images may have another size, "
+                   "their pixels another order. With --resume it is not read")
+      ->check(file_name())
       ->transform(model_file());
   parser->add_option("--checkpoint-every", train->checkpoint_every, "Write --out so often (steps)")
       ->transform(whole(0))

@@ -46,6 +46,8 @@ test "$(value whole.json nats_per_image)" = "$(value first.json nats_per_image)"
 echo "== resumed with the sizes of its file; stereo is mixed for a model of one channel"
 "$tool" train --data mono.wav --piece 200 --resume sound.st --epochs 13 --threads 1 --out more.st \
   >resumed.txt || fail "resume: $(cat resumed.txt)"
+"$tool" train --data mono.wav --start-from sound.st --epochs 1 --threads 1 --out started.st >started.txt
+grep -q '1 x 200 x 1' started.txt || fail "pieces are not the model's: $(cat started.txt)"
 "$tool" evaluate --model sound.st --data stereo.wav >/dev/null || fail "stereo for a mono model"
 "$tool" train --data stereo.wav --piece 100 --model wavenet --layers 2 --hidden 4 --head 8 \
   --kernel 3 --epochs 1 --threads 1 --out stereo.st >trained.txt || fail "stereo"

@@ -16,7 +16,8 @@ names='mnist-diagonal-bilstm mnist-diagonal-bilstm-turned mnist-diagonal-bilstm-
 mnist-diagonal-bilstm-upwards mnist-diagonal-bilstm-wide mnist-diagonal-bilstm-wide-turned
 mnist-row-lstm mnist-row-lstm-wide mnist-spatial-lstm mnist-pixel-cnn mnist-pixel-cnn-wide
 mnist-gated-pixel-cnn mnist-scale-small mnist-scale-large mnist-scale-single digits-gated-mixture
-digits-gated-softmax fashion-gated-mixture fashion-gated-softmax cifar-gated-mixture cifar-pixel-cnn cifar-diagonal-bilstm numbers-wavenet'
+digits-gated-softmax fashion-gated-mixture fashion-gated-softmax cifar-gated-mixture cifar-pixel-cnn
+cifar-diagonal-bilstm numbers-wavenet'
 # A list of words, on one line.
 # shellcheck disable=SC2086,SC2116
 names=$(echo $names)

@@ -153,8 +153,9 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
   Preparation fallback = holds_sound(train.data) ? preparation_of_sound() : Preparation();
   const bool resumes = !train.resume.empty();
   const std::string& file = resumes ? train.resume : train.start_from;
+  Metadata words;  // of that file
   if (!file.empty()) {
-    const Metadata words = read_metadata(file);
+    words = read_metadata(file);
     const ModelSpec spec = spec_of(file);
     complete_model(parser, train, file, spec, words);
     fallback = preparation_in(words, spec.levels, spec.image);
@@ -187,11 +188,8 @@ void complete_options(CLI::App& parser, Train& train, const PreparationOptions& 
   train.preparation = options.over(fallback);
   train.words = words_of(train);
   if (train.starts_from_model()) train.words[Train::start_word] = train.start_from;
-  if (resumes) {
-    const Metadata before = read_metadata(train.resume);
-    const auto start = before.find(Train::start_word);
-    if (start != before.end()) train.words.insert(*start);
-  }
+  const auto start = words.find(Train::start_word);
+  if (resumes && start != words.end()) train.words.insert(*start);
 }
 
 }  // namespace

@@ -94,6 +94,8 @@ class PngHandle {
     }
     use == Use::read ? png_set_read_fn(png_, &state, png_on_read)
                      : png_set_write_fn(png_, &state, png_on_write, png_on_flush);
+    // Of itself libpng neither writes nor reads more than a million rows or columns.
+    png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
   }
   PngHandle(const PngHandle&) = delete;
   PngHandle& operator=(const PngHandle&) = delete;
@@ -135,7 +137,6 @@ struct PngPixels {
   PngPixels pixels;
   std::uint64_t stored_row = 0;
   const bool has_header = handle.run([&](png_structp png, png_infop info) {
-    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     // Of the chunks only those reach the decoder that make pixels: no text, profile or animation.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     png_read_info(png, info);
@@ -345,7 +346,6 @@ inline void write_png(const std::filesystem::path& path, const Images& image) {
   detail::PngState state;
   detail::PngHandle handle(detail::PngHandle::Use::write, state);
   const bool done = handle.run([&](png_structp png, png_infop info) {
-    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_IHDR(png, info, static_cast<png_uint_32>(shape.width),
                  static_cast<png_uint_32>(shape.height), is_wide ? 16 : 8,
                  shape.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
